@@ -1,0 +1,124 @@
+"""Camera (injection): is this the picture of a camera that is looking at somebody now?
+
+A camera's picture of a person is never still: the person breathes and the sensor is noisy. A feed that keeps delivering
+equal pictures is frozen or a photo; one that repeats what it has shown is a loop. Limits: a rendered or swapped face
+moves and is not seen here; a puppet that never repeats is not a loop.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from liveguard.types import FloatArray, FrameSample, Hypothesis, Need, Reading, Window
+
+STILL_GREY: Final = 1.0  # largest change of any cell's mean luma that codec noise makes on a still picture
+STILL_FROM_S, STILL_FULL_S = 0.6, 1.5  # genuine clips hold for less than the first; the second is full evidence
+QUERY_S = 2.0
+MIN_LAG_S = 1.0
+LOOP_RATIO = (0.10, 0.03)  # residual over motion energy: none and full evidence; genuine clips stay above 0.27
+MIN_MOTION_GREY2 = 0.3  # temporal variance below which any stretch matches any other
+MOST_NATS = 6.0
+GENUINE_NATS = -0.2  # passing proves little: most attacks move
+MIN_S, MIN_FPS = 1.5, 4.0
+MOST_QUERY_FRAMES = 30
+
+
+class Camera:
+    """Frozen, still and looped pictures over the last 30 s, twice a second."""
+
+    name = "camera"
+    hypothesis: Hypothesis = "feed_injected"
+    about = "frozen, still, duplicated or looped pictures"
+    need = Need(video_us=30_000_000, step_us=500_000, evidence_us=1_500_000, scope="feed")
+
+    def evaluate(self, window: Window) -> Reading:
+        frames = window.frames
+        why_not = _why_not(window)
+        if why_not:
+            return self._reading(window, None, why_not, {})
+        t_s = np.array([frame.t_us - window.start_us for frame in frames]) / 1e6
+        signatures = np.stack([frame.signature.ravel() for frame in frames])
+        still_s, duplicates = _still_s(t_s, signatures), _duplicate_share(frames)
+        ratio, lag_s = _loop(t_s, signatures)
+        still_nats = MOST_NATS * _ramp(still_s, STILL_FROM_S, STILL_FULL_S)
+        loop_nats = MOST_NATS * _ramp(ratio, *LOOP_RATIO)
+        measures = {"still_s": still_s, "duplicates_percent": 100 * duplicates, "loop_residual_ratio": ratio}
+        if loop_nats > 0:
+            measures["loop_period_s"] = lag_s
+        if still_nats >= loop_nats and still_nats > 0:
+            return self._reading(window, still_nats, f"pictures keep coming but nothing moves for {still_s:.1f} s", measures)
+        if loop_nats > 0:
+            return self._reading(window, loop_nats, f"the picture repeats what it showed {lag_s:.1f} s before", measures)
+        return self._reading(window, GENUINE_NATS, "the picture moves and does not repeat", measures)
+
+    def _reading(self, window: Window, llr: float | None, why: str, measures: dict[str, float]) -> Reading:
+        recent_s = min((window.end_us - window.start_us) / 1e6, MIN_S)
+        seen_s = sum(1 for frame in window.frames if frame.t_us >= window.end_us - MIN_S * 1e6) / max(_fps(window), 1e-6)
+        coverage = min(seen_s / max(recent_s, 1e-6), 1.0)
+        return Reading(self.name, None, window.start_us, window.end_us, llr, coverage, why, measures)
+
+
+def _why_not(window: Window) -> str | None:
+    frames = window.frames
+    if not frames or window.end_us - frames[-1].t_us > 1_000_000:
+        return "no picture arrives"
+    if frames[-1].t_us - frames[0].t_us < MIN_S * 1e6:
+        return f"too short: {MIN_S:g} s of pictures are needed"
+    if _fps(window) < MIN_FPS:
+        return f"too few pictures: {_fps(window):.1f} fps, {MIN_FPS:g} are needed"
+    if not window.peers:
+        return "no face in view: an empty room may be still"
+    return None
+
+
+def _fps(window: Window) -> float:
+    """Median rate of the last pictures."""
+    steps_us = np.diff([frame.t_us for frame in window.frames[-60:]])
+    return 1e6 / max(float(np.median(steps_us)), 1.0) if len(steps_us) else 0.0
+
+
+def _still_s(t_s: FloatArray, signatures: FloatArray) -> float:
+    """For how long, up to the end, no cell (n, 144) has changed by more than codec noise."""
+    backwards = signatures[::-1]
+    spread = np.maximum.accumulate(backwards, axis=0) - np.minimum.accumulate(backwards, axis=0)
+    moving = np.flatnonzero(spread.max(axis=1) > STILL_GREY)
+    first_still = len(t_s) - (moving[0] if len(moving) else len(t_s))
+    return float(t_s[-1] - t_s[min(first_still, len(t_s) - 1)])
+
+
+def _duplicate_share(frames: tuple[FrameSample, ...]) -> float:
+    digests = np.array([frame.digest for frame in frames[-90:]])
+    return float(np.mean(digests[1:] == digests[:-1]))
+
+
+def _loop(t_s: FloatArray, signatures: FloatArray) -> tuple[float, float]:
+    """Best match of the last 2 s with an earlier stretch: residual over motion energy, and how long ago, in s.
+
+    1 for strangers, 0 for an exact repetition; (1, 0) where there is too little motion or past to say.
+    """
+    step_s = float(np.median(np.diff(t_s)))
+    length, min_lag = round(QUERY_S / step_s), round(MIN_LAG_S / step_s)
+    count = len(signatures)
+    thin = max(length // MOST_QUERY_FRAMES, 1)
+    chosen = np.arange(count - length, count, thin)
+    if count < length + min_lag or len(chosen) < 8:
+        return 1.0, 0.0
+    query = signatures[chosen]
+    energy = float(np.mean((query - query.mean(axis=0)) ** 2))
+    if energy < MIN_MOTION_GREY2:
+        return 1.0, 0.0
+    lags = np.arange(min_lag, count - length + 1)
+    products = query @ signatures.T
+    squares = np.einsum("nc,nc->n", signatures, signatures)
+    earlier = chosen[:, None] - lags[None, :]
+    cross = np.take_along_axis(products, earlier, axis=1)
+    residual = (squares[chosen][:, None] + squares[earlier] - 2 * cross).mean(axis=0) / signatures.shape[1]
+    best = int(np.argmin(residual))
+    return float(max(residual[best], 0.0) / (2 * energy)), float(lags[best] * step_s)
+
+
+def _ramp(value: float, none: float, full: float) -> float:
+    """0 at `none`, 1 at `full`, straight between; the two may lie either way round."""
+    return float(np.clip((value - none) / (full - none), 0.0, 1.0))

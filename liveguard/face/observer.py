@@ -1,0 +1,103 @@
+"""From a picture to an Observation: the one place where pixels are looked at."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+from liveguard.face.backend import FaceBackend
+from liveguard.face.crops import crop
+from liveguard.face.texture import unwrap
+from liveguard.face.tracker import Face, FaceTracker
+from liveguard.types import ByteArray, Detector, FaceSample, FloatArray, FrameSample, Observation, Probe, VideoFrame
+
+FACE_PX = 128
+NOISE_PATCH_PX = 64
+# Immerkaer's mask: blind to planes and edges of low order, so that what is left is noise (doi:10.1006/cviu.1996.0060).
+_IMMERKAER = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+
+
+class View:
+    """One face while its picture is at hand; what several probes need is worked out once."""
+
+    def __init__(self, image: ByteArray, landmarks: FloatArray) -> None:
+        self.image = image
+        self.landmarks = landmarks
+
+    @cached_property
+    def texture(self) -> ByteArray:
+        return unwrap(self.image, self.landmarks)
+
+
+class Observer:
+    """Tracks the faces and measures what the detectors asked for. Owned by one thread; pictures in order of time."""
+
+    def __init__(self, backend: FaceBackend, detectors: Iterable[Detector], max_faces: int = 4) -> None:
+        self._tracker = FaceTracker(backend, max_faces)
+        needs = [detector.need for detector in detectors]
+        self._probes: dict[str, Probe] = {probe.name: probe for need in needs for probe in need.probes}
+        self._crops = sorted({name for need in needs for name in need.crops})
+
+    def observe(self, frame: VideoFrame) -> Observation:
+        faces = tuple(self._sample(frame, face) for face in self._tracker.update(frame))
+        return Observation(frame_sample(frame), faces)
+
+    def close(self) -> None:
+        self._tracker.close()
+
+    def _sample(self, frame: VideoFrame, face: Face) -> FaceSample:
+        view = View(frame.image, face.landmarks)
+        sharpness, light = _sharpness_and_light(frame.image, face)
+        return FaceSample(
+            t_us=frame.t_us,
+            track=face.track,
+            landmarks=face.landmarks,
+            box=face.box,
+            sharpness=sharpness,
+            light=light,
+            picture=face.picture,
+            probes={name: probe.measure(view) for name, probe in self._probes.items()},
+            crops={name: crop(frame.image, face.landmarks, name) for name in self._crops},
+        )
+
+
+def frame_sample(frame: VideoFrame) -> FrameSample:
+    """The whole picture, reduced: (9, 16) cell means, a digest and the spatial noise in grey levels."""
+    height, width = frame.image.shape[:2]
+    thin = np.ascontiguousarray(frame.image[:: max(height // 144, 1), :: max(width // 256, 1)])
+    grey = cv2.cvtColor(thin, cv2.COLOR_RGB2GRAY)
+    signature = cv2.resize(grey.astype(np.float32), (16, 9), interpolation=cv2.INTER_AREA)
+    return FrameSample(frame.t_us, width, height, zlib.crc32(thin.tobytes()), signature, _noise(frame.image))
+
+
+def _noise(image: ByteArray) -> float:
+    """Median over four patches away from the middle, in grey levels (Gaussian sigma)."""
+    height, width = image.shape[:2]
+    side = min(NOISE_PATCH_PX, height // 2, width // 2)
+    if side < 8:
+        return 0.0
+    spots = [(height // 8, width // 16), (height // 8, width - side - width // 16)]
+    spots += [(height // 2, width // 16), (height // 2, width - side - width // 16)]
+    found = []
+    for top, left in spots:
+        patch = image[top : top + side, left : left + side, 1].astype(np.float32)
+        residual = cv2.filter2D(patch, cv2.CV_32F, _IMMERKAER)[1:-1, 1:-1]
+        found.append(float(np.sqrt(np.pi / 2) / 6 * np.mean(np.abs(residual))))
+    return float(np.median(found))
+
+
+def _sharpness_and_light(image: ByteArray, face: Face) -> tuple[float, float]:
+    """Variance of the Laplacian of the inner face at a fixed size, and its mean luma."""
+    box = face.box
+    height, width = image.shape[:2]
+    x0, x1 = (int(np.clip(box.left + part * box.width, 0, width)) for part in (0.2, 0.8))
+    y0, y1 = (int(np.clip(box.top + part * box.height, 0, height)) for part in (0.25, 0.9))
+    if x1 - x0 < 4 or y1 - y0 < 4:
+        return 0.0, 0.0
+    inner = cv2.resize(image[y0:y1, x0:x1], (FACE_PX, FACE_PX), interpolation=cv2.INTER_LINEAR)
+    grey = cv2.cvtColor(inner, cv2.COLOR_RGB2GRAY)
+    return float(cv2.Laplacian(grey, cv2.CV_32F).var()), float(grey.mean())

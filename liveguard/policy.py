@@ -1,0 +1,76 @@
+"""How much evidence raises an alert: derived from a budget of false alerts per hour."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from liveguard.errors import ConfigError
+from liveguard.types import HYPOTHESES, Hypothesis
+
+
+CEILINGS_NATS: Mapping[str, float] = {
+    # Physical facts about the feed, or about two tracks: they suffice alone.
+    "camera": 27.0,
+    "lipsync": 20.0,
+    # Statistics of one face, wrong about it for as long as they look: several must agree.
+    "mesh": 6.0,
+    "texture": 6.0,
+    "blink": 2.0,
+    "pulse": 1.0,
+}
+OTHER_CEILING_NATS = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Settings of fusion and alerts.
+
+    `false_alerts_per_hour`: the budget over all hypotheses. `prior`: how likely an attack is before anything was seen.
+    `weights`: what a check's evidence counts (0 switches it off, 1 is the default).
+    `ceilings_nats`: the most that a check can contribute however long it goes on; `CEILINGS_NATS` where not given.
+    `half_life_s`: evidence that nothing new supports fades. `judged_within_s`: how long a judgement stands.
+    """
+
+    false_alerts_per_hour: float = 0.02
+    prior: float = 0.01
+    half_life_s: float = 60.0
+    judged_within_s: float = 10.0
+    most_nats: float = 2.5
+    weights: Mapping[str, float] = field(default_factory=dict)
+    ceilings_nats: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, value, low, high in (
+            ("false_alerts_per_hour", self.false_alerts_per_hour, 1e-6, 60.0),
+            ("prior", self.prior, 1e-6, 0.5),
+            ("half_life_s", self.half_life_s, 1.0, 1e5),
+            ("judged_within_s", self.judged_within_s, 1.0, 1e4),
+            ("most_nats", self.most_nats, 0.1, 100.0),
+        ):
+            if not (math.isfinite(value) and low <= value <= high):
+                raise ConfigError(f"policy.{name} is {value}: allowed are {low:g} to {high:g}")
+        for table, values, high in (("weights", self.weights, 10.0), ("ceilings_nats", self.ceilings_nats, 100.0)):
+            for check, value in values.items():
+                if not (math.isfinite(value) and 0 <= value <= high):
+                    raise ConfigError(f"policy.{table}.{check} is {value}: allowed are 0 to {high:g}")
+
+    def ceiling_nats(self, check: str) -> float:
+        """The most that `check` can contribute to a hypothesis."""
+        return self.ceilings_nats.get(check, CEILINGS_NATS.get(check, OTHER_CEILING_NATS))
+
+    def threshold_nats(self, hypothesis: Hypothesis) -> float:
+        """Evidence at which an alert is raised.
+
+        A CUSUM of log-likelihood ratios needs at least exp(h) independent observations between false alarms (Lorden
+        1971, doi:10.1214/aoms/1177693055). Evidence is worth about one independent observation a second, and the
+        budget is shared by the hypotheses.
+        """
+        share = self.false_alerts_per_hour / len(HYPOTHESES)
+        return math.log(3600.0 / share)
+
+    def risk(self, evidence_nats: float) -> float:
+        """Posterior probability of an attack, 0..1."""
+        logit = evidence_nats + math.log(self.prior / (1 - self.prior))
+        return 1 / (1 + math.exp(-max(min(logit, 60.0), -60.0)))

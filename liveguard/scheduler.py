@@ -1,0 +1,69 @@
+"""Which window is due when: on a fixed grid of stream time, in one order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from liveguard.timeline import Timeline
+from liveguard.types import Detector, Fault, Need, Reading, Window
+
+PICTURE_WHY = "looks like a picture on the wall: it keeps still while somebody else moves"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One detector on one window. `run` may be called by any thread, once."""
+
+    detector: Detector
+    window: Window
+
+    def run(self) -> Reading | Fault:
+        """The detector's reading; a detector that breaks gives a Fault, and the call goes on."""
+        window = self.window
+        if window.faces and window.faces[-1].picture and window.peers:
+            return Reading(
+                self.detector.name, window.track, window.start_us, window.end_us, None, window.coverage, PICTURE_WHY
+            )
+        try:
+            return self.detector.evaluate(window)
+        except Exception as error:  # a plug-in may raise anything; it must not take the call down with it
+            return Fault(window.end_us, f"check {self.detector.name}", f"{type(error).__name__}: {error}")
+
+
+class Scheduler:
+    """Gives the jobs that have become due, by (end of window, name of check, track). Owned by the session's thread."""
+
+    def __init__(self, detectors: Sequence[Detector], timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._detectors = sorted(detectors, key=lambda detector: detector.name)
+        self._next_us = {detector.name: detector.need.step_us for detector in self._detectors}
+
+    def due(self) -> Iterator[Job]:
+        """Jobs whose window ends at or before the watermark."""
+        while (detector := self._first()) and self._next_us[detector.name] <= self._timeline.watermark_us:
+            end_us = self._next_us[detector.name]
+            self._next_us[detector.name] += detector.need.step_us
+            yield from self._jobs(detector, end_us)
+
+    def last(self) -> Iterator[Job]:
+        """After the end of the feed: one more window for each check that more than half a step has gone by for."""
+        end_us = self._timeline.end_us
+        for detector in self._detectors:
+            step_us = detector.need.step_us
+            if end_us - (self._next_us[detector.name] - step_us) > step_us // 2:
+                yield from self._jobs(detector, end_us)
+
+    def _first(self) -> Detector | None:
+        return min(self._detectors, key=lambda detector: (self._next_us[detector.name], detector.name), default=None)
+
+    def _jobs(self, detector: Detector, end_us: int) -> Iterator[Job]:
+        need = detector.need
+        for track in self._tracks(need, end_us):
+            yield Job(detector, self._timeline.window(need, end_us, track))
+
+    def _tracks(self, need: Need, end_us: int) -> Sequence[int | None]:
+        """One window a face; without any face one that says so."""
+        if need.scope == "feed":
+            return [None]
+        return self._timeline.tracks(max(end_us - need.length_us, 0), end_us) or [None]
