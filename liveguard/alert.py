@@ -8,22 +8,11 @@ from dataclasses import dataclass, field
 from liveguard.fusion import Evidence
 from liveguard.policy import Policy
 from liveguard.types import HYPOTHESES, Alert, Hypothesis, Reading, State, Status
+from liveguard.words import HYPOTHESIS_WORDS, SETTLE
 
 CLEAR_SHARE = 0.25  # an alert is cleared when its evidence has sunk to this share of the threshold
 SUSPICIOUS_RISK = 0.5
 FEED = "feed"
-WORDS: dict[Hypothesis, str] = {
-    "face_manipulated": "the face looks manipulated",
-    "voice_synthetic": "the voice sounds synthetic",
-    "av_mismatch": "voice and mouth do not belong together",
-    "feed_injected": "the picture does not come from a live camera",
-}
-SETTLE: dict[Hypothesis, str] = {
-    "face_manipulated": "ask for a slow turn of the head to both sides and a hand passed before the face",
-    "voice_synthetic": "call back on a known number, or ask for a few random words",
-    "av_mismatch": "ask for a few random digits, spoken facing the camera",
-    "feed_injected": "ask for a random gesture, such as a number of fingers beside the face",
-}
 
 
 def participant(track: int | None) -> str:
@@ -117,14 +106,14 @@ class AlertMachine:
         who = participant(standing.track)
         if standing.raised:
             worst = max(self._policy.risk(standing.evidence[h].nats) for h in standing.raised)
-            why = tuple(f"{WORDS[h]}: {_reasons(standing.evidence[h])}" for h in HYPOTHESES if h in standing.raised)
+            why = tuple(f"{HYPOTHESIS_WORDS[h]}: {_reasons(standing.evidence[h])}" for h in HYPOTHESES if h in standing.raised)
             return Status(t_us, who, "alert", worst, why)
         if not judged:
             return Status(t_us, who, "cannot_judge", None, _excuses(standing))
         hypothesis, evidence = max(judged.items(), key=lambda item: item[1].nats)
         risk = self._policy.risk(evidence.nats)
         if risk >= SUSPICIOUS_RISK:
-            return Status(t_us, who, "suspicious", risk, (f"{WORDS[hypothesis]}: {_reasons(evidence)}",))
+            return Status(t_us, who, "suspicious", risk, (f"{HYPOTHESIS_WORDS[hypothesis]}: {_reasons(evidence)}",))
         return Status(t_us, who, "genuine", risk, ())
 
 

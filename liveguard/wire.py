@@ -233,8 +233,7 @@ def _choice(fields: _Fields, name: str, allowed: tuple[_E, ...]) -> _E:
 
 
 def _measure(name: str, value: object) -> float:
-    # repr: the name is foreign text, too.
-    return math.nan if value is None else _finite(value, f"measures {name[:40]!r}")
+    return math.nan if value is None else _finite(value, f"measures {name[:40]!r}")  # foreign text, too
 
 
 def _read_reading(fields: _Fields) -> Reading:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from liveguard.detectors.quality import Limits, quality_of, shortfall
-from liveguard.detectors.series import RIGID_POINTS, FaceSeries, align, band_power, db, face_series, on_grid
-from liveguard.detectors.weights import card
+from liveguard.detectors.quality import Limits, judge
+from liveguard.detectors.series import RIGID_POINTS, FaceSeries, align, band_power, conditions, db, on_grid
 from liveguard.face.geometry import (
     BROW_LEFT,
     BROW_RIGHT,
@@ -20,15 +19,35 @@ from liveguard.face.geometry import (
     IRIS_RIGHT,
     LIDS_LEFT,
     LIDS_RIGHT,
-    LIP_LOWER_INNER,
-    LIP_UPPER_INNER,
+    RIGID,
 )
 from liveguard.types import BoolArray, FloatArray, Hypothesis, Need, Reading, Window
 
+LIMITS = Limits(seconds=6.0, fps=11.5, face_px=70, yaw_deg=30)
 BLINK_DEPTH = 0.3  # of the open eye; glances down and smiles narrow it by less
-BLINK_S = (0.04, 0.6)  # blinks of awake people last 0.1 to 0.4 s (doi:10.1016/j.ics.2005.02.044 gives similar bounds)
-SPEAKING = 0.006  # movement of the lips in eye distances (a deviation) from which on the mouth is taken to speak
+BLINK_S = (0.04, 0.6)  # blinks of people who are awake last 0.1 to 0.4 s (doi:10.1002/mds.870120629 counts them)
 MOTION_HZ = (0.5, 5.0)
+_CORNERS = (EYE_LEFT_OUTER, EYE_LEFT_INNER, EYE_RIGHT_OUTER, EYE_RIGHT_INNER)
+UPPER, LOWER = [159, 386], [145, 374]
+WORDS = {
+    "lid_difference_db": ("both lids move as one", "the lids move each a little on its own"),
+    "lid_speed_db": ("the lids hardly move", "the lids move briskly"),
+    "gaze_motion_db": ("the gaze is dead", "the gaze wanders"),
+    "brow_motion_db": ("the brows stay frozen while the mouth speaks", "the brows move"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BlinkCheck:
+    """See the module. Weak: people differ, and a driven fake blinks when its driver does."""
+
+    name: str = "blink"
+    hypothesis: Hypothesis = "face_manipulated"
+    about: str = "Do lids, gaze and brows live, also while the mouth speaks? (weak)"
+    need: Need = Need(step_us=1_000_000, video_us=20_000_000)
+
+    def evaluate(self, window: Window) -> Reading:
+        return judge(self.name, window, LIMITS, blink_measures, WORDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +97,44 @@ def find_blinks(t_s: FloatArray, aspect: FloatArray) -> Blinks:
     return Blinks(len(found), float(length), float(depth), float(asymmetry))
 
 
+def blink_measures(series: FaceSeries) -> dict[str, float]:
+    """The figures of a series of some seconds."""
+    aspect = eye_aspect(series.points)
+    blinks = find_blinks(series.t_s, aspect)
+    openness = aspect / np.maximum(np.percentile(aspect, 80, axis=0), 1e-3)
+    grid, rate = on_grid(series.t_s, openness * 100)
+    speed = np.abs(np.diff(grid.mean(axis=1))) * rate
+    return (
+        conditions(series)
+        | expression(series)
+        | {
+            "blinks": float(blinks.count),
+            "blinks_per_min": blinks.count * 60 / float(np.ptp(series.t_s)),
+            "blink_s": blinks.length_s,
+            "blink_depth_share": blinks.depth,
+            "blink_asymmetry_share": blinks.asymmetry,
+            "lid_difference_db": 2 * db(float((grid[:, 0] - grid[:, 1]).std())),
+            "lid_speed_db": 2 * db(float(np.percentile(speed, 90))),
+        }
+    )
+
+
 def expression(series: FaceSeries) -> dict[str, float]:
-    """How much mouth, brows, lids and gaze move, as powers in dB re (permille of the eye distance)^2 per Hz."""
-    points = series.points / series.unit_px
-    aligned, _ = align(points, points.mean(axis=0), RIGID_POINTS)
-    brows = aligned[:, [*BROW_LEFT, *BROW_RIGHT], 1].reshape(len(points), 2, -1).mean(axis=2)
-    lids = np.stack([aligned[:, [159, 386], 1] - aligned[:, [145, 374], 1]]).reshape(len(points), 2)
-    corners = aligned[:, [EYE_LEFT_OUTER, EYE_LEFT_INNER, EYE_RIGHT_OUTER, EYE_RIGHT_INNER], :2]
-    gaze = aligned[:, [IRIS_LEFT, IRIS_RIGHT], :2].mean(axis=1) - corners.mean(axis=1)
-    lips = aligned[:, LIP_LOWER_INNER, 1:2] - aligned[:, LIP_UPPER_INNER, 1:2]
-    grid, rate = on_grid(series.t_s, np.concatenate([lips, brows, lids, gaze], axis=1) * 1000)
-    power = band_power(grid, rate, (MOTION_HZ,))[0]
-    mouth, brow, lid, look = power[0], power[1:3].mean(), power[3:5].mean(), power[5:7].mean()
+    """How much brows, lids and gaze move, 0.5 to 5 Hz, as powers in dB re (permille of the eye distance)^2 per Hz."""
+    rows = [*RIGID, *BROW_LEFT, *BROW_RIGHT, *UPPER, *LOWER, *_CORNERS, IRIS_LEFT, IRIS_RIGHT]
+    points = series.points[:, rows] / series.unit_px
+    first = np.arange(len(RIGID))
+    aligned = align(points, points[len(points) // 2], first)[0]
+    aligned = align(points, aligned.mean(axis=0), first)[0][:, len(RIGID) :]
+    brows = aligned[:, :10, 1].reshape(len(points), 2, 5).mean(axis=2)
+    lids = aligned[:, 10:12, 1] - aligned[:, 12:14, 1]
+    gaze = aligned[:, 18:20, :2].mean(axis=1) - aligned[:, 14:18, :2].mean(axis=1)
+    grid, rate = on_grid(series.t_s, np.concatenate([brows, lids, gaze], axis=1) * 1000)
+    power = band_power(grid, rate, (MOTION_HZ,))[0].reshape(3, 2).mean(axis=1)
     return {
-        "mouth_motion_db": db(mouth),
-        "brow_motion_db": db(brow),
-        "lid_motion_db": db(lid),
-        "gaze_motion_db": db(look),
-        "lip_gap_deviation_eyes": float(lips.std()),
+        "brow_motion_db": db(float(power[0])),
+        "lid_motion_db": db(float(power[1])),
+        "gaze_motion_db": db(float(power[2])),
     }
 
 

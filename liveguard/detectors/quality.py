@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from liveguard.detectors.series import FaceSeries, RIGID_POINTS, face_widths_per_eye_distance, head_angles_deg
-from liveguard.types import Window
+from liveguard.detectors.calibration import Words, card
+from liveguard.detectors.series import (
+    RIGID_POINTS,
+    FaceSeries,
+    face_series,
+    face_widths_per_eye_distance,
+    head_angles_deg,
+)
+from liveguard.types import Reading, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +103,18 @@ def shortfall(window: Window, quality: Quality, limits: Limits) -> str:
         (any(sample.picture for sample in window.faces), "this face is a still picture in the room, not a person"),
     )
     return next((text for failed, text in checks if failed), "")
+
+
+def judge(
+    check: str, window: Window, limits: Limits, measure: Callable[[FaceSeries], dict[str, float]], words: Words
+) -> Reading:
+    """The reading of `check`: None with a reason where the conditions fall short, else its calibrated ratio."""
+    series = face_series(window)
+    quality = quality_of(series)
+    why, llr, measures = shortfall(window, quality, limits), None, quality.measures()
+    if not why:
+        measures |= measure(series)
+        llr = round(card(check).llr(measures), 4)
+        why = card(check).reasons(measures, words)
+    known = {name: round(float(value), 4) for name, value in measures.items() if np.isfinite(value)}
+    return Reading(check, window.track, window.start_us, window.end_us, llr, window.coverage, why, known)

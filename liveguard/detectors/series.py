@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from liveguard.face.geometry import EYE_LEFT_OUTER, EYE_RIGHT_OUTER, RIGID
+from liveguard.face.geometry import EYE_LEFT_OUTER, EYE_RIGHT_OUTER, LIP_LOWER_INNER, LIP_UPPER_INNER, RIGID
 from liveguard.face.texture import canonical_face
 from liveguard.types import FaceSample, FloatArray, Window
 
@@ -123,3 +123,23 @@ def band_power(values: FloatArray, rate_hz: float, bands_hz: tuple[tuple[float, 
 def db(ratio: float) -> float:
     """10 log10 of a ratio of powers; NaN stays NaN."""
     return float(10 * np.log10(max(ratio, 1e-9))) if np.isfinite(ratio) else float("nan")
+
+
+def conditions(series: FaceSeries) -> dict[str, float]:
+    """What the measures are judged against: how much head and mouth move between 2 and 5 Hz, and the size of the face.
+
+    `head_turn_db` re 1 degree^2 per Hz, `head_shift_db` and `mouth_motion_db` re 1 permille^2 of the eye distance per Hz,
+    `face_octaves` re a face 100 px wide.
+    """
+    points = series.points / series.unit_px
+    angles = head_angles_deg(series.points, RIGID_POINTS)
+    middle = points[:, RIGID_POINTS, :2].mean(axis=1) * 1000
+    lips = np.linalg.norm(points[:, LIP_UPPER_INNER] - points[:, LIP_LOWER_INNER], axis=1)[:, None] * 1000
+    grid, rate = on_grid(series.t_s, np.concatenate([angles, middle, lips], axis=1))
+    power = band_power(grid, rate, ((2.0, 5.0),))[0]
+    return {
+        "head_turn_db": db(float(power[:3].sum())),
+        "head_shift_db": db(float(power[3:5].sum())),
+        "mouth_motion_db": db(float(power[5])),
+        "face_octaves": float(np.log2(max(series.unit_px * face_widths_per_eye_distance(), 1.0) / 100.0)),
+    }

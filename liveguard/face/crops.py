@@ -41,7 +41,7 @@ def crop(image: ByteArray, landmarks: FloatArray, name: str) -> ByteArray:
     eyes = landmarks[EYE_RIGHT_OUTER, :2] - landmarks[EYE_LEFT_OUTER, :2]
     roll_deg = float(np.degrees(np.arctan2(eyes[1], eyes[0])))
     scale = spec.side_px / max(spec.faces * box_of(landmarks).height, 1.0)
-    turn = cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), roll_deg, scale)
+    turn = np.asarray(cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), roll_deg, scale), np.float64)
     turn[:, 2] += spec.side_px / 2 - centre
     flags = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
     return np.asarray(cv2.warpAffine(image, turn, (spec.side_px, spec.side_px), flags=flags), np.uint8)

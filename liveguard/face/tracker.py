@@ -1,37 +1,38 @@
 """Faces with identities: who is where, from picture to picture.
 
-Each face has a mesher of its own that sees nothing but a square around that face, so that another face, a photo or a
-painting elsewhere in the picture cannot take its place. A finder looks at the whole picture now and then, for faces that
-nobody follows yet. A face that was lost for a moment gets its number back if it is found where, and as, it was.
+The mesh of each face is looked for only where that face was in the picture before, so that another face, a photo or a
+painting elsewhere cannot take its place. Whoever moves without a break keeps the number, whatever the face looks like: a
+face that suddenly looks different is a finding, not another person. Only after a break must a face look as it did before.
+A finder looks for faces that nobody follows yet: seldom when all is well, often when someone went missing.
 """
 
 from __future__ import annotations
 
-import math
-from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from liveguard.face.backend import FaceBackend, Mesher
-from liveguard.face.geometry import EYE_LEFT_OUTER, EYE_RIGHT_OUTER, RIGID, box_of
-from liveguard.face.texture import unwrap
+from liveguard.face.backend import FaceBackend, Mesher, Region, region_of_box, region_of_mesh
+from liveguard.face.finder import Finder
+from liveguard.face.geometry import box_of
+from liveguard.face.looks import looks_of
+from liveguard.face.trail import Trail, distance, growth, overlap
 from liveguard.types import Box, ByteArray, FloatArray, VideoFrame
 
-CROP_PX = 320  # the mesh network reads 192 px of 1.5 face widths; a crop of 2 widths therefore needs 256 px at least
-CROP_FACES = 2.0  # side of the crop in face sizes
-FIND_EVERY_US = 500_000
-LOST_AFTER_US = 400_000  # a mesher that sees nothing for so long has lost its face
-FORGET_AFTER_US = 10_000_000
-SAME_FACE_OVERLAP = 0.35
+FIND_EVERY_US = 1_000_000
+FIND_NOBODY_EVERY_US = 500_000
+FIND_MISSING_EVERY_US = 100_000
+MISSING_US = 3_000_000  # for so long the surroundings of a lost face are searched
+LOST_AFTER_US = 400_000  # a face that is not seen for so long is lost: its mesher stops looking
+FORGET_AFTER_US = 20_000_000
+HOLD_US = 1_000_000  # who appears where someone else just vanished waits so long for a number
 MIN_FACE_PX = 16.0
-LOOKS_EVERY_US = 1_000_000
-LOOKS_ALIKE = 0.55  # correlation of two appearances; other people's faces in the same light lie near 0.2
-STILL_US = 3_000_000
-STILL_MOTION = 0.012  # in eye distances; the mesh of a noisy still photo trembles by 0.004
-MOVING_MOTION = 0.03
+# Likeness that gives a number back. Anywhere: 3 % of pairs of strangers reach it; where the face was lost: 13 %.
+ALIKE, ALIKE_NEAR = 0.6, 0.4
+NEAR = 1.2  # in face sizes, and this much more for each second of absence
+NEAR_PER_S = 1.5
+JUMP, JUMP_GROWTH = 0.5, 0.4  # between two pictures; larger steps count as a break
+DOUBLE, DOUBLE_GROWTH = 0.35, 0.5  # two meshes so close together lie on one face
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +45,12 @@ class Face:
     picture: bool
 
 
-@dataclass(slots=True)
-class _Trail:
-    """What is remembered of one face. Times are stream time."""
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """A mesh laid in this picture, before or after it is known whose it is."""
 
-    track: int
-    mesher: Mesher | None
-    crop: tuple[int, int, int]  # left, top, side
+    mesh: FloatArray
     box: Box
-    seen_us: int
-    looks: FloatArray | None = None
-    looked_us: int = -LOOKS_EVERY_US
-    poses: deque[tuple[int, FloatArray]] = field(default_factory=deque)
-    still_since_us: int | None = None
 
 
 class FaceTracker:
@@ -64,201 +58,163 @@ class FaceTracker:
 
     def __init__(self, backend: FaceBackend, max_faces: int = 4) -> None:
         self._backend = backend
+        self._finder = Finder(backend)
         self._max_faces = max_faces
-        self._live: list[_Trail] = []
-        self._lost: list[_Trail] = []
+        self._live: list[Trail] = []
+        self._lost: list[Trail] = []
+        self._spare: Mesher | None = None  # lays the mesh on faces that have no number yet
         self._next_track = 1
         self._find_at_us: int | None = None
+        self._near_at_us: int | None = None
 
     def update(self, frame: VideoFrame) -> list[Face]:
         """The faces in this picture, by track number. Shape (478, 3) landmarks each."""
-        meshes = {trail.track: self._follow(trail, frame) for trail in self._live}
-        self._drop_doubles(meshes)
-        self._retire(frame.t_us, meshes)
-        if self._find_at_us is None or frame.t_us >= self._find_at_us:
-            self._find_at_us = frame.t_us + FIND_EVERY_US
-            self._find(frame, meshes)
+        seen: dict[int, _Sight] = {}
         for trail in self._live:
-            mesh = meshes.get(trail.track)
-            if mesh is not None:
-                self._remember(trail, frame, mesh)
-        moving = [trail.track for trail in self._live if _motion(trail) > MOVING_MOTION]
-        faces = []
-        for trail in self._live:
-            mesh = meshes.get(trail.track)
-            if mesh is not None:
-                picture = _is_still(trail, frame.t_us) and any(track != trail.track for track in moving)
-                faces.append(Face(trail.track, mesh, trail.box, picture))
+            sight = self._follow(trail, frame.image)
+            if sight is not None:
+                seen[trail.track] = sight
+        self._drop_doubles(frame.image, seen)
+        self._retire(frame.t_us, seen)
+        for box in self._search(frame, seen):
+            self._admit(frame, box, seen)
+        self._remember(frame, seen)
+        faces = [
+            Face(trail.track, seen[trail.track].mesh, trail.box, trail.picture)
+            for trail in self._live
+            if trail.track in seen
+        ]
         return sorted(faces, key=lambda face: face.track)
 
     def close(self) -> None:
         for trail in self._live:
-            _close(trail)
+            trail.mesher.close()
+        if self._spare is not None:
+            self._spare.close()
+        self._live.clear()
         self._backend.close()
 
-    def _follow(self, trail: _Trail, frame: VideoFrame) -> FloatArray | None:
-        if trail.mesher is None:
+    def _follow(self, trail: Trail, image: ByteArray) -> _Sight | None:
+        """The face where it was, unless it is another one: after a break or a jump it has to look as before."""
+        sight = _mesh(trail.mesher, image, trail.region)
+        if sight is None:
             return None
-        if not _is_inside(trail.box, trail.crop):
-            trail.crop = _crop_around(trail.box)
-            # The graph expects the face where it was in the old crop: let it settle on this picture first.
-            _mesh_in(frame.image, trail.crop, trail.mesher)
-        return _mesh_in(frame.image, trail.crop, trail.mesher)
+        jumps = distance(sight.box, trail.box) > JUMP or growth(sight.box, trail.box) > JUMP_GROWTH
+        if (trail.missing or jumps) and trail.likeness(looks_of(image, sight.mesh)) < ALIKE_NEAR:
+            return None
+        return sight
 
-    def _drop_doubles(self, meshes: dict[int, FloatArray | None]) -> None:
-        """When one face hides another, both meshers may end up on the one in front: the one that jumped there loses it."""
-        seen = [trail for trail in self._live if meshes[trail.track] is not None]
-        for i, one in enumerate(seen):
-            for other in seen[i + 1 :]:
-                mesh_one, mesh_other = meshes[one.track], meshes[other.track]
-                if mesh_one is None or mesh_other is None:
+    def _drop_doubles(self, image: ByteArray, seen: dict[int, _Sight]) -> None:
+        """When one face hides another, both meshes lie on the one in front: it goes to the trail that it looks like."""
+        for i, one in enumerate(self._live):
+            for other in self._live[i + 1 :]:
+                a, b = seen.get(one.track), seen.get(other.track)
+                if a is None or b is None or not _is_double(a.box, b.box):
                     continue
-                if _overlap(box_of(mesh_one), box_of(mesh_other)) > 0.6:
-                    jumped = one if _jump(one, mesh_one) > _jump(other, mesh_other) else other
-                    meshes[jumped.track] = None
+                looks = looks_of(image, a.mesh)
+                lead = one.likeness(looks) - other.likeness(looks)
+                if abs(lead) < 0.1:  # they look alike: the one whose mesh went further came from elsewhere
+                    lead = distance(b.box, other.box) - distance(a.box, one.box)
+                del seen[other.track if lead >= 0 else one.track]
 
-    def _retire(self, t_us: int, meshes: dict[int, FloatArray | None]) -> None:
+    def _retire(self, t_us: int, seen: dict[int, _Sight]) -> None:
         for trail in list(self._live):
-            if meshes[trail.track] is None and t_us - trail.seen_us > LOST_AFTER_US:
-                _close(trail)
+            trail.missing = trail.track not in seen
+            if trail.missing and t_us - trail.seen_us > LOST_AFTER_US:
+                trail.mesher.close()
+                trail.forget_motion()
                 self._live.remove(trail)
                 self._lost.append(trail)
-                self._find_at_us = None
         self._lost = [trail for trail in self._lost if t_us - trail.seen_us <= FORGET_AFTER_US]
 
-    def _find(self, frame: VideoFrame, meshes: dict[int, FloatArray | None]) -> None:
-        for box in self._backend.find(frame.image):
-            if len(self._live) >= self._max_faces:
-                return
-            if box.width < MIN_FACE_PX or any(_overlap(box, trail.box) > SAME_FACE_OVERLAP for trail in self._live):
-                continue
-            mesher, crop = self._backend.new_mesher(), _crop_around(box)
-            mesh = _mesh_in(frame.image, crop, mesher)
-            if mesh is None or any(_overlap(box_of(mesh), trail.box) > SAME_FACE_OVERLAP for trail in self._live):
-                mesher.close()
-                continue
-            trail = self._recognise(frame.image, mesh) or self._new_trail()
-            trail.mesher, trail.crop, trail.box = mesher, crop, box_of(mesh)
-            trail.poses.clear()
-            trail.still_since_us = None
+    def _search(self, frame: VideoFrame, seen: dict[int, _Sight]) -> list[Box]:
+        """Boxes of faces that nobody follows, if it is time to search; one face may come more than once."""
+        t_us, boxes = frame.t_us, []
+        absent = [trail for trail in self._absent() if t_us - trail.seen_us <= MISSING_US]
+        if absent and (self._near_at_us is None or t_us >= self._near_at_us):
+            self._near_at_us = t_us + FIND_MISSING_EVERY_US
+            boxes = [box for trail in absent for box in self._finder.near(frame.image, trail.box)]
+        if self._find_at_us is None or t_us >= self._find_at_us:
+            self._find_at_us = t_us + (FIND_EVERY_US if seen else FIND_NOBODY_EVERY_US)
+            look = self._finder.in_turn if seen else self._finder.everywhere
+            boxes += look(frame.image)
+        return [box for box in boxes if min(box.width, box.height) >= MIN_FACE_PX]
+
+    def _absent(self) -> list[Trail]:
+        return [trail for trail in self._live if trail.missing] + self._lost
+
+    def _admit(self, frame: VideoFrame, box: Box, seen: dict[int, _Sight]) -> None:
+        """Give the face in `box` its old number or a new one, if it is a face and nobody follows it."""
+        if any(overlap(box, sight.box) > 0.5 and growth(box, sight.box) < 1.0 for sight in seen.values()):
+            return
+        mesher = self._spare or self._backend.new_mesher()
+        self._spare = mesher
+        sight = _settled(mesher, frame.image, region_of_box(box))
+        if sight is None or any(_is_double(sight.box, other.box) for other in seen.values()):
+            return
+        trail = self._owner(frame, sight)
+        if trail is None:
+            return
+        if trail not in self._live:
+            trail.mesher, self._spare = mesher, None
             self._live.append(trail)
-            meshes[trail.track] = mesh
+        seen[trail.track] = sight
 
-    def _new_trail(self) -> _Trail:
-        self._next_track += 1
-        return _Trail(self._next_track - 1, None, (0, 0, 1), Box(0, 0, 0, 0), 0)
-
-    def _recognise(self, image: ByteArray, mesh: FloatArray) -> _Trail | None:
-        """The lost face that looks like this one; taken off the list of the lost."""
-        looks = _looks(image, mesh)
-        alike = [(_correlation(looks, trail.looks), trail) for trail in self._lost if trail.looks is not None]
-        best = max(alike, key=lambda pair: pair[0], default=None)
-        if best is None or best[0] < LOOKS_ALIKE:
+    def _owner(self, frame: VideoFrame, sight: _Sight) -> Trail | None:
+        """The absent trail that this face belongs to, or else a new one, if it is time and there is room for it."""
+        looks = looks_of(frame.image, sight.mesh)
+        best, best_score, is_held = None, 0.0, False
+        for trail in self._absent():
+            gone_us = frame.t_us - trail.seen_us
+            near = _could_reach(trail.box, sight.box, gone_us)
+            score = trail.likeness(looks) - (ALIKE_NEAR if near else ALIKE)
+            is_held |= near and gone_us < HOLD_US
+            if score > best_score and (trail in self._live or self._has_room()):
+                best, best_score = trail, score
+        if best is not None:
+            if best in self._lost:
+                self._lost.remove(best)
+            return best
+        if is_held or not self._has_room():
             return None
-        self._lost.remove(best[1])
-        return best[1]
+        self._next_track += 1
+        region = region_of_mesh(sight.mesh, sight.box)
+        assert self._spare is not None
+        return Trail(self._next_track - 1, self._spare, region, sight.box, frame.t_us)
 
-    def _remember(self, trail: _Trail, frame: VideoFrame, mesh: FloatArray) -> None:
-        trail.seen_us, trail.box = frame.t_us, box_of(mesh)
-        if frame.t_us - trail.looked_us >= LOOKS_EVERY_US:
-            looks = _looks(frame.image, mesh)
-            trail.looks = looks if trail.looks is None else (0.7 * trail.looks + 0.3 * looks).astype(np.float32)
-            trail.looked_us = frame.t_us
-        trail.poses.append((frame.t_us, mesh[_POSE_POINTS]))
-        while trail.poses[0][0] < frame.t_us - STILL_US:
-            trail.poses.popleft()
-        if _motion(trail) > STILL_MOTION:
-            trail.still_since_us = None
-        elif trail.still_since_us is None:
-            trail.still_since_us = trail.poses[0][0]
+    def _has_room(self) -> bool:
+        return len(self._live) < self._max_faces
+
+    def _remember(self, frame: VideoFrame, seen: dict[int, _Sight]) -> None:
+        for trail in self._live:
+            sight = seen.get(trail.track)
+            if sight is None:
+                continue
+            trail.see(frame.t_us, sight.mesh, sight.box)
+            if trail.wants_looks(frame.t_us):
+                trail.see_looks(frame.t_us, looks_of(frame.image, sight.mesh))
+        moving = {trail.track for trail in self._live if trail.is_moving}
+        for trail in self._live:
+            trail.judge_picture(bool(moving - {trail.track}))
 
 
-def _mesh_in(image: ByteArray, crop: tuple[int, int, int], mesher: Mesher) -> FloatArray | None:
-    """Landmarks (478, 3) in pixels of `image`, found inside the square `crop`, of which parts may lie outside."""
-    left, top, side = crop
-    height, width = image.shape[:2]
-    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)
-    if x1 - x0 < 2 or y1 - y0 < 2:
-        return None
-    square = np.zeros((CROP_PX, CROP_PX, 3), np.uint8)
-    scale = CROP_PX / side
-    cx0, cy0 = round((x0 - left) * scale), round((y0 - top) * scale)
-    cx1, cy1 = max(round((x1 - left) * scale), cx0 + 1), max(round((y1 - top) * scale), cy0 + 1)
-    square[cy0:cy1, cx0:cx1] = cv2.resize(image[y0:y1, x0:x1], (cx1 - cx0, cy1 - cy0), interpolation=cv2.INTER_LINEAR)
-    mesh = mesher.mesh(square)
+def _mesh(mesher: Mesher, image: ByteArray, region: Region) -> _Sight | None:
+    mesh = mesher.mesh(image, region)
     if mesh is None or not np.isfinite(mesh).all():
         return None
-    return (mesh / scale + np.array([left, top, 0], np.float32)).astype(np.float32)
-
-
-def _crop_around(box: Box) -> tuple[int, int, int]:
-    side = max(int(CROP_FACES * max(box.width, box.height)), 8)
-    return (int(box.left + box.width / 2 - side / 2), int(box.top + box.height / 2 - side / 2), side)
-
-
-def _is_inside(box: Box, crop: tuple[int, int, int]) -> bool:
-    """Whether the crop still fits: the face near its middle, neither too large nor too small in it."""
-    left, top, side = crop
-    size = max(box.width, box.height)
-    off = max(abs(box.left + box.width / 2 - left - side / 2), abs(box.top + box.height / 2 - top - side / 2))
-    return off < 0.16 * side and 1.55 < side / max(size, 1.0) < 2.7
-
-
-def _overlap(a: Box, b: Box) -> float:
-    """Intersection over the smaller of the two areas."""
-    width = min(a.left + a.width, b.left + b.width) - max(a.left, b.left)
-    height = min(a.top + a.height, b.top + b.height) - max(a.top, b.top)
-    if width <= 0 or height <= 0:
-        return 0.0
-    return width * height / max(min(a.width * a.height, b.width * b.height), 1.0)
-
-
-def _jump(trail: _Trail, mesh: FloatArray) -> float:
-    """How far the face went since it was last seen, in its own sizes."""
     box = box_of(mesh)
-    dx = box.left + box.width / 2 - trail.box.left - trail.box.width / 2
-    dy = box.top + box.height / 2 - trail.box.top - trail.box.height / 2
-    size = max(trail.box.width, 1.0)
-    return math.hypot(dx, dy) / size + abs(math.log(max(box.width, 1.0) / size))
+    return _Sight(mesh, box) if min(box.width, box.height) >= 1.0 else None
 
 
-def _looks(image: ByteArray, mesh: FloatArray) -> FloatArray:
-    """A coarse appearance (768,) of the face texture, free of brightness: enough to tell two people in one picture apart."""
-    small = cv2.resize(unwrap(image, mesh), (16, 16), interpolation=cv2.INTER_AREA).astype(np.float32)
-    small -= small.mean(axis=(0, 1))
-    return np.asarray(small.reshape(-1) / (np.linalg.norm(small) + 1e-6), np.float32)
+def _settled(mesher: Mesher, image: ByteArray, region: Region) -> _Sight | None:
+    """The mesh for a detector's box, laid twice: the box knows neither the roll nor the exact size of the face."""
+    first = _mesh(mesher, image, region)
+    return first and _mesh(mesher, image, region_of_mesh(first.mesh, first.box))
 
 
-def _correlation(a: FloatArray, b: FloatArray | None) -> float:
-    return -1.0 if b is None else float(a @ b / (np.linalg.norm(b) + 1e-6))
+def _is_double(a: Box, b: Box) -> bool:
+    return distance(a, b) < DOUBLE and growth(a, b) < DOUBLE_GROWTH
 
 
-# Head, lids and lips: whatever lives moves one of them. Columns 6 and 7 are the outer eye corners.
-_POSE_POINTS = np.array([*RIGID[:6], EYE_LEFT_OUTER, EYE_RIGHT_OUTER, 13, 14, 61, 291, 159, 145, 386, 374])
-
-
-
-
-def _motion(trail: _Trail) -> float:
-    """How much the face moved in the last seconds, as a whole or in itself, in eye distances (a robust range)."""
-    if len(trail.poses) < 5:
-        return 0.0
-    stack = np.stack([pose for _, pose in _thinned(trail.poses)])
-    # One unit for the whole stretch: dividing each picture by its own eye distance would turn noise into motion.
-    unit_px = max(float(np.median(np.linalg.norm(stack[:, 6] - stack[:, 7], axis=1))), 1.0)
-    return float(np.max(np.std(stack[..., :2], axis=0))) / unit_px
-
-
-def _thinned(poses: Iterable[tuple[int, FloatArray]], most: int = 24) -> list[tuple[int, FloatArray]]:
-    poses = list(poses)
-    return poses[:: max(len(poses) // most, 1)]
-
-
-def _is_still(trail: _Trail, t_us: int) -> bool:
-    return trail.still_since_us is not None and t_us - trail.still_since_us >= STILL_US
-
-
-def _close(trail: _Trail) -> None:
-    if trail.mesher is not None:
-        trail.mesher.close()
-        trail.mesher = None
+def _could_reach(was: Box, now: Box, gone_us: int) -> bool:
+    return distance(was, now) < NEAR + NEAR_PER_S * gone_us / 1e6 and growth(was, now) < 0.7

@@ -149,7 +149,7 @@ class _Deadline:
         self._timer.cancel()
         self._timer.join()  # a cut in progress must not outlive the socket, whose number is soon another's
         if self._passed and exc is not None:
-            raise TimeoutError(f"no answer within {self._seconds:.0f} s") from exc
+            raise TimeoutError(f"no answer within {self._seconds:g} s") from exc
 
 
 def _proxy_for(host: str) -> SplitResult | None:

@@ -99,7 +99,8 @@ def verify(
         raise SignatureError("webhook: a header is not text") from None
     # A list, not a generator: every candidate is compared, in constant time, whether or not one before it
     # fits.
-    if not any([hmac.compare_digest(wanted, candidate) for candidate in candidates]):
+    fits = [hmac.compare_digest(wanted, candidate) for candidate in candidates]
+    if not any(fits):
         raise SignatureError("webhook: the signature does not fit")
     return message_id
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TextIO
 
 from rich.console import Console
@@ -52,8 +53,9 @@ class TerminalSink:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        # Lines are composed here and written by us: rich would end the program when the pipe is closed.
-        self._console = Console(file=stream, force_terminal=_is_terminal(stream), highlight=False)
+        # rich composes into a buffer and we write: by itself it ends the program when a pipe is closed.
+        self._buffer = io.StringIO()
+        self._console = Console(file=self._buffer, force_terminal=_is_terminal(stream), highlight=False)
         self._states: dict[str, State] = {}
 
     def send(self, event: Event) -> None:
@@ -61,10 +63,12 @@ class TerminalSink:
         line = self._line(event)
         if line is None:
             return
-        with self._console.capture() as capture:
-            self._console.print(line, soft_wrap=True)
+        self._console.print(line, soft_wrap=True)
+        text = self._buffer.getvalue()
+        self._buffer.seek(0)
+        self._buffer.truncate()
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
-        text = capture.get().encode(encoding, "replace").decode(encoding)
+        text = text.encode(encoding, "replace").decode(encoding)
         try:
             self._stream.write(text)
             self._stream.flush()

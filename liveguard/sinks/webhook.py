@@ -7,7 +7,6 @@ receiver that has seen it skips the message.
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
 import logging
@@ -16,6 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 
 from liveguard import wire
@@ -153,13 +153,14 @@ class WebhookSink:
     def _store(self, event: Event, kind: str, data: Mapping[str, object]) -> None:
         now_s = self._clock()
         topic = f"{kind}.{event.state}" if isinstance(event, Alert) else kind
-        stamp = datetime.datetime.fromtimestamp(now_s, datetime.UTC).isoformat().replace("+00:00", "Z")
+        stamp = datetime.fromtimestamp(now_s, timezone.utc).isoformat().replace("+00:00", "Z")
         body = json.dumps({"type": topic, "timestamp": stamp, "data": data}, separators=(",", ":")).encode()
-        print_ = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).digest()
-        for key in _possible_keys(event, print_):
-            known = self._outbox.put(self.name, key, body, fingerprint=print_, now_us=int(now_s * 1e6))
-            if known != "clash":
+        fingerprint = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).digest()
+        for key in _possible_keys(event, fingerprint):
+            put = self._outbox.put(self.name, key, body, fingerprint=fingerprint, now_us=int(now_s * 1e6))
+            if put != "clash":
                 return
+        raise SinkError(f"{self.name}: an alert's key is taken by another one")
 
     def _fault(self, what: str) -> None:
         log.warning("%s", what)
@@ -188,7 +189,7 @@ class WebhookSink:
             return wait_s
         except SinkError as exc:
             trouble = f"{self.name}: {exc}"
-        except Exception as exc:  # the thread must outlive a defect here or in a plugged-in transport
+        except Exception as exc:  # noqa: BLE001  the thread must outlive a defect, here or in a transport
             trouble = f"{self.name}: unforeseen {type(exc).__name__}; alerts are kept and tried again"
         if trouble != self._trouble:  # said once, not every few seconds
             self._trouble = trouble

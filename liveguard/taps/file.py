@@ -49,7 +49,7 @@ class FileTap:
         name: str | None = None,
     ) -> None:
         self._closed = threading.Event()
-        self._source = parse_source(url_or_path, MAX_PIXELS)
+        self._source = parse_source(url_or_path)
         self._container = open_source(self._source, timeout_s)
         try:
             self._tracks = self._open_tracks(max_fps, threads)
@@ -145,6 +145,8 @@ class FileTap:
         duration_us = self._container.duration
         on_web = self._source.scheme.startswith("http")
         live = self._source.always_live or (on_web and duration_us is None)
+        if duration_us and self._container.format.name.startswith("matroska"):
+            duration_us -= max(0, self._container.start_time or 0)  # Matroska's length counts from 0
         seconds = None if live or not duration_us or duration_us < 0 else duration_us / 1e6
         kinds: frozenset[Track] = frozenset(track.kind for track in self._tracks)
         return FeedInfo(name or self._source.name, kinds, live, seconds)

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from liveguard.errors import InputError
 
+_EARLY_US = 8_000
 
 class FrameGrid:
-    """Keeps the frames that come nearest to a regular grid of `max_fps` points a second. For one thread at
-    a time.
+    """Keeps the frames that lie on a regular grid of `max_fps` points a second; None keeps all.
 
-    The points are counted, not added up, so 29.97 stays 29.97. A frame is kept when it has reached the next
-    point or is at most a quarter of a step before it: time stamps jitter by a millisecond, and a 30 fps
-    feed on a 30 fps grid must keep every frame. None keeps all.
+    A frame is kept when it has reached the next point, or comes at most 8 ms (a quarter of a step, if that is
+    less) before it: stamps jitter, and a 30 fps feed must keep every frame on a 30 fps grid. For one thread
+    at a time.
     """
 
     def __init__(self, max_fps: float | None) -> None:
         if max_fps is not None and not 0.1 <= max_fps <= 1000:
             raise InputError(f"max_fps is {max_fps}; allowed is 0.1 to 1000, or None for every frame")
         self._max_fps = max_fps
+        self._early_us = min(_EARLY_US, 250_000 / max_fps) if max_fps else 0.0
         self._next = 0
 
     def keeps(self, t_us: int) -> bool:
-        """True when the frame at `t_us` belongs on the grid; call it once for each frame, in order of time."""
+        """True when the frame at `t_us` belongs on the grid; call it once a frame, in order of time."""
         if self._max_fps is None:
             return True
-        point = int(t_us * self._max_fps / 1e6 + 0.25)  # the last one that this frame may stand for
+        # The last point that this frame may stand for, counted from 0 so that 29.97 stays 29.97.
+        point = int((t_us + self._early_us) * self._max_fps / 1e6)
         if point < self._next:
             return False
         self._next = point + 1

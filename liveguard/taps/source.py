@@ -32,6 +32,8 @@ _PROTOCOLS = {
     "rtmps": "rtmps,rtmp,tcp,tls",
 }
 _LIVE = frozenset(("rtsp", "rtsps", "rtmp", "rtmps"))
+# While a source is opened, its first pictures are decoded to learn about it; the tap itself has a lower limit.
+_LIMITS = {"max_pixels": str(8192 * 8192)}
 _IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _ALLOWED = "allowed is a media file (mp4, webm, mkv, avi, ts, wav, ...) or a URL with " + ", ".join(
     _PROTOCOLS
@@ -54,21 +56,20 @@ class Source:
         return self.scheme in _LIVE
 
 
-def parse_source(url_or_path: str | Path, max_pixels: int) -> Source:
+def parse_source(url_or_path: str | Path) -> Source:
     """What to open and how. Raises `InputError` for what is missing, empty, not a media file or not
     allowed.
     """
     text = str(url_or_path)
-    limits = {"max_pixels": str(max_pixels)}
     scheme, separator, _ = text.partition("://")
     if separator and isinstance(url_or_path, str) and scheme.isascii() and scheme.isalnum():
         if scheme.lower() == "file":
-            return _local(Path(unquote(urlsplit(text).path)), limits)
-        return _remote(text, scheme.lower(), limits)
-    return _local(Path(text), limits)
+            return _local(Path(unquote(urlsplit(text).path)))
+        return _remote(text, scheme.lower())
+    return _local(Path(text))
 
 
-def _remote(url: str, scheme: str, limits: dict[str, str]) -> Source:
+def _remote(url: str, scheme: str) -> Source:
     if scheme not in _PROTOCOLS:
         raise InputError(f"{scheme}:// cannot be read; {_ALLOWED}")
     try:
@@ -76,7 +77,7 @@ def _remote(url: str, scheme: str, limits: dict[str, str]) -> Source:
         host = f"{parts.hostname or ''}:{parts.port}" if parts.port else parts.hostname or ""
     except ValueError as error:
         raise InputError(f"the {scheme} URL is not valid: {error}") from None
-    options = {"format_whitelist": _NETWORK, "protocol_whitelist": _PROTOCOLS[scheme], **limits}
+    options = {**_LIMITS, "format_whitelist": _NETWORK, "protocol_whitelist": _PROTOCOLS[scheme]}
     if scheme.startswith("rtsp"):
         options["rtsp_transport"] = (
             "tcp"  # over UDP, a lost packet is a damaged picture that looks like an attack
@@ -86,7 +87,7 @@ def _remote(url: str, scheme: str, limits: dict[str, str]) -> Source:
     return Source(url, f"{scheme}://{host}{parts.path}", scheme, options)
 
 
-def _local(path: Path, limits: dict[str, str]) -> Source:
+def _local(path: Path) -> Source:
     try:
         status = path.stat()
         head = b""
@@ -104,7 +105,7 @@ def _local(path: Path, limits: dict[str, str]) -> Source:
         raise InputError(f"{path}: is empty; {_ALLOWED}")
     if head.startswith(_IMAGES) or head[8:12] == b"WEBP":
         raise InputError(f"{path}: is a still image, and every check needs time; {_ALLOWED}")
-    options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file", **limits}
+    options = {**_LIMITS, "format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
     # With the protocol spelled out, no file name can be taken for another one ("concat:a|b").
     return Source(f"file:{path.absolute()}", path.name, "file", options)
 

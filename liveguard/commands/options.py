@@ -1,0 +1,50 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from liveguard.config import Config, read_config
+from liveguard.plugins import load
+from liveguard.types import Sink
+
+
+def add_guard_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings (TOML)")
+    parser.add_argument("--checks", metavar="A,B", help="only these checks")
+    parser.add_argument("--without", metavar="A,B", help="all checks but these")
+    parser.add_argument("--face-model", type=Path, metavar="FILE", help="a face_landmarker.task file (Tasks API)")
+
+
+def config_of(arguments: argparse.Namespace) -> Config:
+    """The settings file, with what the command line says on top."""
+    config = read_config(arguments.config) if arguments.config else Config()
+    if arguments.checks:
+        config = replace(config, only=_names(arguments.checks))
+    if arguments.without:
+        config = replace(config, without=_names(arguments.without))
+    if arguments.face_model:
+        config = replace(config, task_file=arguments.face_model)
+    return config
+
+
+def open_sinks(tables: Sequence[Mapping[str, Any]]) -> list[Sink]:
+    """The sinks of a settings file; those opened are closed again if a later one fails."""
+    sinks: list[Sink] = []
+    try:
+        for table in tables:
+            options = {key: value for key, value in table.items() if key != "kind"}
+            sinks.append(load("sinks", table["kind"], options))
+    except BaseException:
+        for sink in sinks:
+            sink.close()
+        raise
+    return sinks
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

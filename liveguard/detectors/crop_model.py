@@ -1,0 +1,53 @@
+"""What the checks that score crops with a trained model have in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from liveguard.onnx import NO_MODEL, find_model
+from liveguard.types import Hypothesis, Need, Reading, Window
+
+MOST_CROPS = 5  # a window of 1 s: so many crops a second are scored
+
+
+class CropModel:
+    """Scores up to five crops a second, (n, 3, side, side) float32 RGB in 0..1, with one model; the mean is the score."""
+
+    name: ClassVar[str]
+    hypothesis: ClassVar[Hypothesis]
+    about: ClassVar[str]
+    crop: ClassVar[str]
+    min_face_px: ClassVar[float]
+    attack_why: ClassVar[str]
+
+    def __init__(self, model: str | Path | None = None) -> None:
+        self._model = find_model(self.name, model)
+        with_model = Need(video_us=1_000_000, step_us=1_000_000, crops=(self.crop,), cost="heavy")
+        self.need = with_model if self._model else Need(video_us=1_000_000, step_us=1_000_000)
+
+    @property
+    def has_model(self) -> bool:
+        return self._model is not None
+
+    def evaluate(self, window: Window) -> Reading:
+        """The mean score of the window's crops; None without a model, a face, or enough pixels."""
+        llr: float | None = None
+        measures: dict[str, float] = {}
+        face_px = float(np.median([face.box.width for face in window.faces])) if window.faces else 0.0
+        if self._model is None:
+            why = NO_MODEL
+        elif not window.faces:
+            why = "no face in view"
+        elif face_px < self.min_face_px:
+            why = f"face too small: {face_px:.0f} px wide, {self.min_face_px:g} px are needed"
+        else:
+            every = max(len(window.faces) // MOST_CROPS, 1)
+            crops = np.stack([face.crops[self.crop] for face in window.faces[::every]][:MOST_CROPS])
+            score = self._model.score(np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32) / 255)
+            llr = self._model.card.llr(score)
+            measures = {"score": score, "face_px": face_px}
+            why = self.attack_why if llr > 0 else "no trace found"
+        return Reading(self.name, window.track, window.start_us, window.end_us, llr, window.coverage, why, measures)

@@ -1,0 +1,146 @@
+"""Lip-sync: how late the sound is against the lips, and whether the two belong together at all.
+
+Speaks for an attack: a lag that lies clearly beyond what links and recorders bring about; a voice that does not fit what
+the mouth clearly does, at any lag; a voice while the mouth keeps still. Limits: lip-sync and talking-head models are made
+to pass this, so a fit is hardly evidence; another voice in the room, dubbing, chewing and a covered mouth look like
+foreign sound; a constant lag of the link beyond 200 ms looks like an attack, because it is one as far as can be seen.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from liveguard.detectors.lipsync_lag import (
+    LAGS_MS,
+    STEP_S,
+    Array,
+    Evidence,
+    Mask,
+    band_levels,
+    mouth_signals,
+    on_grid,
+    weigh,
+)
+from liveguard.detectors.quality import Limits, quality_of, shortfall
+from liveguard.detectors.series import FaceSeries, face_series
+from liveguard.types import Hypothesis, Need, Reading, Window
+
+LIMITS: Final = Limits(seconds=2.8, fps=9.5, face_px=60.0, light=25.0, yaw_deg=45.0)
+MIN_VOICED_S: Final = 2.0
+MIN_SHARED_S: Final = 2.4  # of lips and sound together
+CERTAIN: Final = 0.8  # posterior probability from which a lag is named
+STILL_MOTION: Final = 0.006  # eye distances; speaking mouths move by 0.0096 and more, a still photo's mesh by 0.003
+STILL_NATS: Final = 0.6  # weak: the voice may be somebody else's in the room
+
+# Lags of genuine feeds: corpora lie between -20 and +70 ms on the average and single clips within 170 ms of 0; recorders
+# and links add to that. Beyond, no lag is impossible, only rare.
+GENUINE_LAG_MS, GENUINE_SD_MS, ODD_SHARE = 20.0, 100.0, 0.05
+# Log-likelihood of foreign sound, on the scale of `Evidence.log_likelihood`: the more the lips had to say, the stranger it
+# is that nothing was found. Logistic fit on genuine, shifted and exchanged sound, intercept lowered by 0.5 to be careful.
+FOREIGN_PER_ENERGY, FOREIGN_NATS = 0.08, 0.4
+FITS_NATS, MOST_NATS = -0.5, 4.0  # passing proves little: lip-sync models pass
+TELLING_NATS = 0.5  # without a lag, less evidence than this is none
+
+
+class LipSync:
+    """Lips against voice over the last 8 s, once a second."""
+
+    name = "lipsync"
+    hypothesis: Hypothesis = "av_mismatch"
+    about = "lips and voice that do not belong together, or come at different times"
+    need = Need(video_us=8_000_000, audio_us=8_000_000, step_us=1_000_000)
+
+    def evaluate(self, window: Window) -> Reading:
+        series = face_series(window)
+        quality = quality_of(series)
+        measures = {"voiced_s": round(window.speech.voiced_s, 2), **quality.measures()}
+        why_not = _no_speech(window) or shortfall(window, quality, LIMITS)
+        if why_not:
+            return _reading(window, None, why_not, measures)
+        evidence = _evidence(window, series)
+        measures |= {"shared_s": round(evidence.seconds, 2), "mouth_motion_eyes": round(evidence.motion, 4)}
+        if evidence.seconds < MIN_SHARED_S:
+            why_not = f"lips and sound together for {evidence.seconds:.1f} s, {MIN_SHARED_S:g} s needed: wait"
+            return _reading(window, None, why_not, measures)
+        if evidence.motion < STILL_MOTION:
+            return _still_mouth(window, measures)
+        measures |= {
+            "consistency_sigma": round(_consistency_sigma(evidence), 2),
+            "lag_certainty_share": round(evidence.certainty, 3),
+        }
+        return _verdict(window, evidence, measures)
+
+
+def _reading(window: Window, llr: float | None, why: str, measures: dict[str, float]) -> Reading:
+    return Reading("lipsync", window.track, window.start_us, window.end_us, llr, window.coverage, why, measures)
+
+
+def _no_speech(window: Window) -> str:
+    voiced_s = window.speech.voiced_s
+    if not window.speech.present.any():
+        return "no sound arrives: unmute the microphone"
+    return "" if voiced_s >= MIN_VOICED_S else f"no speech: {voiced_s:.1f} s of voice, {MIN_VOICED_S:g} s needed: speak"
+
+
+def _evidence(window: Window, series: FaceSeries) -> Evidence:
+    lips, lips_known, sound, sound_known = common_grid(window, series)
+    return weigh(lips, lips_known, sound, sound_known)
+
+
+def common_grid(window: Window, series: FaceSeries) -> tuple[Array, Mask, Array, Mask]:
+    """Mouth signals and band levels, each with where it is known, on one grid that begins with the window.
+
+    Times count from the window's start, so that the result does not depend on how long the session has run.
+    """
+    grid_s = np.arange(0.0, (window.end_us - window.start_us) / 1e6, STEP_S)
+    present = window.speech.present
+    sound_s = (window.speech.t_us[present] - window.start_us) / 1e6
+    lips, lips_known = on_grid(series.t_s.astype(np.float64), mouth_signals(series.points), grid_s)
+    sound, sound_known = on_grid(sound_s, band_levels(window.speech.log_mel[present]), grid_s)
+    seen = slice(*np.flatnonzero(lips_known)[[0, -1]]) if lips_known.any() else slice(0, 0)
+    return lips[seen], lips_known[seen], sound[seen], sound_known[seen]
+
+
+def _consistency_sigma(evidence: Evidence) -> float:
+    """Height of the peak at lags that genuine feeds have, in standard deviations of chance; 1 is usual for strangers."""
+    plausible = np.abs(LAGS_MS - GENUINE_LAG_MS) <= 2 * GENUINE_SD_MS
+    return float(evidence.log_likelihood[plausible].max() / max(evidence.chance, 1e-9))
+
+
+def mismatch_nats(evidence: Evidence) -> float:
+    """Log-likelihood ratio, unclipped: half any lag and half foreign sound, against the lags of genuine feeds."""
+    score = evidence.log_likelihood
+    uniform = np.full(len(LAGS_MS), 1 / len(LAGS_MS))
+    usual = np.exp(-0.5 * ((LAGS_MS - GENUINE_LAG_MS) / GENUINE_SD_MS) ** 2)
+    genuine = (1 - ODD_SHARE) * usual / usual.sum() + ODD_SHARE * uniform
+    foreign = FOREIGN_PER_ENERGY * evidence.forecast_energy + FOREIGN_NATS
+    top = max(float(score.max()), foreign)
+    likelihood = np.exp(score - top)
+    attack = 0.5 * float(likelihood @ uniform) + 0.5 * float(np.exp(foreign - top))
+    return float(np.log(attack) - np.log(max(float(likelihood @ genuine), 1e-300)))
+
+
+def _still_mouth(window: Window, measures: dict[str, float]) -> Reading:
+    if window.peers:
+        return _reading(window, None, "this mouth keeps still: another person in the picture may be speaking", measures)
+    why = f"{measures['voiced_s']:.1f} s of voice while the mouth hardly moves"
+    return _reading(window, STILL_NATS, why, measures)
+
+
+def _verdict(window: Window, evidence: Evidence, measures: dict[str, float]) -> Reading:
+    nats = mismatch_nats(evidence)
+    llr = float(np.clip(nats, FITS_NATS, MOST_NATS))
+    if evidence.certainty < CERTAIN:
+        if nats < TELLING_NATS:
+            return _reading(window, None, "the lag cannot be told: too little clear speech facing the camera", measures)
+        if window.peers:
+            return _reading(window, None, "the voice does not fit this mouth: another person may be speaking", measures)
+        return _reading(window, llr, "the voice does not fit what the lips do, at any lag within 0.8 s", measures)
+    lag_ms, sd_ms = evidence.lag_ms, evidence.lag_sd_ms
+    measures |= {"lag_ms": round(lag_ms, 1), "lag_sd_ms": round(sd_ms, 1)}
+    what = f"sound {abs(lag_ms):.0f} ± {sd_ms:.0f} ms {'behind' if lag_ms >= 0 else 'ahead of'} the lips"
+    if nats < TELLING_NATS:
+        return _reading(window, llr, f"lips and voice go together, {what}", measures)
+    return _reading(window, llr, f"lips and voice do not go together: best fit with the {what}", measures)

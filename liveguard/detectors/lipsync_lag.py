@@ -1,0 +1,169 @@
+"""How late the sound is against the lips, with its uncertainty: one matched filter, no network.
+
+The lips say what the sound should do: a small fixed linear filter turns four mouth signals into a forecast of the level
+in five frequency bands, and the forecast is correlated with the sound at every lag. For jointly Gaussian stationary
+signals the log-likelihood of a lag is exactly such a filtered cross-correlation (Knapp & Carter 1976,
+doi:10.1109/TASSP.1976.1162830), so a softmax over lags is the posterior of the lag: its width is the uncertainty, and a
+second hill makes it wide, as it should.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.interpolate import PchipInterpolator
+from scipy.ndimage import gaussian_filter1d
+
+from liveguard.detectors.series import RIGID_POINTS, align
+from liveguard.face.geometry import CHIN
+from liveguard.face.texture import canonical_face
+
+Array: TypeAlias = npt.NDArray[np.float64]
+Mask: TypeAlias = npt.NDArray[np.bool_]
+
+STEP_S = 0.02  # the common grid of lips and sound
+MAX_LAG_S = 0.8
+SMOOTH_S, TREND_S = 0.02, 0.5  # pass band about 0.4 to 8 Hz: syllables, without pose drift and landmark noise
+HOLE_S = 0.15  # lips or sound missing for longer than this count as missing, not as interpolated
+LIP_FLOOR = 0.004  # eye distances: landmark noise; smaller movement is not scaled up to look like speech
+LEVEL_FLOOR_DB = 2.0
+RANGE_DB = 40.0  # below the loud parts: deeper silence, and digital zeros, say nothing more
+CLIP = 3.0
+LAGS_MS = np.round(np.arange(-MAX_LAG_S, MAX_LAG_S + STEP_S / 2, STEP_S) * 1000, 6)
+HILL_MS = 100.0  # one opening or closing of the mouth: within it, it is the same event
+PEOPLE_SD_MS = 30.0
+CHANCE_REACH = 60  # grid steps: syllables remember no longer
+PAD = 20  # grid steps on either side for the forecast that reaches beyond the window
+# Mel indices of the bands: edges at about 0.3, 0.6, 1.2, 2.4, 4 and 7.6 kHz. Below lie hum, rumble and the pitch.
+BAND_EDGES = (2, 7, 15, 24, 31, 40)
+UPPER_LIP, LOWER_LIP, CORNERS = (13, 82, 312), (14, 87, 317), (78, 308)  # points of the inner lip line
+TAPS = (-10, -5, 0, 5, 10)  # grid steps: the forecast reads the lips from 200 ms before to 200 ms after
+TAP_SD = 2.5
+FORECAST = np.zeros((5,5,5))
+
+
+def mouth_signals(points: npt.NDArray[np.float32]) -> Array:
+    """(n, 5) in eye distances, head pose taken out: inner-lip opening, width, height of upper lip, lower lip and chin.
+
+    `points` (n, 478, 3) pixels. Each face is turned onto the mean face by the points that speech moves least, so that
+    nodding does not open the mouth.
+    """
+    head, _ = align(points, canonical_face().mean, RIGID_POINTS)
+    upper, lower = head[:, UPPER_LIP], head[:, LOWER_LIP]
+    opening = np.linalg.norm(upper - lower, axis=2).mean(axis=1)
+    width = np.linalg.norm(head[:, CORNERS[0]] - head[:, CORNERS[1]], axis=1)
+    heights = (upper[:, :, 1].mean(axis=1), lower[:, :, 1].mean(axis=1), head[:, CHIN, 1])
+    return np.stack([opening, width, *heights], axis=1).astype(np.float64)
+
+
+def band_levels(log_mel: npt.NDArray[np.float32]) -> Array:
+    """(T, 5) dB: the level in each band, no deeper than `RANGE_DB` below its loud parts. `log_mel` (T, 40) dB."""
+    power = 10.0 ** (log_mel.astype(np.float64) / 10)
+    bands = [power[:, low:high].sum(axis=1) for low, high in zip(BAND_EDGES[:-1], BAND_EDGES[1:], strict=True)]
+    level_db = 10 * np.log10(np.stack(bands, axis=1) + 1e-12)
+    floored = np.maximum(level_db, np.percentile(level_db, 95, axis=0) - RANGE_DB)
+    return np.asarray(gaussian_filter1d(floored, 1.0, axis=0, mode="nearest"))  # so that 20 ms steps do not alias
+
+
+def on_grid(t_s: Array, values: Array, grid_s: Array) -> tuple[Array, Mask]:
+    """`values` (n, k) at `t_s` carried onto `grid_s`, and where they are known: no hole longer than `HOLE_S` around."""
+    after = np.clip(np.searchsorted(t_s, grid_s), 1, len(t_s) - 1)
+    inside = (grid_s >= t_s[0] - STEP_S) & (grid_s <= t_s[-1] + STEP_S)
+    known = inside & (t_s[after] - t_s[after - 1] <= HOLE_S)
+    out = PchipInterpolator(t_s, values, axis=0)(np.clip(grid_s, t_s[0], t_s[-1]))
+    return np.asarray(out), np.asarray(known)
+
+
+def shaped(values: Array, known: Mask, floor: float) -> tuple[Array, Array]:
+    """Band-passed, in units of its own spread, 0 where not `known`, nothing louder than `CLIP`; and that spread (k,)."""
+    smooth = gaussian_filter1d(values, SMOOTH_S / STEP_S, axis=0, mode="nearest")
+    moving = smooth - gaussian_filter1d(values, TREND_S / STEP_S, axis=0, mode="nearest")
+    spread = moving[known].std(axis=0) if known.any() else np.zeros(values.shape[1])
+    return np.clip(moving / np.maximum(spread, floor), -CLIP, CLIP) * known[:, None], spread
+
+
+def cross_correlation(a: Array, b: Array, reach: int) -> Array:
+    """(i, j, 2 reach + 1) seconds: the sum over time of a_i(t) b_j(t + lag), for `a` (n, i) and `b` (n, j)."""
+    size = 1 << int(np.ceil(np.log2(len(a) + 2 * reach + 1)))
+    spectrum = np.conj(np.fft.rfft(a, size, axis=0))[:, :, None] * np.fft.rfft(b, size, axis=0)[:, None, :]
+    full = np.fft.irfft(spectrum, size, axis=0)
+    return np.moveaxis(np.concatenate([full[-reach:], full[: reach + 1]]), 0, -1) * STEP_S
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one stretch of lips and sound says, before any verdict.
+
+    `log_likelihood` (81,) nats for each of `LAGS_MS`, up to a constant; `forecast_energy`: how much there was to forecast,
+    same unit; `chance`: standard deviation of `log_likelihood` if the two had nothing to do with each other; `seconds`:
+    how long both were there; `motion`: RMS of the moving part of opening, width and lower lip, in eye distances.
+    """
+
+    log_likelihood: Array
+    forecast_energy: float
+    chance: float
+    seconds: float
+    motion: float
+
+    @property
+    def lag_ms(self) -> float:
+        """The most likely lag, > 0: the sound is late; between grid points by a parabola through the peak."""
+        score, k = self.log_likelihood, int(np.argmax(self.log_likelihood))
+        if not 0 < k < len(score) - 1:
+            return float(LAGS_MS[k])
+        left, top, right = score[k - 1 : k + 2]
+        bend = left - 2 * top + right
+        return float(LAGS_MS[k] + (STEP_S * 500 * (left - right) / bend if bend < 0 else 0.0))
+
+    @property
+    def certainty(self) -> float:
+        """Posterior probability that the lag lies on this hill, within `HILL_MS` of its top; no lag is preferred."""
+        return float(self._posterior()[self._hill()].sum())
+
+    @property
+    def lag_sd_ms(self) -> float:
+        """Standard deviation of the lag on this hill, with what people and phonemes add that the filter cannot know."""
+        weight = self._posterior() * self._hill()
+        spread = float((weight * (LAGS_MS - self.lag_ms) ** 2).sum() / weight.sum())
+        return float(np.hypot(np.sqrt(spread), PEOPLE_SD_MS))
+
+    @property
+    def consistency_sigma(self) -> float:
+        """Height of the highest peak in standard deviations of chance; the best of 81 lags reaches about 2 by chance."""
+        return float(self.log_likelihood.max() / max(self.chance, 1e-9))
+
+    def _posterior(self) -> Array:
+        p = np.exp(self.log_likelihood - self.log_likelihood.max())
+        return np.asarray(p / p.sum())
+
+    def _hill(self) -> Mask:
+        return np.asarray(np.abs(LAGS_MS - self.lag_ms) <= HILL_MS)
+
+
+def weigh(lips: Array, lips_known: Mask, sound: Array, sound_known: Mask) -> Evidence:
+    """The evidence of mouth signals (n, 5) and band levels (n, 5) on the common grid."""
+    x, motion = shaped(lips, lips_known, LIP_FLOOR)
+    y, _ = shaped(sound, sound_known, LEVEL_FLOOR_DB)
+    forecast, reach = _forecast(x), round(MAX_LAG_S / STEP_S)
+    y = np.pad(y, ((PAD, PAD), (0, 0)))
+    score = np.einsum("iil->l", cross_correlation(forecast, y, reach))
+    # Bartlett: the variance of a sum of products of two unrelated signals is the sum of their autocovariances' product.
+    own = cross_correlation(forecast, forecast, CHANCE_REACH) * cross_correlation(y, y, CHANCE_REACH)
+    return Evidence(
+        log_likelihood=score,
+        forecast_energy=float((forecast**2).sum() * STEP_S),
+        chance=float(np.sqrt(max(own.sum() / len(x), 0.0))),
+        seconds=float(np.count_nonzero(lips_known & sound_known) * STEP_S),
+        motion=float(np.sqrt((motion[[0, 1, 3]] ** 2).mean())),
+    )
+
+
+def _forecast(lips: Array) -> Array:
+    """(n + 2 PAD, 5): what the lips say that the bands should do, on a time axis that begins `PAD` steps earlier."""
+    out = np.zeros((len(lips) + 2 * PAD, len(BAND_EDGES) - 1))
+    for weights, tap in zip(FORECAST.transpose(2, 0, 1), TAPS, strict=True):
+        out[PAD + tap : PAD + tap + len(lips)] += lips @ weights
+    return np.asarray(gaussian_filter1d(out, TAP_SD, axis=0, mode="constant"))

@@ -1,0 +1,181 @@
+"""What is said of a whole recording: one verdict, its reasons, and the figures behind it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from liveguard.alert import FEED
+from liveguard.types import Alert, Event, Fault, Gap, Hypothesis, Reading, State, Status
+from liveguard.words import HYPOTHESIS_WORDS
+
+_ORDER: tuple[State, ...] = ("cannot_judge", "genuine", "suspicious", "alert")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSummary:
+    """One check over a recording, of the face that it found most suspicious.
+
+    `llr`: the evidence that it added up to (nats, each window counted for what was new in it), None: never judged.
+    `measures`: medians over the windows that it judged. `why`: of the most telling window, or why it never judged.
+    """
+
+    llr: float | None
+    coverage: float
+    measures: Mapping[str, float]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`verdict` is that of the worst participant; `risk` (0..1) the highest that the evidence reached, None: not judged."""
+
+    file: str
+    seconds: float
+    verdict: State
+    risk: float | None
+    why: tuple[str, ...]
+    alerts: tuple[Alert, ...]
+    checks: Mapping[str, CheckSummary]
+    faces: int
+    gaps: tuple[Gap, ...]
+    faults: tuple[str, ...]
+    compute_s: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The shape that `scan --json` prints: later versions may add to it, never take away."""
+        return {
+            "file": self.file,
+            "seconds": round(self.seconds, 3),
+            "verdict": self.verdict,
+            "risk": None if self.risk is None else round(self.risk, 4),
+            "why": list(self.why),
+            "alerts": [_alert_dict(alert) for alert in self.alerts if alert.state == "raised"],
+            "checks": {name: _check_dict(check) for name, check in self.checks.items()},
+            "faces": self.faces,
+            "gaps": [
+                {"kind": g.kind, "start_s": g.start_us / 1e6, "end_s": g.end_us / 1e6, "reason": g.reason}
+                for g in self.gaps
+            ],
+            "faults": list(self.faults),
+            "compute_s": round(self.compute_s, 3),
+        }
+
+
+@dataclass(slots=True)
+class ReportBuilder:
+    """Collects the events of one recording. `worth` tells what a reading added to the evidence, in nats."""
+
+    file: str
+    checks: tuple[str, ...]
+    _readings: dict[str, dict[int | None, list[tuple[Reading, float]]]] = field(default_factory=dict)
+    _alerts: list[Alert] = field(default_factory=list)
+    _gaps: list[Gap] = field(default_factory=list)
+    _faults: Counter[str] = field(default_factory=Counter)
+    _worst: dict[str, Status] = field(default_factory=dict)
+    _risk: float | None = None
+    _tracks: set[int] = field(default_factory=set)
+
+    def add(self, event: Event, worth: float = 0.0) -> None:
+        if isinstance(event, Reading):
+            by_track = self._readings.setdefault(event.detector, defaultdict(list))
+            by_track[event.track].append((event, worth))
+            if event.track is not None:
+                self._tracks.add(event.track)
+        elif isinstance(event, Alert):
+            self._alerts.append(event)
+        elif isinstance(event, Gap):
+            self._gaps.append(event)
+        elif isinstance(event, Fault):
+            self._faults[f"{event.where}: {event.what}"] += 1
+        else:
+            self.status(event)
+
+    def status(self, status: Status) -> None:
+        """A standing; the worst of each participant, and the highest risk, are kept."""
+        worst = self._worst.get(status.participant)
+        if worst is None or _rank(status) >= _rank(worst):
+            self._worst[status.participant] = status
+        if status.risk is not None:
+            self._risk = max(self._risk or 0.0, status.risk)
+
+    def build(self, seconds: float, compute_s: float) -> Report:
+        checks = {name: _summary(self._readings.get(name, {})) for name in self.checks}
+        verdict = self._verdict(checks)
+        return Report(
+            file=self.file,
+            seconds=seconds,
+            verdict=verdict,
+            risk=None if verdict == "cannot_judge" else self._risk,
+            why=self._why(verdict, checks),
+            alerts=tuple(self._alerts),
+            checks=checks,
+            faces=len(self._tracks),
+            gaps=tuple(self._gaps),
+            faults=tuple(f"{what} ({count} times)" if count > 1 else what for what, count in self._faults.items()),
+            compute_s=compute_s,
+        )
+
+    def _verdict(self, checks: Mapping[str, CheckSummary]) -> State:
+        """The worst state of anybody; genuine only if a face or a voice was judged: a moving picture alone says little."""
+        worst = max((status.state for status in self._worst.values()), key=_ORDER.index, default="cannot_judge")
+        if worst != "genuine":
+            return worst
+        face = any(s.state == "genuine" and who != FEED for who, s in self._worst.items())
+        voice = "voice" in checks and checks["voice"].llr is not None
+        return "genuine" if face or voice else "cannot_judge"
+
+    def _why(self, verdict: State, checks: Mapping[str, CheckSummary]) -> tuple[str, ...]:
+        if verdict in ("alert", "suspicious"):
+            said = [why for status in self._worst.values() if status.state == verdict for why in status.why]
+            return tuple(dict.fromkeys(said))
+        if verdict == "genuine":
+            judged = [name for name, check in checks.items() if check.llr is not None]
+            return (f"nothing suspicious found by {', '.join(judged)}",)
+        return tuple(why for why, _ in Counter(c.why for c in checks.values() if c.why != "no model").most_common(3))
+
+
+def _rank(status: Status) -> tuple[int, float]:
+    return _ORDER.index(status.state), status.risk or 0.0
+
+
+def _summary(by_track: Mapping[int | None, list[tuple[Reading, float]]]) -> CheckSummary:
+    tracks = [readings for readings in by_track.values() if any(r.llr is not None for r, _ in readings)]
+    if not tracks:
+        every = [reading for readings in by_track.values() for reading, _ in readings]
+        why = Counter(r.why for r in every).most_common(1)[0][0] if every else "too short: no window was complete"
+        return CheckSummary(None, 0.0, {}, why)
+    chosen = max(tracks, key=lambda readings: sum(worth for _, worth in readings))
+    judged = [(reading, worth) for reading, worth in chosen if reading.llr is not None]
+    telling = max(judged, key=lambda pair: pair[0].llr or 0.0)[0]
+    names = sorted({name for reading, _ in judged for name in reading.measures})
+    measures = {name: float(np.median([r.measures[name] for r, _ in judged if name in r.measures])) for name in names}
+    coverage = float(np.mean([r.coverage if r.llr is not None else 0.0 for r, _ in chosen]))
+    return CheckSummary(sum(worth for _, worth in judged), coverage, measures, telling.why)
+
+
+def _alert_dict(alert: Alert) -> dict[str, Any]:
+    hypothesis: Hypothesis = alert.hypothesis
+    return {
+        "t_s": alert.t_us / 1e6,
+        "participant": alert.participant,
+        "hypothesis": hypothesis,
+        "risk": round(alert.risk, 4),
+        "why": f"{HYPOTHESIS_WORDS[hypothesis]}: " + "; ".join(reading.why for reading in alert.readings),
+        "checks": [reading.detector for reading in alert.readings],
+        "lag_s": alert.lag_us / 1e6,
+        "settle": alert.settle,
+    }
+
+
+def _check_dict(check: CheckSummary) -> dict[str, Any]:
+    return {
+        "llr": None if check.llr is None else round(check.llr, 4),
+        "coverage": round(check.coverage, 3),
+        "measures": {name: round(value, 4) if np.isfinite(value) else None for name, value in check.measures.items()},
+        "why": check.why,
+    }

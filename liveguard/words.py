@@ -1,0 +1,31 @@
+"""What things are called when we talk to a person, in one place."""
+
+from __future__ import annotations
+
+from liveguard.types import Hypothesis, State
+
+HYPOTHESIS_WORDS: dict[Hypothesis, str] = {
+    "face_manipulated": "the face looks manipulated",
+    "voice_synthetic": "the voice sounds synthetic",
+    "av_mismatch": "voice and mouth do not belong together",
+    "feed_injected": "the picture does not come from a live camera",
+}
+SETTLE: dict[Hypothesis, str] = {
+    "face_manipulated": "ask for a slow turn of the head to both sides and a hand passed before the face",
+    "voice_synthetic": "call back on a known number, or ask for a few random words",
+    "av_mismatch": "ask for a few random digits, spoken facing the camera",
+    "feed_injected": "ask for a random gesture, such as a number of fingers beside the face",
+}
+STATE_WORDS: dict[State, str] = {
+    "genuine": "genuine so far",
+    "suspicious": "suspicious",
+    "alert": "alert",
+    "cannot_judge": "cannot judge",
+}
+STATE_STYLE: dict[State, str] = {
+    "genuine": "green",
+    "suspicious": "yellow",
+    "alert": "bold red",
+    "cannot_judge": "cyan",
+}
+"""Styles of rich; the words are always there too, for whoever does not see colours."""

@@ -1,0 +1,238 @@
+"""The parts of the taps that need neither files nor devices: timeline, grid, queue, sources."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liveguard.errors import DeviceError, InputError
+from liveguard.taps import devices
+from liveguard.taps.film import stamp_us
+from liveguard.taps.grid import FrameGrid
+from liveguard.taps.microphone import Drift
+from liveguard.taps.sample_queue import Captured, SampleQueue
+from liveguard.taps.source import parse_source
+from liveguard.taps.timeline import AHEAD_US, WRAP_US, Timeline
+from liveguard.types import AudioChunk, Gap, VideoFrame
+
+STEP_US = 40_000
+
+
+def frame(t_us: int) -> VideoFrame:
+    return VideoFrame(t_us, np.zeros((2, 2, 3), np.uint8))
+
+
+def sound(t_us: int, n: int = 1_600) -> AudioChunk:
+    return AudioChunk(t_us, np.zeros(n, np.float32))
+
+
+def drain(queue: SampleQueue) -> list[Captured]:
+    out = []
+    while (sample := queue.get(0)) is not None:
+        out.append(sample)
+    return out
+
+
+# --- timeline ------------------------------------------------------------------------------------------------------
+
+
+def test_times_begin_at_zero_and_missing_stamps_follow_on() -> None:
+    line = Timeline(5_000_000)
+    assert line.place("video", 5_000_000, STEP_US) == 0
+    assert line.place("video", None, STEP_US) == STEP_US
+    assert line.place("audio", 5_010_000, 20_000) == 10_000
+
+
+def test_a_wrap_of_33_bits_is_exact() -> None:
+    line = Timeline(WRAP_US - 100_000)
+    assert line.place("video", WRAP_US - 50_000, STEP_US) == 50_000
+    assert line.place("video", 30_000, STEP_US) == 130_000
+    assert line.place("audio", 31_000, STEP_US) == 131_000
+    assert line.restarts == 0
+
+
+def test_a_restart_goes_on_and_keeps_the_tracks_aligned() -> None:
+    line = Timeline(0)
+    line.place("video", 9_960_000, STEP_US)
+    line.place("audio", 9_980_000, 20_000)
+    assert line.place("video", 500_000, STEP_US) == 10_000_000
+    assert line.place("audio", 510_000, 20_000) == 10_010_000
+    assert line.restarts == 1
+
+
+def test_one_mad_stamp_does_not_move_the_rest() -> None:
+    line = Timeline(0)
+    line.place("video", 1_000_000, STEP_US)
+    line.place("video", 10**15, STEP_US)
+    assert line.place("video", 1_080_000, STEP_US) == 1_080_000
+
+
+def test_a_long_silence_that_the_other_track_crossed_is_kept() -> None:
+    line = Timeline(0)
+    line.place("audio", 0, 20_000)
+    for t_us in range(0, 2 * AHEAD_US, AHEAD_US // 2):
+        line.place("video", t_us, STEP_US)
+    late_us = 2 * AHEAD_US - STEP_US
+    assert line.place("audio", late_us, 20_000) == late_us
+
+
+@given(st.lists(st.tuples(st.sampled_from(["video", "audio"]), st.integers(-(2**62), 2**62)), max_size=30))
+def test_time_never_runs_back_by_more_than_a_second(stamps: list[tuple[str, int]]) -> None:
+    line, ends = Timeline(0), {"video": 0, "audio": 0}
+    for track, stamp in stamps:
+        t_us = line.place("video" if track == "video" else "audio", stamp, STEP_US)
+        assert t_us >= ends[track] - 1_000_000
+        assert t_us <= max(ends.values()) + AHEAD_US
+        ends[track] = max(ends[track], t_us + STEP_US)
+
+
+def test_stamps_are_rounded_once() -> None:
+    assert stamp_us(1, Fraction(1, 3)) == 333_333
+    assert stamp_us(2, Fraction(1, 3)) == 666_667
+    assert stamp_us(-1, Fraction(1, 3)) == -333_333
+    assert stamp_us(None, Fraction(1, 3)) is None
+    assert stamp_us(5, None) is None
+
+
+# --- grid ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fps", "max_fps", "kept"),
+    [(30, None, 300), (30, 30, 300), (29.97, 30, 300), (60, 30, 300), (59.94, 30, 300), (25, 30, 250), (30, 5, 50)],
+)
+def test_grid_keeps_the_rate(fps: float, max_fps: float | None, kept: int) -> None:
+    grid = FrameGrid(max_fps)
+    times = [round(k * 1e6 / fps) for k in range(round(fps * 10))]
+    assert sum(grid.keeps(t_us) for t_us in times) == pytest.approx(kept, abs=1)
+
+
+def test_grid_keeps_every_frame_of_a_jittering_feed() -> None:
+    grid = FrameGrid(30)
+    assert all(grid.keeps(round(k * 1e6 / 30) + (-1) ** k * 4_000) for k in range(300))
+
+
+def test_grid_is_even() -> None:
+    grid = FrameGrid(30)
+    kept = [t_us for t_us in (k * 1_000_000 // 60 for k in range(600)) if grid.keeps(t_us)]
+    assert set(np.diff(kept) // 1_000) == {33}
+
+
+@pytest.mark.parametrize("max_fps", [0, -1, float("nan"), 1e9])
+def test_grid_refuses_nonsense(max_fps: float) -> None:
+    with pytest.raises(InputError, match="allowed is"):
+        FrameGrid(max_fps)
+
+
+# --- queue ---------------------------------------------------------------------------------------------------------
+
+
+def test_queue_keeps_the_order_of_arrival() -> None:
+    queue = SampleQueue()
+    samples: list[Captured] = [frame(0), sound(10), Gap("video", 20, 30, "lost"), sound(40), frame(50)]
+    for sample in samples:
+        queue.put(sample)
+    assert drain(queue) == samples
+
+
+def test_a_slow_reader_gets_the_newest_pictures_and_one_gap() -> None:
+    queue = SampleQueue()
+    for k in range(10):
+        queue.put(frame(k * 100))
+    out = drain(queue)
+    assert out[0] == Gap("video", 0, 600, "shed")
+    assert [sample.t_us for sample in out[1:] if isinstance(sample, VideoFrame)] == [600, 700, 800, 900]
+    assert queue.shed == {"video": 6, "audio": 0}
+
+
+def test_a_slow_reader_gets_two_seconds_of_sound() -> None:
+    queue = SampleQueue()
+    for k in range(50):
+        queue.put(sound(k * 100_000))
+    out = drain(queue)
+    assert out[0] == Gap("audio", 0, 3_000_000, "shed")
+    assert len(out) == 21
+    assert queue.shed["audio"] == 30 * 1_600
+
+
+def test_gaps_of_a_device_that_stays_away_become_one() -> None:
+    queue = SampleQueue()
+    for k in range(1_000):
+        queue.put(Gap("audio", k, k + 1, "lost"))
+    assert drain(queue) == [Gap("audio", 0, 1_000, "lost")]
+
+
+def test_a_closed_queue_is_empty() -> None:
+    queue = SampleQueue()
+    queue.put(frame(0))
+    queue.close()
+    queue.put(frame(1))
+    assert queue.get(10) is None
+
+
+# --- drift ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ppm", [-200, -50, 0, 50, 200])
+def test_a_drifting_sound_card_stays_on_the_clock(ppm: int) -> None:
+    """100 s of blocks of 10 ms whose stamps scatter by 5 ms: the count stays within 3 ms of the clock."""
+    rng, drift, counted, worst_us = np.random.default_rng(1), Drift(), 0, 0.0
+    pcm = np.zeros(480, np.float32)
+    for k in range(10_000):
+        true_us = k * 10_000 * (1 + ppm * 1e-6)
+        late_us = drift.note(round(true_us + rng.normal(0, 5_000) - counted / 0.048))
+        counted += drift.stretch(pcm, late_us, 48_000).size
+        worst_us = max(worst_us, abs(true_us + 10_000 - counted / 0.048))
+    assert worst_us < 4_000
+
+
+# --- sources and devices -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "source", ["concat:a.mp4|b.mp4", "subfile,,start,0,end,9,,:a.mp4", "lavfi://testsrc", "data://a", "gopher://a/b"]
+)
+def test_other_protocols_are_refused(source: str) -> None:
+    with pytest.raises(InputError, match="allowed is a media file"):
+        parse_source(source)
+
+
+def test_a_network_source_may_not_read_files() -> None:
+    for url in ("http://h/a.m3u8", "https://h/a", "rtsp://h/a", "rtsps://h/a", "rtmp://h/a", "rtmps://h/a"):
+        assert "file" not in parse_source(url).options["protocol_whitelist"].split(",")
+
+
+def test_names_hold_no_password() -> None:
+    source = parse_source("rtsp://admin:hunter2@cam.example:8554/door?token=hunter2")
+    assert source.name == "rtsp://cam.example:8554/door"
+    assert source.always_live
+    assert source.options["rtsp_transport"] == "tcp"
+
+
+def test_a_broken_url_is_one_line() -> None:
+    with pytest.raises(InputError, match="not valid"):
+        parse_source("http://[::1/a")
+
+
+def test_cameras_are_listed_by_index(tmp_path: Path) -> None:
+    for number, name in ((10, "Studio\n"), (2, "Integrated Camera\n")):
+        (tmp_path / f"video{number}").mkdir()
+        (tmp_path / f"video{number}" / "name").write_text(name)
+    (tmp_path / "video7").mkdir()
+    (tmp_path / "v4l-subdev0").mkdir()
+    assert [(c.index, c.path, c.name) for c in devices.list_cameras(tmp_path)] == [
+        (2, "/dev/video2", "Integrated Camera"),
+        (7, "/dev/video7", ""),
+        (10, "/dev/video10", "Studio"),
+    ]
+    assert devices.list_cameras(tmp_path / "none") == []
+
+
+def test_a_missing_camera_says_what_there_is() -> None:
+    with pytest.raises(DeviceError, match=r"camera 'No Such Camera' is not there; (there is|no camera)"):
+        devices.find_camera("No Such Camera")
