@@ -63,6 +63,8 @@ class Engine:
         """The feed has ended: judge what is left."""
         self.timeline.finish()
         events: list[Event] = []
+        if self._no_face_said:
+            events.append(Gap("video", self._face_seen_us, self.timeline.end_us, "no_face"))
         for jobs in (self._scheduler.due(), self._scheduler.last()):
             for job in jobs:
                 events += self.take(job.run())

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from liveguard.alert import FEED
+from liveguard.onnx import NO_MODEL
 from liveguard.types import Alert, Event, Fault, Gap, Hypothesis, Reading, State, Status
 from liveguard.words import HYPOTHESIS_WORDS
 
@@ -136,7 +137,8 @@ class ReportBuilder:
         if verdict == "genuine":
             judged = [name for name, check in checks.items() if check.llr is not None]
             return (f"nothing suspicious found by {', '.join(judged)}",)
-        return tuple(why for why, _ in Counter(c.why for c in checks.values() if c.why != "no model").most_common(3))
+        excuses = Counter(c.why for c in checks.values() if c.llr is None and c.why != NO_MODEL)
+        return tuple(why for why, _ in excuses.most_common(3))
 
 
 def _rank(status: Status) -> tuple[int, float]:
@@ -147,8 +149,9 @@ def _summary(by_track: Mapping[int | None, list[tuple[Reading, float]]]) -> Chec
     tracks = [readings for readings in by_track.values() if any(r.llr is not None for r, _ in readings)]
     if not tracks:
         every = [reading for readings in by_track.values() for reading, _ in readings]
-        why = Counter(r.why for r in every).most_common(1)[0][0] if every else "too short: no window was complete"
-        return CheckSummary(None, 0.0, {}, why)
+        # The longest window had the most to go by, so its reason is the one that tells what was missing.
+        longest = max(every, key=lambda r: (r.end_us - r.start_us, r.end_us), default=None)
+        return CheckSummary(None, 0.0, {}, longest.why if longest else "too short: no window was complete")
     chosen = max(tracks, key=lambda readings: sum(worth for _, worth in readings))
     judged = [(reading, worth) for reading, worth in chosen if reading.llr is not None]
     telling = max(judged, key=lambda pair: pair[0].llr or 0.0)[0]

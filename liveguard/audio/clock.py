@@ -58,9 +58,7 @@ class AudioClock:
         self._count += n - skip
         return Placement(skip)
 
-    def _begin(
-        self, start_us: int, n: int, skip: int, rate_hz: int, gap: tuple[int, int] | None = None
-    ) -> Placement:
+    def _begin(self, start_us: int, n: int, skip: int, rate_hz: int, gap: tuple[int, int] | None = None) -> Placement:
         if skip == n:  # nothing of it counts, so it is no anchor either
             return Placement(skip)
         self._start_us, self._count, self._rate_hz = start_us, n - skip, rate_hz

@@ -62,9 +62,13 @@ class SpeechFeatures:
         self._present = np.concatenate([self._present, here])[keep]
 
     def between(self, start_us: int, end_us: int) -> Speech:
-        """The frames that lie wholly within [start_us, end_us), as far as they are there."""
+        """The frames of the blocks that are complete by `end_us`, from `start_us` on.
+
+        Whole blocks only: how much of the next one is there already depends on how the sound was cut into chunks.
+        """
         first = max(-(-start_us // HOP_US) - self._first_frame, 0)
-        last = (end_us * SAMPLE_RATE_HZ // 1_000_000 - FRAME) // HOP + 1 - self._first_frame
+        blocks = (end_us * SAMPLE_RATE_HZ // 1_000_000 - BLOCK_NEEDS) // (BLOCK * HOP) + 1
+        last = BLOCK * blocks - self._first_frame
         part = slice(first, max(min(last, len(self._voiced)), first))
         count = len(self._voiced[part])
         t_us = (np.arange(count, dtype=np.int64) + first + self._first_frame) * HOP_US + 12_500

@@ -20,9 +20,7 @@ RATES_HZ = (2_000, 768_000)
 """Input rates that make sense; anything else comes from a damaged header."""
 
 _PLANE_TYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
-_HEADROOM = (
-    8.0  # decoders overshoot full scale a little; what is beyond this is damage and would ring in the filter
-)
+_HEADROOM = 8.0  # decoders overshoot full scale a little; what is beyond this is damage and would ring in the filter
 _EMPTY: FloatArray = np.zeros(0, np.float32)
 
 
@@ -41,9 +39,7 @@ def frame_samples(frame: av.AudioFrame) -> npt.NDArray[Any]:
     channels, n = frame.layout.nb_channels, frame.samples
     pcm: npt.NDArray[Any]
     if frame.format.is_planar:
-        pcm = np.stack(
-            [np.frombuffer(memoryview(plane), dtype, n) for plane in frame.planes[:channels]], axis=1
-        )
+        pcm = np.stack([np.frombuffer(memoryview(plane), dtype, n) for plane in frame.planes[:channels]], axis=1)
     else:
         pcm = np.frombuffer(memoryview(frame.planes[0]), dtype, n * channels).reshape(n, channels)
     wanted = [i for i, channel in enumerate(frame.layout.channels) if channel.name != "LFE"]
@@ -99,9 +95,7 @@ class Resampler:
             return _EMPTY
         if self._rate_hz == SAMPLE_RATE_HZ:
             return self._give(mono)
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(mono, np.float32)[None], format="flt", layout="mono"
-        )
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(mono, np.float32)[None], format="flt", layout="mono")
         frame.sample_rate = self._rate_hz
         return self._give(_joined(self._swr.resample(frame)))
 

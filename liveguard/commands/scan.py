@@ -65,9 +65,10 @@ def show(out: Console, report: Report) -> None:
     risk = "" if report.risk is None else f"  risk {report.risk:.0%}"
     colour = STATE_STYLE[report.verdict]
     out.print(f"[{colour}]{STATE_WORDS[report.verdict].upper()}[/]{risk}  ", end="")
-    out.print(f"{report.file}  ({report.seconds:.1f} s, {report.faces} face{'s' * (report.faces != 1)})", markup=False)
+    length = f"({report.seconds:.1f} s, {report.faces} face{'s' * (report.faces != 1)})"
+    out.print(f"{report.file}  {length}", markup=False, soft_wrap=True)
     for why in report.why:
-        out.print(f"  {why}", markup=False, style="dim" if report.verdict == "genuine" else None)
+        out.print(f"  {why}", markup=False, soft_wrap=True, style="dim" if report.verdict == "genuine" else None)
     for alert in report.alerts:
         if alert.state == "raised":
             out.print(f"  [bold red]{alert.t_us / 1e6:6.1f} s[/]  {alert.participant}: to settle it, {alert.settle}")
@@ -76,5 +77,5 @@ def show(out: Console, report: Report) -> None:
         why = f"cannot judge: {check.why}" if check.llr is None else check.why
         out.print(f"    {name:<10} {nats} nats  {why}", markup=False, soft_wrap=True)
     for fault in report.faults:
-        out.print(f"  fault: {fault}", markup=False, style="yellow")
+        out.print(f"  fault: {fault}", markup=False, soft_wrap=True, style="yellow")
     out.print()

@@ -37,14 +37,13 @@ WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class BlinkCheck:
+class Blink:
     """See the module. Weak: people differ, and a driven fake blinks when its driver does."""
 
-    name: str = "blink"
+    name = "blink"
     hypothesis: Hypothesis = "face_manipulated"
-    about: str = "Do lids, gaze and brows live, also while the mouth speaks? (weak)"
-    need: Need = Need(step_us=1_000_000, video_us=20_000_000)
+    about = "Do lids, gaze and brows live, also while the mouth speaks? (weak)"
+    need = Need(step_us=1_000_000, video_us=20_000_000)
 
     def evaluate(self, window: Window) -> Reading:
         return judge(self.name, window, LIMITS, blink_measures, WORDS)
@@ -74,7 +73,7 @@ def eye_aspect(points: FloatArray) -> FloatArray:
         upper, lower = [pair[0] for pair in lids], [pair[1] for pair in lids]
         gap = np.linalg.norm(points[:, upper] - points[:, lower], axis=2).mean(axis=1)
         ratios.append(gap / np.maximum(np.linalg.norm(points[:, outer] - points[:, inner], axis=1), 1e-6))
-    return np.stack(ratios, axis=1).astype(np.float32)
+    return np.asarray(np.stack(ratios, axis=1), np.float32)
 
 
 def find_blinks(t_s: FloatArray, aspect: FloatArray) -> Blinks:

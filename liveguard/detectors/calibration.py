@@ -10,12 +10,17 @@ log of the mean of its parts' ratios, as each kind is held equally likely. A mea
 from __future__ import annotations
 
 import math
-import tomllib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 STANDARD_CLIP = 2.5
 

@@ -45,7 +45,7 @@ def inner_cells() -> BoolArray:
     """Which cells (12, 12) of the canonical texture belong to the part that swap and lip models repaint."""
     uv = canonical_face().uv * (TEXTURE_PX - 1)
     mask = np.zeros((TEXTURE_PX, TEXTURE_PX), np.uint8)
-    cv2.fillPoly(mask, [np.round(_scaled_outline(uv, 0.8)).astype(np.int32)], 255)
+    _fill(mask, _scaled_outline(uv, 0.8), 255)
     mask[: int(uv[_BROWS, 1].min())] = 0
     inner = cv2.resize(mask, (CELLS, CELLS), interpolation=cv2.INTER_AREA) > 127
     return np.asarray(inner & (cell_share() > 0.8), np.bool_)
@@ -83,8 +83,8 @@ def detail(view: FaceView) -> FloatArray:
     at half size (NaN: the zone is not seen); then the mean slope across the curves `SEAM_SCALES` in grey levels per px.
     """
     grey, points = _face_at_fixed_size(view.image, view.landmarks)
-    half = cv2.pyrDown(grey)
-    fine, coarse = cv2.absdiff(cv2.Laplacian(grey, cv2.CV_32F), 0.0), cv2.absdiff(cv2.Laplacian(half, cv2.CV_32F), 0.0)
+    half = np.asarray(cv2.pyrDown(grey), np.float32)
+    fine, coarse = (np.asarray(np.abs(cv2.Laplacian(x, cv2.CV_32F)), np.float32) for x in (grey, half))
     zones = _zones(points)
     figures = [_mean(fine, zone) for zone in zones]
     figures += [_mean(coarse, np.ascontiguousarray(zone[::2, ::2])) for zone in zones]
@@ -121,7 +121,10 @@ def _face_at_fixed_size(image: ByteArray, landmarks: FloatArray) -> tuple[FloatA
     pad = (top - y0, y0 + side - bottom, left - x0, x0 + side - right)
     if any(pad):
         grey = cv2.copyMakeBorder(grey, *pad, cv2.BORDER_REPLICATE)
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    while grey.shape[0] >= 2 * DETAIL_PX:
+        # Halving is cheap; what is left of a large face is then scaled with care.
+        grey = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    how = cv2.INTER_AREA if grey.shape[0] > DETAIL_PX else cv2.INTER_LINEAR
     # Float before scaling: rounding to grey levels again would bury the detail of smooth skin.
     return np.asarray(cv2.resize(grey.astype(np.float32), (DETAIL_PX, DETAIL_PX), interpolation=how), np.float32), points
 
@@ -132,12 +135,12 @@ def _zones(points: FloatArray) -> tuple[ByteArray, ByteArray, ByteArray, ByteArr
     inner = _filled(_scaled_outline(points, INNER_SCALE))
     inner[:brows_y] = 0
     cheeks = _filled(_scaled_outline(points, RING_SCALES[1]))
-    cv2.fillPoly(cheeks, [_scaled_outline(points, RING_SCALES[0]).astype(np.int32)], 0)
+    _fill(cheeks, _scaled_outline(points, RING_SCALES[0]), 0)
     forehead = _filled(_scaled_outline(points, 0.9))
     top = int(np.clip(brows_y - 0.06 * DETAIL_FACE_PX, 0, DETAIL_PX))
     forehead[top:], cheeks[:top] = 0, 0
     outside = np.full((DETAIL_PX, DETAIL_PX), 255, np.uint8)
-    cv2.fillPoly(outside, [_scaled_outline(points, 1.1).astype(np.int32)], 0)
+    _fill(outside, _scaled_outline(points, 1.1), 0)
     return inner, forehead, cheeks, outside
 
 
@@ -150,8 +153,12 @@ def _scaled_outline(points: FloatArray, scale: float) -> FloatArray:
 
 def _filled(outline: FloatArray) -> ByteArray:
     mask = np.zeros((DETAIL_PX, DETAIL_PX), np.uint8)
-    cv2.fillPoly(mask, [outline.astype(np.int32)], 255)
+    _fill(mask, outline, 255)
     return mask
+
+
+def _fill(mask: ByteArray, outline: FloatArray, value: int) -> None:
+    cv2.fillPoly(mask, [outline.astype(np.int32)], (value,))
 
 
 def _mean(detail: npt.NDArray[np.float32], zone: ByteArray) -> float:
@@ -160,8 +167,10 @@ def _mean(detail: npt.NDArray[np.float32], zone: ByteArray) -> float:
 
 def _slope_across(grey: FloatArray, points: FloatArray) -> FloatArray:
     """Mean absolute slope (7,) of the luma across each curve, along the rays from the middle of the face."""
-    curves = np.stack([_scaled_outline(points, scale)[::2] for scale in SEAM_SCALES])
-    rays = curves[-1] - curves[0]
+    outline = points[_OVAL[::2], :2]
+    middle = (points[_OVAL, :2].mean(axis=0) + points[NOSE_TIP, :2]) / 2
+    rays = outline - middle
+    curves = middle + np.array(SEAM_SCALES, np.float32)[:, None, None] * rays
     step = rays / np.maximum(np.linalg.norm(rays, axis=1, keepdims=True), 1e-3)
     return np.asarray(np.abs(_at(grey, curves + step) - _at(grey, curves - step)).mean(axis=1) / 2, np.float32)
 

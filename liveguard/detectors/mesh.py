@@ -6,7 +6,7 @@ faster; on an animated photo or a puppet the shape is calmer than any face that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
@@ -32,6 +32,7 @@ OUTLINE = np.array(OVAL)
 MIDDLE = np.array((6, 168, 197, 195, 5, 4, 33, 133, 263, 362, 50, 280, 205, 425, 101, 330, 118, 347))
 MIDDLE_HZ, FAST_HZ, FASTEST_HZ = (2.0, 5.0), (5.0, 7.4), (7.4, 12.0)
 STILL_EYES = 0.005  # the mesh of a noisy still photo trembles by 0.004 eye distances
+FROZEN_EYES = 1e-4
 STILL_NATS = 1.0  # set by hand, not fitted: people who sit for minutes move by more, but no recording here shows stillness
 WORDS = {
     "fast_share_db": ("the mesh trembles slowly, as on a camera picture", "the mesh trembles faster than on a real face"),
@@ -43,14 +44,13 @@ WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class MeshCheck:
+class Mesh:
     """See the module. Cannot see a fake that is rendered in 3-D with a real person's tremble, or one well smoothed."""
 
-    name: str = "mesh"
+    name = "mesh"
     hypothesis: Hypothesis = "face_manipulated"
-    about: str = "Does the face's mesh move like a real face: neither trembling nor frozen in its shape?"
-    need: Need = Need(step_us=500_000, video_us=3_000_000)
+    about = "Does the face's mesh move like a real face: neither trembling nor frozen in its shape?"
+    need = Need(step_us=500_000, video_us=3_000_000)
 
     def evaluate(self, window: Window) -> Reading:
         return with_stillness(judge(self.name, window, LIMITS, mesh_measures, WORDS))
@@ -84,12 +84,10 @@ def with_stillness(reading: Reading) -> Reading:
     moved = reading.measures.get("motion_eyes")
     if reading.llr is None or moved is None or moved >= STILL_EYES:
         return reading
-    llr, why = max(reading.llr, STILL_NATS), f"the face has kept perfectly still ({moved:.4f} eye distances)"
-    if moved < 1e-4:
-        llr, why = None, "the picture is frozen: check the connection"
-    return Reading(
-        reading.detector, reading.track, reading.start_us, reading.end_us, llr, reading.coverage, why, reading.measures
-    )
+    if moved < FROZEN_EYES:
+        return replace(reading, llr=None, why="the picture is frozen: check the connection")
+    why = f"the face has kept perfectly still ({moved:.4f} eye distances)"
+    return replace(reading, llr=max(reading.llr, STILL_NATS), why=why)
 
 
 def _jitter(t_s: FloatArray, moving: FloatArray) -> dict[str, float]:
@@ -103,7 +101,7 @@ def _jitter(t_s: FloatArray, moving: FloatArray) -> dict[str, float]:
         "jitter_inner_db": db(inner),
         "jitter_outline_db": db(float(np.median(power[1, len(INNER) :, :2].sum(axis=1)))),
         "jitter_depth_db": db(float(depth[1])),
-        "fast_share_db": db(float(plane[2])) - db(float(plane[0])),
+        "fast_share_db": db(float(plane[2] / max(float(plane[0]), 1e-9))),
     }
 
 

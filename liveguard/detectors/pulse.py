@@ -7,8 +7,6 @@ both ways, and its weight is small.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from liveguard.detectors.face_probes import FACE_CELLS, cell_share
@@ -34,14 +32,13 @@ WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PulseCheck:
+class Pulse:
     """See the module. Cannot clear anybody: a fake may pulse."""
 
-    name: str = "pulse"
+    name = "pulse"
     hypothesis: Hypothesis = "face_manipulated"
-    about: str = "Do the regions of the face pulse together, as blood does? (weak)"
-    need: Need = Need(step_us=1_000_000, video_us=10_000_000, probes=(FACE_CELLS,))
+    about = "Do the regions of the face pulse together, as blood does? (weak)"
+    need = Need(step_us=1_000_000, video_us=10_000_000, probes=(FACE_CELLS,))
 
     def evaluate(self, window: Window) -> Reading:
         return judge(self.name, window, LIMITS, pulse_measures, WORDS)
@@ -66,9 +63,8 @@ def pulse_measures(series: FaceSeries) -> dict[str, float]:
 def region_colours(cells: FloatArray) -> FloatArray:
     """Mean RGB (n, regions, 3) of the regions, from the cells (n, 12, 12, 3)."""
     share = cell_share()[:, :, None]
-    return np.stack(
-        [(cells[:, r, c] * share[r, c]).sum(axis=(1, 2)) / share[r, c].sum() for r, c in REGIONS], axis=1
-    ).astype(np.float32)
+    means = [(cells[:, r, c] * share[r, c]).sum(axis=(1, 2)) / share[r, c].sum() for r, c in REGIONS]
+    return np.asarray(np.stack(means, axis=1), np.float32)
 
 
 def pulse_waves(colours: FloatArray, rate_hz: float) -> FloatArray:

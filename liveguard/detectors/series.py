@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from liveguard.face.geometry import EYE_LEFT_OUTER, EYE_RIGHT_OUTER, LIP_LOWER_INNER, LIP_UPPER_INNER, RIGID
 from liveguard.face.texture import canonical_face
 from liveguard.types import FaceSample, FloatArray, Window
 
-RIGID_POINTS = np.array(RIGID)
+IndexArray: TypeAlias = npt.NDArray[np.int64]
+RIGID_POINTS: IndexArray = np.array(RIGID)
 MOST_GRID_HZ = 30.0
 GAP_STEPS = 1.7  # an interval of so many usual ones means that pictures are missing
 
@@ -54,7 +57,7 @@ def face_widths_per_eye_distance() -> float:
     return float(np.ptp(canonical_face().mean[:, 0]))
 
 
-def align(points: FloatArray, target: FloatArray, which: np.ndarray) -> tuple[FloatArray, FloatArray]:
+def align(points: FloatArray, target: FloatArray, which: IndexArray) -> tuple[FloatArray, FloatArray]:
     """`points` (n, k, 3) carried onto `target` (k, 3) by the similarity that fits `which` best, and its rotations (n, 3, 3).
 
     The batched form of `geometry.similarity` (Umeyama 1991, doi:10.1109/34.88573).
@@ -71,7 +74,7 @@ def align(points: FloatArray, target: FloatArray, which: np.ndarray) -> tuple[Fl
     return turned.astype(np.float32), rotation.astype(np.float32)
 
 
-def head_angles_deg(points: FloatArray, which: np.ndarray) -> FloatArray:
+def head_angles_deg(points: FloatArray, which: IndexArray) -> FloatArray:
     """Yaw, pitch, roll (n, 3) of the heads as told by `which` points against the canonical face.
 
     Conventions of `geometry.yaw_pitch_roll_deg`.
@@ -81,7 +84,7 @@ def head_angles_deg(points: FloatArray, which: np.ndarray) -> FloatArray:
     yaw = np.arctan2(r[:, 0, 2], r[:, 2, 2])
     pitch = np.arcsin(np.clip(-r[:, 1, 2], -1.0, 1.0))
     roll = np.arctan2(r[:, 1, 0], r[:, 0, 0])
-    return np.degrees(np.stack([yaw, pitch, roll], axis=1)).astype(np.float32)
+    return np.asarray(np.degrees(np.stack([yaw, pitch, roll], axis=1)), np.float32)
 
 
 def on_grid(t_s: FloatArray, values: FloatArray) -> tuple[FloatArray, float]:

@@ -6,8 +6,6 @@ picture promises, and a texture that flickers although the mesh under it stands 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from liveguard.detectors.face_probes import DETAIL, FACE_CELLS, SURROUND, ZONES, inner_cells, ring_cells
@@ -34,14 +32,13 @@ WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TextureCheck:
+class Texture:
     """See the module. Cannot see a fake that was filmed from a screen, nor one rendered at the picture's own resolution."""
 
-    name: str = "texture"
+    name = "texture"
     hypothesis: Hypothesis = "face_manipulated"
-    about: str = "Is the skin as detailed and as steady as the rest of the picture, without seams or steps?"
-    need: Need = Need(step_us=500_000, video_us=3_000_000, probes=(FACE_CELLS, SURROUND, DETAIL))
+    about = "Is the skin as detailed and as steady as the rest of the picture, without seams or steps?"
+    need = Need(step_us=500_000, video_us=3_000_000, probes=(FACE_CELLS, SURROUND, DETAIL))
 
     def evaluate(self, window: Window) -> Reading:
         return judge(self.name, window, LIMITS, texture_measures, WORDS)

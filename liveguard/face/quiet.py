@@ -17,7 +17,7 @@ from collections.abc import Iterator
 # Glog lines of level info and warning, and three sentences that have no level.
 _CHATTER = re.compile(
     rb"[IW]\d{4} |INFO: (Created|Initialized) TensorFlow Lite"
-    rb"|WARNING: (All log messages before absl::InitializeLog|Logging before InitGoogle)"
+    rb"|WARNING: (All log messages before absl::InitializeLog|Logging before InitGoogle|Read-only tensor #)"
 )
 _descriptor_lock = threading.RLock()  # descriptor 2 belongs to the whole process
 

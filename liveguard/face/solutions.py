@@ -1,7 +1,8 @@
 """Face tracking by mediapipe 0.10.21: the last release whose wheel carries its models.
 
-`FaceMesh` puts a detector, a loop and a memory around its network. Our tracker knows where each face is, so only the part
-of that graph behind "look here" is run: the same network, bit for bit, at less cost and with no hidden state.
+`FaceMesh` puts a detector, a loop and a memory around its network. Our tracker knows where each face is, so only
+the part of that graph behind "look here" is run: the same network and the same figures at less cost, with no hidden
+state, so that one graph serves all faces.
 """
 
 from __future__ import annotations
@@ -15,26 +16,22 @@ import numpy as np
 from liveguard.errors import BackendError
 from liveguard.face.backend import Region
 from liveguard.face.geometry import POINTS
+from liveguard.face.graph import PictureGraph
 from liveguard.face.quiet import quiet_stderr
 from liveguard.types import Box, ByteArray, FloatArray
 
-# One landmark in a serialised list: tag and length of the message, then three tagged float32.
-_TAGS = {0: 0x0A, 1: 0x0F, 2: 0x0D, 7: 0x15, 12: 0x1D}
-_ROW = np.dtype(
-    {
-        "names": ["x", "y", "z", *(f"tag{at}" for at in _TAGS)],
-        "formats": ["<f4", "<f4", "<f4", *("u1" for _ in _TAGS)],
-        "offsets": [3, 8, 13, *_TAGS],
-        "itemsize": 17,
-    }
-)
-_STEP_US = 33_333  # the graph wants rising time stamps; what they say is of no consequence
-# The executor runs the graph in the calling thread: no hand-over between threads, and always in the same order.
-_GRAPH = """
-input_stream: "image"
+# The library's default confidence of .5. The full-range model costs 2.5 times as much and sees less of small faces
+# than this one does when it looks at parts of the picture.
+_FIND = """
+node {
+  calculator: "FaceDetectionShortRangeCpu"
+  input_stream: "IMAGE:image"
+  output_stream: "DETECTIONS:detections"
+  options { [mediapipe.FaceDetectionOptions.ext] { min_score_thresh: 0.5 } }
+}
+"""
+_MESH = """
 input_stream: "region"
-output_stream: "landmarks"
-executor { type: "ApplicationThreadExecutor" }
 node {
   calculator: "ConstantSidePacketCalculator"
   output_side_packet: "PACKET:with_attention"
@@ -48,6 +45,16 @@ node {
   output_stream: "LANDMARKS:landmarks"
 }
 """
+# One landmark in a serialised list: tag and length of the message, then three tagged float32.
+_TAGS = {0: 0x0A, 1: 0x0F, 2: 0x0D, 7: 0x15, 12: 0x1D}
+_ROW = np.dtype(
+    {
+        "names": ["x", "y", "z", *(f"tag{at}" for at in _TAGS)],
+        "formats": ["<f4", "<f4", "<f4", *("u1" for _ in _TAGS)],
+        "offsets": [3, 8, 13, *_TAGS],
+        "itemsize": 17,
+    }
+)
 
 
 class SolutionsBackend:
@@ -60,10 +67,11 @@ class SolutionsBackend:
 
     def __init__(self) -> None:
         with quiet_stderr():
-            solutions = _import_solutions()
-            # Confidence .5 is the library's default. The full-range model costs 2.5 times as much and sees less of small
-            # faces than this one does when it looks at parts of the picture.
-            self._detection = solutions.face_detection.FaceDetection(model_selection=0, min_detection_confidence=0.5)
+            _require_solutions()
+            # The options in the graph's text are known to MediaPipe only once their module is loaded.
+            importlib.import_module("mediapipe.modules.face_detection.face_detection_pb2")
+            self._read = importlib.import_module("mediapipe.python.packet_getter").get_proto_list
+            self._finder = PictureGraph(_FIND, "detections")
             self._mesher = SolutionsMesher()
             black = np.zeros((64, 64, 3), np.uint8)
             self.find(black)
@@ -71,8 +79,9 @@ class SolutionsBackend:
 
     def find(self, image: ByteArray) -> list[Box]:
         height, width = image.shape[:2]
+        packet = self._finder.run(image)
         boxes = []
-        for detection in self._detection.process(image).detections or []:
+        for detection in self._read(packet) if packet is not None else ():
             box = detection.location_data.relative_bounding_box
             boxes.append(Box(box.xmin * width, box.ymin * height, box.width * width, box.height * height))
         return sorted(boxes, key=lambda box: -box.width * box.height)
@@ -81,7 +90,7 @@ class SolutionsBackend:
         return self._mesher
 
     def close(self) -> None:
-        self._detection.close()
+        self._finder.close()
         self._mesher.shut_down()
 
 
@@ -89,28 +98,18 @@ class SolutionsMesher:
     """MediaPipe's face mesh with irises, on a region that the caller names. Without state; one thread at a time."""
 
     def __init__(self) -> None:
-        creator = importlib.import_module("mediapipe.python.packet_creator")
-        bindings = importlib.import_module("mediapipe.python._framework_bindings")
         self._new_rect = importlib.import_module("mediapipe.framework.formats.rect_pb2").NormalizedRect
         self._new_list = importlib.import_module("mediapipe.framework.formats.landmark_pb2").NormalizedLandmarkList
-        self._proto_packet, self._image_packet = creator.create_proto, creator.create_image_frame
-        self._rgb = bindings.image_frame.ImageFormat.SRGB
         # `packet_getter.get_proto` calls this and parses the answer; we read the bytes.
+        bindings = importlib.import_module("mediapipe.python._framework_bindings")
         self._read = bindings._packet_getter._get_serialized_proto
-        try:
-            self._graph = bindings.calculator_graph.CalculatorGraph(graph_config=_GRAPH)
-            self._graph.observe_output_stream("landmarks", self._take, False)
-            self._graph.start_run()
-        except (RuntimeError, ValueError) as error:
-            raise BackendError(f"mediapipe's face mesh does not start: {error}") from error
-        self._at_us = 0
-        self._found: Any = None
+        self._graph = PictureGraph(_MESH, "landmarks")
         self._has_spoken = False
 
     def mesh(self, image: ByteArray, region: Region) -> FloatArray | None:
         if self._has_spoken:
             return self._run(image, region)
-        with quiet_stderr():  # the part of the graph behind a found face has its own chatter
+        with quiet_stderr():  # the part of the graph behind a found face has chatter of its own
             found = self._run(image, region)
         self._has_spoken = found is not None
         return found
@@ -123,11 +122,6 @@ class SolutionsMesher:
 
     def _run(self, image: ByteArray, region: Region) -> FloatArray | None:
         height, width = image.shape[:2]
-        self._at_us += _STEP_US
-        self._found = None
-        # Pixels that cannot be written to are read in place instead of being copied; the graph is idle when we return.
-        pixels = np.ascontiguousarray(image).view()
-        pixels.flags.writeable = False
         rect = self._new_rect(
             x_center=region.x / width,
             y_center=region.y / height,
@@ -135,22 +129,16 @@ class SolutionsMesher:
             height=region.side / height,
             rotation=region.roll_rad,
         )
-        frame = self._image_packet(image_format=self._rgb, data=pixels)
-        self._graph.add_packet_to_input_stream("image", frame.at(self._at_us))
-        self._graph.add_packet_to_input_stream("region", self._proto_packet(rect).at(self._at_us))
-        self._graph.wait_until_idle()
-        if self._found is None:
+        packet = self._graph.run(image, region=rect)
+        if packet is None:
             return None
-        return self._points(self._read(self._found)) * np.array([width, height, width], np.float32)
-
-    def _take(self, _stream: str, packet: Any) -> None:
-        self._found = packet
+        return self._points(self._read(packet)) * np.array([width, height, width], np.float32)
 
     def _points(self, message: bytes) -> FloatArray:
         """The (478, 3) float32 of a serialised NormalizedLandmarkList.
 
-        Reading 478 messages in Python costs 0.3 ms; their bytes have a fixed stride as long as only x, y and z are set, so
-        they are read as one array, and the slow way is there for the day when they do not.
+        Reading 478 messages in Python costs 0.3 ms; their bytes have a fixed stride as long as only x, y and z are
+        set, so they are read as one array, and the slow way is there for the day when they do not.
         """
         if len(message) == POINTS * _ROW.itemsize:
             rows = np.frombuffer(message, _ROW)
@@ -160,18 +148,18 @@ class SolutionsMesher:
         return np.array([(point.x, point.y, point.z) for point in points], np.float32)
 
 
-def _import_solutions() -> Any:
+def _require_solutions() -> Any:
     os.environ.setdefault("GLOG_minloglevel", "2")
     try:
         mediapipe = importlib.import_module("mediapipe")
     except ImportError as error:
         raise BackendError(
-            f"mediapipe does not import ({error}): install liveguard[face] on Python 3.10-3.12, and the system packages "
-            "libgl1 and libglib2.0-0; on Python 3.13 and later give a face_landmarker.task file (--face-model)"
+            f"mediapipe does not import ({error}): install liveguard[face] on Python 3.10-3.12, and the system "
+            "packages libgl1 and libglib2.0-0; on Python 3.13 and later give a face_landmarker.task file (--face-model)"
         ) from error
     if not hasattr(mediapipe, "solutions"):
         raise BackendError(
             f"mediapipe {mediapipe.__version__} carries no face model: install mediapipe==0.10.21, "
             "or give a face_landmarker.task file (--face-model)"
         )
-    return mediapipe.solutions
+    return mediapipe

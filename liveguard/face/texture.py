@@ -53,7 +53,7 @@ def texel_map() -> TexelMap:
     painted = np.full((TEXTURE_PX, TEXTURE_PX), -1, np.int32)
     for number, triangle in enumerate(face.triangles):
         # Sub-pixel vertices (shift=4) keep thin triangles from swallowing their neighbours.
-        cv2.fillConvexPoly(painted, np.round(points[triangle] * 16).astype(np.int32), number, shift=4)
+        cv2.fillConvexPoly(painted, np.round(points[triangle] * 16).astype(np.int32), (number,), shift=4)
     mask = painted >= 0
     rows, columns = np.nonzero(mask)
     corners = face.triangles[painted[mask]]

@@ -19,7 +19,7 @@ from liveguard.face.looks import looks_of
 from liveguard.face.trail import Trail, distance, growth, overlap
 from liveguard.types import Box, ByteArray, FloatArray, VideoFrame
 
-FIND_EVERY_US = 1_000_000
+FIND_EVERY_US = 400_000  # a large newcomer is seen within 1.6 s, a small one within 8 s
 FIND_NOBODY_EVERY_US = 500_000
 FIND_MISSING_EVERY_US = 100_000
 MISSING_US = 3_000_000  # for so long the surroundings of a lost face are searched
@@ -29,10 +29,13 @@ HOLD_US = 1_000_000  # who appears where someone else just vanished waits so lon
 MIN_FACE_PX = 16.0
 # Likeness that gives a number back. Anywhere: 3 % of pairs of strangers reach it; where the face was lost: 13 %.
 ALIKE, ALIKE_NEAR = 0.6, 0.4
+LEAD = 0.1  # by so much one trail must look more like a face than another one does
 NEAR = 1.2  # in face sizes, and this much more for each second of absence
 NEAR_PER_S = 1.5
 JUMP, JUMP_GROWTH = 0.5, 0.4  # between two pictures; larger steps count as a break
 DOUBLE, DOUBLE_GROWTH = 0.35, 0.5  # two meshes so close together lie on one face
+HAIR = 0.6  # in heights of the face: locks of hair make faces that mesh and detector both believe in
+INSIDE = 0.5  # share of a face that lies on another one, so that it is no face of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +103,31 @@ class FaceTracker:
         if sight is None:
             return None
         jumps = distance(sight.box, trail.box) > JUMP or growth(sight.box, trail.box) > JUMP_GROWTH
-        if (trail.missing or jumps) and trail.likeness(looks_of(image, sight.mesh)) < ALIKE_NEAR:
+        rivals = [other for other in self._absent() if other is not trail and _is_double(sight.box, other.box)]
+        if not (trail.missing or jumps or rivals):
+            return sight
+        looks = looks_of(image, sight.mesh)
+        own = trail.likeness(looks)
+        if (trail.missing or jumps) and own < ALIKE_NEAR:
             return None
-        return sight
+        # Where someone else was hidden until now: whoever vanished there uncovers that face instead of becoming it.
+        return None if any(other.likeness(looks) > own + LEAD for other in rivals) else sight
 
     def _drop_doubles(self, image: ByteArray, seen: dict[int, _Sight]) -> None:
         """When one face hides another, both meshes lie on the one in front: it goes to the trail that it looks like."""
         for i, one in enumerate(self._live):
             for other in self._live[i + 1 :]:
                 a, b = seen.get(one.track), seen.get(other.track)
-                if a is None or b is None or not _is_double(a.box, b.box):
+                if a is None or b is None:
+                    continue
+                if _hides(a.box, b.box) != _hides(b.box, a.box):  # a brow or a chin within a face, taken for a face
+                    del seen[other.track if _hides(a.box, b.box) else one.track]
+                    continue
+                if not _is_double(a.box, b.box):
                     continue
                 looks = looks_of(image, a.mesh)
                 lead = one.likeness(looks) - other.likeness(looks)
-                if abs(lead) < 0.1:  # they look alike: the one whose mesh went further came from elsewhere
+                if abs(lead) < LEAD:  # they look alike: the one whose mesh went further came from elsewhere
                     lead = distance(b.box, other.box) - distance(a.box, one.box)
                 del seen[other.track if lead >= 0 else one.track]
 
@@ -145,12 +159,12 @@ class FaceTracker:
 
     def _admit(self, frame: VideoFrame, box: Box, seen: dict[int, _Sight]) -> None:
         """Give the face in `box` its old number or a new one, if it is a face and nobody follows it."""
-        if any(overlap(box, sight.box) > 0.5 and growth(box, sight.box) < 1.0 for sight in seen.values()):
+        if any(_hides(sight.box, box) for sight in seen.values()):
             return
         mesher = self._spare or self._backend.new_mesher()
         self._spare = mesher
         sight = _settled(mesher, frame.image, region_of_box(box))
-        if sight is None or any(_is_double(sight.box, other.box) for other in seen.values()):
+        if sight is None or any(_hides(other.box, sight.box) for other in seen.values()):
             return
         trail = self._owner(frame, sight)
         if trail is None:
@@ -214,6 +228,18 @@ def _settled(mesher: Mesher, image: ByteArray, region: Region) -> _Sight | None:
 
 def _is_double(a: Box, b: Box) -> bool:
     return distance(a, b) < DOUBLE and growth(a, b) < DOUBLE_GROWTH
+
+
+def _hides(a: Box, b: Box) -> bool:
+    """Whether `b` lies on the face `a` and is not a larger face around it, or is small and lies in the hair of `a`."""
+    if _area(b) >= 2 * _area(a):
+        return False
+    hair = Box(a.left, a.top - HAIR * a.height, a.width, a.height * (1 + HAIR))
+    return overlap(a, b) > INSIDE or (_area(b) < 0.5 * _area(a) and overlap(hair, b) > INSIDE)
+
+
+def _area(box: Box) -> float:
+    return box.width * box.height
 
 
 def _could_reach(was: Box, now: Box, gone_us: int) -> bool:

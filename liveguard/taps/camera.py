@@ -52,9 +52,9 @@ class CameraTap:
         self._camera: Camera | None = None
         try:
             if camera is not None:
-                workers.append(
-                    Camera(camera, Wishes(width, height, fps), self._closed, open_capture, retry_s)
-                )
+                wishes = Wishes(width, height, fps)
+                self._camera = Camera(camera, wishes, self._closed, open_capture, retry_s)
+                workers.append(self._camera)
             if microphone is not None:
                 workers.append(Microphone(microphone, closed=self._closed, retry_s=retry_s))
         except BaseException:
@@ -64,8 +64,7 @@ class CameraTap:
         self.info = _describe(workers, name)
         self._origin_us = monotonic_us()
         self._threads = [
-            threading.Thread(target=worker.run, args=(self._queue, self._origin_us), daemon=True)
-            for worker in workers
+            threading.Thread(target=worker.run, args=(self._queue, self._origin_us), daemon=True) for worker in workers
         ]
         for thread in self._threads:
             thread.start()

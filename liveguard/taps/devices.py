@@ -128,6 +128,4 @@ def find_microphone(microphone: int | str, door: portaudio.PortAudio) -> Microph
             if microphone.lower() in info.name.lower() or microphone == "default":
                 return info
     names = ", ".join(f"{info.index} ({info.name})" for info in known)
-    raise DeviceError(
-        f"microphone {microphone!r} is not there; " + (f"there is {names}" if names else "there is none")
-    )
+    raise DeviceError(f"microphone {microphone!r} is not there; " + (f"there is {names}" if names else "there is none"))

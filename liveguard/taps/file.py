@@ -103,6 +103,8 @@ class FileTap:
                     raise InputError(f"{self.info.name}: the stream broke off: {why}") from None
                 if failures >= _BAD_READS or isinstance(error, av.error.ExitError):
                     break
+        if self._closed.is_set():
+            return
         for track in self._tracks:
             yield from track.decode(None)
         yield from self._tail(bool(why))

@@ -6,6 +6,7 @@ from liveguard.errors import InputError
 
 _EARLY_US = 8_000
 
+
 class FrameGrid:
     """Keeps the frames that lie on a regular grid of `max_fps` points a second; None keeps all.
 

@@ -26,8 +26,10 @@ SILENT_S = 1.0
 _START_S = 3.0
 _CLOSE_S = 2.0
 _POLL_S = 0.1
-_MAX_LATENCY_US = 2_000_000
+_MAX_LATENCY_US = 100_000
 _DRIFT_US = 2_000
+_STRETCH_EVERY = 1_000
+_START_US = 500_000
 
 
 class Block(NamedTuple):
@@ -40,31 +42,53 @@ class Block(NamedTuple):
     broken: bool
 
 
+class Start:
+    """The first half second, which is held back until its time is known.
+
+    The times of the first blocks are the least exact ones: PulseAudio's are up to 40 ms off. So the median over all of
+    them says when the first sample was taken. For one thread at a time.
+    """
+
+    def __init__(self) -> None:
+        self.length_us = 0
+        self._parts: list[FloatArray] = []
+        self._starts_us: list[int] = []
+
+    def add(self, pcm: FloatArray, t_us: int, rate_hz: int) -> None:
+        self._starts_us.append(t_us - self.length_us)
+        self._parts.append(pcm)
+        self.length_us = sum(map(len, self._parts)) * 1_000_000 // rate_hz
+
+    def joined(self) -> tuple[FloatArray, int]:
+        """All samples (n,) and the time of the first one in us."""
+        return np.concatenate(self._parts), int(median(self._starts_us))
+
+
 class Drift:
     """Keeps counted sound on the clock: the sound card's crystal and the computer's differ by up to 0.01 %.
 
-    The time of a block is noisy by the scheduler, so the median of the last 200 blocks counts. A difference
-    of more than 2 ms is taken back by one sample more or less in each block, which nobody hears. For one
-    thread at a time.
+    The time of a block is noisy by the scheduler, so the median of the last 200 blocks counts. A difference of more
+    than 2 ms is taken back by one sample in 1000, more or less, which nobody hears. For one thread at a time.
     """
 
     def __init__(self) -> None:
         self._late_us: deque[int] = deque(maxlen=200)
         self._correcting = False
+        self._untouched = 0
 
     def note(self, late_us: int) -> int:
-        """Take in how much later than counted a block began; gives the median, 0 until there is enough to
-        say.
-        """
+        """Take in how much later than counted a block began; gives the median, 0 until there is enough to say."""
         self._late_us.append(late_us)
         return int(median(self._late_us)) if len(self._late_us) >= 50 else 0
 
     def stretch(self, pcm: FloatArray, late_us: int, rate_hz: float) -> FloatArray:
-        """The block (n,) with one sample more when the count is behind, with one less when it is ahead."""
+        """The block (n,), now and then with one sample more when the count is behind, one less when it is ahead."""
         self._correcting = abs(late_us) > (_DRIFT_US // 4 if self._correcting else _DRIFT_US)
         n = len(pcm)
-        if not self._correcting or n < 32:
+        self._untouched += n
+        if not self._correcting or self._untouched < _STRETCH_EVERY or n < 32:
             return pcm
+        self._untouched = 0
         more = 1 if late_us > 0 else -1
         # The count moves by one sample, and with it all that was noted.
         self._late_us = deque((late - round(more * 1e6 / rate_hz) for late in self._late_us), maxlen=200)
@@ -96,9 +120,12 @@ class Microphone:
         self._closed = closed
         self._retry_s = retry_s
         self._origin_us = 0
+        self._latency_us = 50_000
+        self._stream: portaudio.InputStream | None = None
         self._blocks: queue.Queue[Block] = queue.Queue(maxsize=400)
         self._overrun = False
         self._sound, self._drift = AudioStream(), Drift()
+        self._start: Start | None = Start()
         self.bad_samples = 0
         portaudio.count_user(1)
         try:
@@ -126,24 +153,27 @@ class Microphone:
         why = ""
         for channels in dict.fromkeys((1, min(2, info.channels), info.channels)):
             try:
-                self._stream = self._door.InputStream(
+                self._stream = stream = self._door.InputStream(
                     device=info.index,
                     channels=channels,
                     samplerate=info.rate_hz,
                     dtype="float32",
                     callback=self._callback,
                 )
-                self._stream.start()
+                self._latency_us = round(stream.latency * 1e6)
+                stream.start()
                 return
             except self._door.PortAudioError as error:
                 why = str(error).split("\n")[0]
+                self._release()
         raise DeviceError(f"microphone {info.index} ({info.name}) cannot be opened, or is in use: {why}")
 
     def _callback(self, pcm: FloatArray, _n: int, time: portaudio.BufferTime, flags: portaudio.Flags) -> None:
         """On PortAudio's thread: no locks that are held for long, no work."""
         latency_us = round((time.currentTime - time.inputBufferAdcTime) * 1e6)
-        if not 0 <= latency_us <= _MAX_LATENCY_US:  # some hosts leave the times at 0
-            latency_us = round(len(pcm) / self._rate_hz * 1e6)
+        # Some hosts leave the times at 0, and PulseAudio claims half a second for its first blocks.
+        if not 0 <= latency_us <= max(_MAX_LATENCY_US, 2 * self._latency_us):
+            latency_us = self._latency_us
         block = Block(monotonic_us() - latency_us, pcm.copy(), self._overrun or flags.input_overflow)
         try:
             self._blocks.put_nowait(block)
@@ -159,19 +189,32 @@ class Microphone:
                 block = self._blocks.get(timeout=_POLL_S)
             except queue.Empty:
                 silent_s += _POLL_S
-                if silent_s > (_START_S if first else SILENT_S) or not self._stream.active:
+                if silent_s > (_START_S if first else SILENT_S) or not self._alive():
                     return
                 continue
-            for sample in self._take(block, first):
+            for sample in self._take(block):
                 out.put(sample)
             first, silent_s = False, 0.0
 
-    def _take(self, block: Block, first: bool) -> list[AudioChunk | Gap]:
+    def _alive(self) -> bool:
+        try:
+            return self._stream is not None and self._stream.active
+        except self._door.PortAudioError:
+            return False
+
+    def _take(self, block: Block) -> list[AudioChunk | Gap]:
         pcm, bad = mix_down(block.pcm)
         self.bad_samples += bad
         t_us = block.t_us - self._origin_us
-        late_us = 0 if first else self._drift.note(t_us - self._sound.end_us)
-        if first or block.broken or abs(late_us) > JUMP_US:
+        if self._start is not None:
+            self._start.add(pcm, t_us, self._rate_hz)
+            if self._start.length_us < _START_US:
+                return []
+            pcm, t_us = self._start.joined()
+            self._start = None
+            return self._sound.push(pcm, self._rate_hz, t_us)
+        late_us = self._drift.note(t_us - self._sound.end_us)
+        if block.broken or abs(late_us) > JUMP_US:
             self._drift.clear()
             return self._sound.push(pcm, self._rate_hz, t_us)
         return self._sound.push(self._drift.stretch(pcm, late_us, self._rate_hz), self._rate_hz)
@@ -194,7 +237,7 @@ class Microphone:
                 break
             except (DeviceError, self._door.PortAudioError):
                 continue
-        self._sound, self._drift = AudioStream(end_us), Drift()
+        self._sound, self._drift, self._start = AudioStream(end_us), Drift(), Start()
 
     def release(self) -> None:
         """Give the device back; `run` does it by itself at its end."""
@@ -203,12 +246,12 @@ class Microphone:
 
     def _release(self) -> None:
         """Close the stream; a sound server that hangs must not hold the session."""
-        stream = self._stream
-        closer = threading.Thread(
-            target=_close, args=(stream, self._door), daemon=True, name="liveguard-mic-close"
-        )
-        closer.start()
-        closer.join(_CLOSE_S)
+        # Forgotten first: PortAudio frees a stream when it is closed, and a second close would touch freed memory.
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            closer = threading.Thread(target=_close, args=(stream, self._door), daemon=True)
+            closer.start()
+            closer.join(_CLOSE_S)
         with contextlib.suppress(queue.Empty):
             while True:
                 self._blocks.get_nowait()

@@ -20,9 +20,7 @@ _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTA
 def check_size(width: int, height: int, where: str) -> None:
     """Raise `InputError` for pictures that are too large to be decoded in bounded memory."""
     if width * height > MAX_PIXELS:
-        raise InputError(
-            f"{where}: pictures of {width}x{height} are too large; allowed is up to 4096x4096 pixels"
-        )
+        raise InputError(f"{where}: pictures of {width}x{height} are too large; allowed is up to 4096x4096 pixels")
 
 
 class Pictures:

@@ -32,6 +32,8 @@ class InputStream(Protocol):
     @property
     def samplerate(self) -> float: ...
     @property
+    def latency(self) -> float: ...
+    @property
     def active(self) -> bool: ...
     def start(self) -> None: ...
     def abort(self) -> None: ...
@@ -57,7 +59,7 @@ def load() -> PortAudio:
     try:
         return cast(PortAudio, importlib.import_module("sounddevice"))
     except ImportError:
-        raise BackendError("a microphone needs the package sounddevice; install liveguard[devices]") from None
+        raise BackendError("a microphone needs the package sounddevice; install liveguard[live]") from None
     except OSError:
         raise BackendError(
             "a microphone needs the PortAudio library; install libportaudio2 (Debian, Ubuntu) or portaudio"

@@ -35,9 +35,7 @@ _LIVE = frozenset(("rtsp", "rtsps", "rtmp", "rtmps"))
 # While a source is opened, its first pictures are decoded to learn about it; the tap itself has a lower limit.
 _LIMITS = {"max_pixels": str(8192 * 8192)}
 _IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
-_ALLOWED = "allowed is a media file (mp4, webm, mkv, avi, ts, wav, ...) or a URL with " + ", ".join(
-    _PROTOCOLS
-)
+_ALLOWED = "allowed is a media file (mp4, webm, mkv, avi, ts, wav, ...) or a URL with " + ", ".join(_PROTOCOLS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +77,7 @@ def _remote(url: str, scheme: str) -> Source:
         raise InputError(f"the {scheme} URL is not valid: {error}") from None
     options = {**_LIMITS, "format_whitelist": _NETWORK, "protocol_whitelist": _PROTOCOLS[scheme]}
     if scheme.startswith("rtsp"):
-        options["rtsp_transport"] = (
-            "tcp"  # over UDP, a lost packet is a damaged picture that looks like an attack
-        )
+        options["rtsp_transport"] = "tcp"  # over UDP, a lost packet is a damaged picture that looks like an attack
     if scheme.startswith("http"):
         options |= {"reconnect": "1", "reconnect_streamed": "1", "reconnect_delay_max": "4"}
     return Source(url, f"{scheme}://{host}{parts.path}", scheme, options)

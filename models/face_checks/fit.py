@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import csv
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -28,19 +28,21 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.metrics import roc_auc_score
 
-from liveguard.detectors.blink import BlinkCheck, blink_measures
+from liveguard.detectors.blink import Blink, blink_measures
 from liveguard.detectors.calibration import Card, Part, Term
-from liveguard.detectors.mesh import MeshCheck, mesh_measures
-from liveguard.detectors.pulse import PulseCheck, pulse_measures
+from liveguard.detectors.mesh import Mesh, mesh_measures
+from liveguard.detectors.pulse import Pulse, pulse_measures
 from liveguard.detectors.series import FaceSeries, face_series
-from liveguard.detectors.texture import TextureCheck, texture_measures
+from liveguard.detectors.texture import Texture, texture_measures
 from liveguard.face.observer import Observer
 from liveguard.face.solutions import SolutionsBackend
-from liveguard.types import Box, FaceSample, FeedInfo, Speech, VideoFrame, Window
+from liveguard.timeline import Timeline
+from liveguard.types import Box, FaceSample, FeedInfo, FrameSample, Need, Observation, VideoFrame, Window
 
 SEED = 0
 VARIANTS: dict[str, tuple[int, float] | None] = {"as_is": None, "vp8_400k": (400, 0.0), "vp8_200k_15fps": (200, 15.0)}
 PENALTY = 0.05
+LEAST_SLOPE = 0.1
 MOVEMENT = ("head_turn_db", "head_shift_db", "mouth_motion_db", "face_octaves")
 SWAP, ANIMATED = ("faceswap",), ("reenact", "talkinghead")
 
@@ -49,32 +51,30 @@ SWAP, ANIMATED = ("faceswap",), ("reenact", "talkinghead")
 class Plan:
     """What a check may use: per part the kinds it is fitted on and its measures with their signs."""
 
-    measure: object
-    window_s: float
+    measure: Callable[[FaceSeries], dict[str, float]]
+    need: Need
     least_s: float
     limit_nats: float
     conditions: tuple[str, ...]
     parts: dict[str, tuple[tuple[str, ...], dict[str, int]]]
 
 
+KINDS = ("faceswap", "reenact", "lipsync", "talkinghead")
 PLANS = {
-    "mesh": Plan(mesh_measures, 3.0, 1.8, 3.0, MOVEMENT, {
-        "swap": (SWAP, {"fast_share_db": 1, "jitter_inner_db": 1}),
-        "animated": (ANIMATED, {"shape_drift_db": -1, "jitter_outline_db": -1, "jitter_depth_db": -1}),
+    "mesh": Plan(mesh_measures, Mesh.need, 1.8, 3.0, MOVEMENT, {
+        "swap": (SWAP, {"fast_share_db": 1}),
+        "animated": (ANIMATED, {"shape_drift_db": -1, "jitter_outline_db": -1}),
     }),
-    "texture": Plan(texture_measures, 3.0, 1.8, 3.0, (*MOVEMENT, "detail_outside_db"), {
-        "swap": (SWAP, {"detail_inner_db": -1, "detail_coarse_db": -1, "detail_slope_db": -1, "flicker_inner_db": 1,
-                        "flicker_over_back_db": 1}),
-        "animated": (ANIMATED, {"flicker_inner_db": -1, "outline_db": 1, "step_db": -1}),
+    "texture": Plan(texture_measures, Texture.need, 1.8, 3.0, (*MOVEMENT, "detail_outside_db"), {
+        "any": (KINDS, {"detail_inner_db": -1, "detail_slope_db": -1, "step_db": -1, "boil_over_ring_db": -1}),
     }),
-    "blink": Plan(blink_measures, 20.0, 3.0, 1.0, MOVEMENT, {
-        "animated": (ANIMATED, {"lid_difference_db": -1, "lid_speed_db": -1, "gaze_motion_db": -1, "brow_motion_db": -1}),
+    "blink": Plan(blink_measures, Blink.need, 3.0, 1.0, MOVEMENT, {
+        "animated": (ANIMATED, {"gaze_motion_db": -1, "lid_difference_db": -1}),
     }),
-    "pulse": Plan(pulse_measures, 10.0, 4.0, 0.5, MOVEMENT, {
-        "any": ((*SWAP, *ANIMATED, "lipsync"), {"pulse_snr_db": -1, "pulse_agreement": -1}),
+    "pulse": Plan(pulse_measures, Pulse.need, 4.0, 0.5, MOVEMENT, {
+        "any": (KINDS, {"pulse_snr_db": -1, "pulse_agreement": -1}),
     }),
 }  # fmt: skip
-KINDS = ("faceswap", "reenact", "lipsync", "talkinghead")
 
 
 # --- clips to windows ----------------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ def observe(clip: Path, variant: str, cache: Path) -> None:
     if settings is not None:
         path = cache.with_suffix(".webm")
         as_call(clip, path, *settings)
-    observer = Observer(SolutionsBackend(), [MeshCheck(), TextureCheck(), BlinkCheck(), PulseCheck()])
+    observer = Observer(SolutionsBackend(), [Mesh(), Texture(), Blink(), Pulse()])
     seen = [observer.observe(VideoFrame(t_us, frame.to_ndarray(format="rgb24"))) for t_us, frame in decode(path)]
     observer.close()
     samples = [sample for observation in seen for sample in observation.faces]
@@ -146,15 +146,14 @@ def samples_of(cache: Path) -> tuple[list[FaceSample], int]:
     return samples, int(data["end_us"])
 
 
-def windows(samples: list[FaceSample], end_us: int, length_s: float) -> Iterator[Window]:
-    """Windows every half second; one partial window where the clip is shorter."""
-    length, zero = round(length_s * 1e6), np.zeros((0, 40), np.float32)
-    none = np.zeros(0, np.float32)
-    speech = Speech(np.zeros(0, np.int64), zero, none > 0, none, none > 0)
-    for start in range(0, max(end_us - length, 0) + 1, 500_000):
-        stop = min(start + length, end_us)
-        faces = tuple(s for s in samples if start <= s.t_us < stop)
-        yield Window(start, stop, FeedInfo("clip"), 1, faces, (), none, 0, speech, (), (), (), (stop - start) / length)
+def windows(samples: list[FaceSample], end_us: int, need: Need) -> Iterator[Window]:
+    """The windows of `need` every half second; one partial window where the clip is shorter."""
+    timeline = Timeline(FeedInfo("clip", frozenset({"video"})), end_us, wants_audio=False)
+    for sample in samples:
+        frame = FrameSample(sample.t_us, 0, 0, 0, np.zeros((9, 16), np.float32), 0.0)
+        timeline.add(Observation(frame, (sample,)))
+    for stop in range(min(need.video_us, end_us), end_us + 1, 500_000):
+        yield timeline.window(need, stop, 1)
 
 
 def measure_clip(clip: Path, caches: dict[str, Path]) -> list[tuple[str, str, dict[str, float]]]:
@@ -165,7 +164,7 @@ def measure_clip(clip: Path, caches: dict[str, Path]) -> list[tuple[str, str, di
             observe(clip, variant, cache)
         samples, end_us = samples_of(cache)
         for check, plan in PLANS.items():
-            for window in windows(samples, end_us, plan.window_s):
+            for window in windows(samples, end_us, plan.need):
                 series: FaceSeries = face_series(window)
                 if len(series.t_s) > 12 and np.ptp(series.t_s) >= plan.least_s - 0.1:
                     found.append((check, variant, plan.measure(series)))
@@ -207,10 +206,18 @@ class Table:
         return out
 
 
-def fit_part(name: str, table: Table, signs: dict[str, int], conditions: tuple[str, ...]) -> tuple[Part, dict]:
+def usable(table: Table, signs: dict[str, int]) -> np.ndarray:
+    """Windows that have one of the measures at least: the fastest band is missing at 15 fps, and says nothing there."""
+    return np.any([np.isfinite(table.x[name]) for name in signs], axis=0)
+
+
+Ranges = dict[str, tuple[float, float]]
+
+
+def fit_part(name: str, table: Table, signs: dict[str, int], ranges: Ranges) -> Part:
     """One kind of attack against the genuine windows of `table`."""
     weight, genuine = table.weights(), ~table.attack
-    ranges = {c: tuple(np.nanpercentile(table.x[c][genuine], (3, 97))) for c in conditions}
+    conditions = list(ranges)
     c = np.stack([np.clip(table.x[k], *ranges[k]) for k in conditions], axis=1)
     terms, columns = [], []
     for measure in signs:
@@ -239,13 +246,17 @@ def fit_part(name: str, table: Table, signs: dict[str, int], conditions: tuple[s
     best = minimize(loss, np.zeros(1 + len(sign)), method="L-BFGS-B", bounds=bounds).x
     found = tuple(Term(m, float(a), float(s), float(v), {k: float(x) for k, x in p.items()})
                   for (m, a, s, p), v in zip(terms, best[1:], strict=True))  # fmt: skip
-    return Part(name, float(best[0]), found), ranges
+    return Part(name, float(best[0]), found)
 
 
-def part_scores(part: Part, ranges: dict, table: Table) -> np.ndarray:
-    card = Card((part,), 99.0, ranges)
-    rows = [{k: float(v[i]) for k, v in table.x.items()} for i in range(len(table.clip))]
-    return np.array([card.part_nats(row)[part.name] for row in rows])
+def part_scores(part: Part, ranges: Ranges, table: Table) -> np.ndarray:
+    """What `Card.part_nats` gives, for all windows at once."""
+    total = np.full(len(table.clip), part.bias)
+    for term in part.terms:
+        x = table.x[term.measure] - term.centre
+        x = x - sum(slope * np.clip(table.x[name], *ranges[name]) for name, slope in term.slopes.items())
+        total += term.weight * np.nan_to_num(np.clip(x / term.scale, -2.5, 2.5))
+    return total
 
 
 def platt(scores: np.ndarray, table: Table) -> tuple[float, float]:
@@ -256,13 +267,20 @@ def platt(scores: np.ndarray, table: Table) -> tuple[float, float]:
     return float(fit.x[0]), float(fit.x[1])
 
 
+def ranges_of(table: Table, plan: Plan) -> Ranges:
+    """Where the conditions of genuine windows lie, without their rarest 3 % at either end."""
+    genuine = table.kind == "real"
+    return {c: tuple(np.nanpercentile(table.x[c][genuine], (3, 97))) for c in plan.conditions}
+
+
 def leave_out(name: str, table: Table, kinds: tuple[str, ...], plan: Plan) -> np.ndarray:
     """Scores of every window by a part that has not seen its source. All variants of a source are left out together."""
-    scores = np.zeros(len(table.clip))
+    scores, ranges = np.zeros(len(table.clip)), ranges_of(table, plan)
     for source in sorted(set(table.source)):
         out = table.source == source
-        use = ~out & ((table.kind == "real") | np.isin(table.kind, kinds))
-        part, ranges = fit_part(name, table[use], plan.parts[name][1], plan.conditions)
+        signs = plan.parts[name][1]
+        use = ~out & usable(table, signs) & ((table.kind == "real") | np.isin(table.kind, kinds))
+        part = fit_part(name, table[use], signs, ranges)
         scores[out] = part_scores(part, ranges, table[out])
     return scores
 
@@ -291,18 +309,34 @@ def auc(scores: np.ndarray, kind: np.ndarray, source: np.ndarray, kinds: tuple[s
     return float(roc_auc_score(y, scores)), float(low), float(high), int(y.sum())
 
 
+def matched(scores: np.ndarray, kind: np.ndarray, source: np.ndarray) -> tuple[float, int]:
+    """AUC over pairs of one source only, and the number of such pairs: content and encoding are alike there."""
+    right, pairs = 0.0, 0
+    for name in np.unique(source):
+        real, fake = (scores[(source == name) & rows] for rows in (kind == "real", kind != "real"))
+        right += float((fake[:, None] > real).sum() + 0.5 * (fake[:, None] == real).sum())
+        pairs += real.size * fake.size
+    return right / max(pairs, 1), pairs
+
+
 def calibrate(check: str, table: Table) -> tuple[str, str]:
     """The check's tables for the file, and a report for people."""
     plan = PLANS[check]
-    lines, left_out, body = [], [], ""
+    lines, left_out, body, ranges = [], [], "", ranges_of(table, plan)
     for name, (kinds, signs) in plan.parts.items():
         scores = leave_out(name, table, kinds, plan)
-        use = (table.kind == "real") | np.isin(table.kind, kinds)
+        use = usable(table, signs) & ((table.kind == "real") | np.isin(table.kind, kinds))
         slope, shift = platt(scores[use], table[use])
+        own = auc(*per_clip(scores[use], table[use]), kinds)
         left_out.append(slope * scores + shift)
-        part, ranges = fit_part(name, table[use], signs, plan.conditions)
+        if slope < LEAST_SLOPE:
+            body += f"# {name}: nothing carried over to sources left out (AUC {own[0]:.2f}), so it has no weight.\n"
+            lines.append(f"  {name}: no weight")
+            left_out[-1] = np.zeros(len(scores))
+            continue
+        part = fit_part(name, table[use], signs, ranges)
         weights = ", ".join(f"{t.measure} {slope * t.weight:+.2f}" for t in part.terms)
-        lines.append(f"  {name}: Platt slope {slope:.2f} shift {shift:+.2f}; {weights}")
+        lines.append(f"  {name}: left-out AUC on its own kinds {own[0]:.2f} [{own[1]:.2f}, {own[2]:.2f}]; Platt slope {slope:.2f} shift {shift:+.2f}; {weights}")
         body += f'\n[[{check}.parts]]\nname = "{name}"\nbias = {slope * part.bias + shift:.4f}\n'
         for t in part.terms:
             slopes = ", ".join(f"{k} = {v:.4g}" for k, v in t.slopes.items())
@@ -319,6 +353,9 @@ def calibrate(check: str, table: Table) -> tuple[str, str]:
             figures += f"{variant}_{label} = [{score:.3f}, {low:.3f}, {high:.3f}, {count}]\n"
             lines.append(f"  {variant:15s} {label:12s} AUC {score:.2f} [{low:.2f}, {high:.2f}] n {count}")
         clip, kind, source = per_clip(mixed[rows], table[rows])
+        same, pairs = matched(clip, kind, source)
+        figures += f"{variant}_same_source = [{same:.3f}, {pairs}]\n"
+        lines.append(f"  {variant:15s} same source  AUC {same:.2f} over {pairs} pairs")
         real = {s: clip[(kind == "real") & (source == s)].mean() for s in sorted(set(source[kind == "real"]))}
         worst = max(real, key=lambda s: real[s])
         lines.append(f"  {variant:15s} genuine: mean llr {np.mean(clip[kind == 'real']):+.2f}, worst source {real[worst]:+.2f} ({worst}), "

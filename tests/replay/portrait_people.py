@@ -37,7 +37,7 @@ def portrait(name: str) -> ByteArray:
     if name == "dan":  # dark forehead, red cheeks, lit from below
         down = np.linspace(0.1, 1.6, 110, dtype=np.float32)
         light = np.concatenate([np.full(68, 0.1, np.float32), down, np.full(82, 1.6, np.float32)])
-        return _tint(image * light[:, None, None], (1.0, 0.7, 0.45))
+        return _tint(_shift_back(image[:, ::-1]) * light[:, None, None], (1.0, 0.7, 0.45))
     raise KeyError(name)
 
 

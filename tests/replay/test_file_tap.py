@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,8 @@ import pytest
 from liveguard.errors import InputError
 from liveguard.taps.file import FileTap
 from liveguard.types import AudioChunk, ByteArray, FloatArray, Gap, TapSample, VideoFrame
+
+pytestmark = pytest.mark.replay
 
 SIZE = (96, 64)
 
@@ -317,9 +322,7 @@ def corner(size: tuple[int, int]) -> Callable[[int], ByteArray]:
     ("turn", "shape", "white"),
     [(0, (64, 96), (0, 0)), (90, (96, 64), (-1, 0)), (180, (64, 96), (-1, -1)), (-90, (96, 64), (0, -1))],
 )
-def test_pictures_come_upright(
-    tmp_path: Path, turn: int, shape: tuple[int, int], white: tuple[int, int]
-) -> None:
+def test_pictures_come_upright(tmp_path: Path, turn: int, shape: tuple[int, int], white: tuple[int, int]) -> None:
     clip = Clip(tmp_path / "a.mp4", audio=None, seconds=0.4, turn=turn, image=corner(SIZE))
     _, samples = play(write(clip))
     image = frames_of(samples)[0].image
@@ -431,10 +434,22 @@ def test_a_mislabelled_codec_is_damage_or_decoded(tmp_path: Path) -> None:
         ("short.mp4", b"\0\0\0\x18ftypmp42", "damaged"),
         ("a.png", b"\x89PNG\r\n\x1a\n" + bytes(100), "still image"),
         ("a.jpg", b"\xff\xd8\xff\xe0" + bytes(100), "still image"),
-        ("list.m3u8", b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\ngood.mp4\n#EXT-X-ENDLIST\n", "not a media"),
-        ("list.mp4", b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\ngood.mp4\n#EXT-X-ENDLIST\n", "not a media"),
+        (
+            "list.m3u8",
+            b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\ngood.mp4\n#EXT-X-ENDLIST\n",
+            "not a media",
+        ),
+        (
+            "list.mp4",
+            b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\ngood.mp4\n#EXT-X-ENDLIST\n",
+            "not a media",
+        ),
         ("list.txt", b"ffconcat version 1.0\nfile good.mp4\n", "not a media"),
-        ("a.sdp", b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 9 RTP/AVP 0\n", "not a"),
+        (
+            "a.sdp",
+            b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 9 RTP/AVP 0\n",
+            "not a",
+        ),
         ("a.mpd", b'<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"></MPD>', "not a media"),
     ],
 )
@@ -512,9 +527,50 @@ def test_the_same_samples_each_time(tmp_path: Path) -> None:
     assert sorted(runs[0], key=str) == sorted(runs[2], key=str)
 
 
-def test_a_server_that_does_not_answer_ends_in_time() -> None:
-    import socket
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[str]:
+    """The URL of a server on loopback that hands out what lies in tmp_path."""
 
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_file_over_http(tmp_path: Path, web: str) -> None:
+    write(Clip(tmp_path / "a.webm", "libvpx", "libopus", seconds=1, video_options={"deadline": "realtime"}))
+    tap, samples = play(f"{web}/a.webm?token=secret")
+    assert tap.info.name == f"{web}/a.webm"
+    assert not tap.info.live
+    assert len(frames_of(samples)) == 25
+    with pytest.raises(InputError, match=r"b\.webm: .*404"):
+        FileTap(f"{web}/b.webm")
+
+
+def test_a_playlist_on_the_web_may_name_parts_there_but_no_local_file(tmp_path: Path, web: str) -> None:
+    local = write(Clip(tmp_path / "a.ts", audio=None, seconds=1, video_options={"bf": "0"}))
+    head, tail = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:1,\n", "\n#EXT-X-ENDLIST\n"
+    (tmp_path / "good.m3u8").write_text(f"{head}a.ts{tail}")
+    assert len(frames_of(play(f"{web}/good.m3u8")[1])) == 25
+    for name in (local.as_uri(), f"file:{local}", str(local)):
+        (tmp_path / "bad.m3u8").write_text(f"{head}{name}{tail}")
+        with pytest.raises(InputError):
+            play(f"{web}/bad.m3u8")
+
+
+def test_closed_before_the_start(tmp_path: Path) -> None:
+    tap = FileTap(write(Clip(tmp_path / "a.mp4", audio=None, seconds=0.4)))
+    tap.close()
+    assert list(tap.samples()) == []
+
+
+def test_a_server_that_does_not_answer_ends_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         began = time.monotonic()

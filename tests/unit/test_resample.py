@@ -165,9 +165,7 @@ def test_a_planar_frame_keeps_its_channels_apart() -> None:
     sizes=st.lists(st.integers(1, 1_500), min_size=1, max_size=12),
     jitter=st.integers(0, 20_000),
 )
-def test_chunks_follow_on_each_other_whatever_the_stamps_jitter(
-    rate_hz: int, sizes: list[int], jitter: int
-) -> None:
+def test_chunks_follow_on_each_other_whatever_the_stamps_jitter(rate_hz: int, sizes: list[int], jitter: int) -> None:
     stream, out, count = AudioStream(), [], 0
     for k, size in enumerate(sizes):
         out += stream.push(noise(size), rate_hz, count * 1_000_000 // rate_hz + (k % 2) * jitter)

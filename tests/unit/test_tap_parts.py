@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveguard.errors import DeviceError, InputError
@@ -81,6 +81,7 @@ def test_a_long_silence_that_the_other_track_crossed_is_kept() -> None:
     assert line.place("audio", late_us, 20_000) == late_us
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["video", "audio"]), st.integers(-(2**62), 2**62)), max_size=30))
 def test_time_never_runs_back_by_more_than_a_second(stamps: list[tuple[str, int]]) -> None:
     line, ends = Timeline(0), {"video": 0, "audio": 0}
@@ -104,7 +105,15 @@ def test_stamps_are_rounded_once() -> None:
 
 @pytest.mark.parametrize(
     ("fps", "max_fps", "kept"),
-    [(30, None, 300), (30, 30, 300), (29.97, 30, 300), (60, 30, 300), (59.94, 30, 300), (25, 30, 250), (30, 5, 50)],
+    [
+        (30, None, 300),
+        (30, 30, 300),
+        (29.97, 30, 300),
+        (60, 30, 300),
+        (59.94, 30, 300),
+        (25, 30, 250),
+        (30, 5, 50),
+    ],
 )
 def test_grid_keeps_the_rate(fps: float, max_fps: float | None, kept: int) -> None:
     grid = FrameGrid(max_fps)
@@ -178,12 +187,12 @@ def test_a_closed_queue_is_empty() -> None:
 # --- drift ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ppm", [-200, -50, 0, 50, 200])
+@pytest.mark.parametrize("ppm", [-200, 0, 100])
 def test_a_drifting_sound_card_stays_on_the_clock(ppm: int) -> None:
-    """100 s of blocks of 10 ms whose stamps scatter by 5 ms: the count stays within 3 ms of the clock."""
+    """40 s of blocks of 10 ms whose stamps scatter by 5 ms: the count stays within 4 ms of the clock."""
     rng, drift, counted, worst_us = np.random.default_rng(1), Drift(), 0, 0.0
     pcm = np.zeros(480, np.float32)
-    for k in range(10_000):
+    for k in range(4_000):
         true_us = k * 10_000 * (1 + ppm * 1e-6)
         late_us = drift.note(round(true_us + rng.normal(0, 5_000) - counted / 0.048))
         counted += drift.stretch(pcm, late_us, 48_000).size
@@ -195,7 +204,8 @@ def test_a_drifting_sound_card_stays_on_the_clock(ppm: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["concat:a.mp4|b.mp4", "subfile,,start,0,end,9,,:a.mp4", "lavfi://testsrc", "data://a", "gopher://a/b"]
+    "source",
+    ["concat:a.mp4|b.mp4", "subfile,,start,0,end,9,,:a.mp4", "lavfi://testsrc", "data://a", "gopher://a/b"],
 )
 def test_other_protocols_are_refused(source: str) -> None:
     with pytest.raises(InputError, match="allowed is a media file"):

@@ -1,0 +1,77 @@
+"""The clips of the demo, made on the spot: H.264 and AAC files of the puppet."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from demo.puppet import Puppet, film, opening
+from liveguard.taps.file import FileTap
+from liveguard.types import AudioChunk, FloatArray, VideoFrame
+
+FPS = 25
+SENTENCE = (
+    "Good morning. I am calling about the transfer that we spoke of yesterday. Please send the money today, before noon, "
+    "to the new account number that I sent you by mail. Do not tell anybody about it until the deal is public."
+)
+OTHER = (
+    "The north wind and the sun were disputing which was the stronger, when a traveller came along wrapped in a warm "
+    "cloak. They agreed that the one who first made him take it off should be considered stronger than the other."
+)
+
+
+def speech(text: str, folder: Path, voice: str = "en-gb") -> FloatArray:
+    """`text` spoken by espeak-ng, (n,) float32 at 16 kHz. Raises FileNotFoundError where it is not installed."""
+    program = shutil.which("espeak-ng")
+    if program is None:
+        raise FileNotFoundError("espeak-ng")
+    wav = folder / "speech.wav"
+    subprocess.run([program, "-v", voice, "-s", "150", "-w", str(wav), text], check=True, timeout=60)
+    tap = FileTap(wav)
+    chunks = [sample.pcm for sample in tap.samples() if isinstance(sample, AudioChunk)]
+    tap.close()
+    return np.concatenate(chunks)
+
+
+def write(path: Path, frames: Iterable[VideoFrame], pcm: FloatArray | None = None) -> Path:
+    """A film as an MP4 file with H.264 and, where there is sound, AAC."""
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("libx264", rate=FPS, options={"crf": "23", "preset": "veryfast"})
+        video.width, video.height, video.pix_fmt = 1280, 720, "yuv420p"
+        sound = out.add_stream("aac", rate=16_000, layout="mono") if pcm is not None else None
+        for frame in frames:
+            picture = av.VideoFrame.from_ndarray(frame.image, format="rgb24")
+            picture.pts, picture.time_base = frame.t_us, Fraction(1, 1_000_000)
+            out.mux(video.encode(picture))
+        out.mux(video.encode(None))
+        if sound is not None and pcm is not None:
+            for start in range(0, len(pcm), 1024):
+                piece = av.AudioFrame.from_ndarray(pcm[None, start : start + 1024], format="fltp", layout="mono")
+                piece.sample_rate, piece.pts, piece.time_base = 16_000, start, Fraction(1, 16_000)
+                out.mux(sound.encode(piece))
+            out.mux(sound.encode(None))
+    return path
+
+
+def photo(puppet: Puppet, seconds: float) -> Iterator[VideoFrame]:
+    """One still photo pushed as a camera's picture."""
+    for k in range(int(seconds * FPS)):
+        yield VideoFrame(k * 1_000_000 // FPS, puppet.still)
+
+
+def loop(puppet: Puppet, period_s: float, seconds: float) -> Iterator[VideoFrame]:
+    """A living picture of `period_s`, shown again and again."""
+    shown = list(film(puppet, period_s, FPS))
+    for k in range(int(seconds * FPS)):
+        yield VideoFrame(k * 1_000_000 // FPS, shown[k % len(shown)].image)
+
+
+def talking(puppet: Puppet, mouth_pcm: FloatArray, seconds: float) -> Iterator[VideoFrame]:
+    """A picture whose lips speak `mouth_pcm`, whatever is heard with it."""
+    return film(puppet, seconds, FPS, opening(mouth_pcm, FPS, seconds))

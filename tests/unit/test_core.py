@@ -1,0 +1,187 @@
+"""The pure core: windows by watermark, order, lateness, gaps, faults, memory, and no clock."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+import liveguard
+from liveguard.audio.ring import AudioRing
+from liveguard.engine import Engine
+from liveguard.errors import ConfigError
+from liveguard.types import AudioChunk, Cue, Event, Fault, Gap, Need, Observation, Reading, Sample
+from tests.synthetic import AUDIO, AV, VIDEO, Breaks, Says, Spy, by_time, chunks, face, frame, pictures, voice
+
+PACKAGE = Path(liveguard.__file__).parent
+CORE = ["types", "timeline", "scheduler", "fusion", "alert", "engine", "policy", "report", "replaying", "ladder", "wire"]
+CLOCKS = {"time", "asyncio", "threading", "random", "datetime", "secrets", "uuid", "concurrent"}
+
+
+def run(samples: list[Sample], engine: Engine) -> list[Event]:
+    return [event for sample in samples for event in engine.push(sample)] + engine.finish()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [PACKAGE / f"{name}.py" for name in CORE] + sorted((PACKAGE / "detectors").glob("*.py")),
+    ids=lambda path: path.name,
+)
+def test_core_and_detectors_import_no_clock(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    imported = {alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    assert not imported & CLOCKS
+
+
+def test_windows_come_when_due_in_one_order() -> None:
+    early, late = Spy("early", Need(step_us=1_000_000, video_us=1_000_000)), Spy("late", Need(1_000_000, 2_000_000))
+    readings = [r for r in run(list(pictures(3.0)), Engine(VIDEO, [late, early])) if isinstance(r, Reading)]
+    assert [(r.end_us // 1_000_000, r.detector) for r in readings] == [
+        (end, name) for end in (1, 2, 3) for name in ("early", "late")
+    ]
+    assert [r.start_us for r in readings if r.detector == "late"] == [0, 0, 1_000_000]
+
+
+def test_window_holds_exactly_its_span() -> None:
+    spy = Spy(need=Need(step_us=500_000, video_us=1_000_000, audio_us=1_000_000))
+    run(by_time(pictures(3.0), chunks(voice(3.0), [320])), Engine(AV, [spy]))
+    window = spy.windows[3]
+    assert (window.start_us, window.end_us) == (1_000_000, 2_000_000)
+    assert [f.t_us for f in window.faces] == list(range(1_000_000, 2_000_000, 40_000))
+    assert len(window.pcm) == 16_000
+    assert window.coverage == 1.0
+    np.testing.assert_array_equal(window.pcm, voice(3.0)[16_000:32_000])
+    assert window.speech.t_us[0] >= 1_000_000
+    assert window.speech.t_us[-1] < 2_000_000
+
+
+@settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(
+    sizes=st.lists(st.integers(16, 2000), min_size=1, max_size=12),
+    skew_us=st.integers(-150_000, 150_000),
+)
+def test_any_chunking_and_interleaving_gives_the_same_bits(sizes: list[int], skew_us: int) -> None:
+    seen, pcm = pictures(2.5), voice(2.5)
+    plain = run(by_time(seen, chunks(pcm, [320])), Engine(AV, [Spy(), Spy("feed", Need(1_000_000, 3_000_000, scope="feed"))]))
+    keyed = [(s.t_us, 0, s) for s in seen]
+    keyed += [(c.t_us + skew_us, 1, c) for c in chunks(pcm, sizes)]  # type: ignore[misc]
+    mixed: list[Sample] = [sample for *_, sample in sorted(keyed, key=lambda item: item[:2])]
+    again = run(mixed, Engine(AV, [Spy(), Spy("feed", Need(1_000_000, 3_000_000, scope="feed"))]))
+    assert [e for e in plain if isinstance(e, Reading)] == [e for e in again if isinstance(e, Reading)]
+
+
+def test_a_stalled_track_holds_windows_up_for_400_ms_only() -> None:
+    engine = Engine(AV, [spy := Spy(need=Need(500_000, 500_000, 500_000))])
+    seen = pictures(3.0)
+    for sample in seen[:22]:  # up to 840 ms, no sound at all
+        engine.push(sample)
+    assert not spy.windows
+    for sample in seen[22:25]:
+        engine.push(sample)
+    assert len(spy.windows) == 1
+    assert spy.windows[0].coverage == 0.0
+
+
+def test_late_samples_are_dropped_and_counted() -> None:
+    engine = Engine(AV, [spy := Spy(need=Need(500_000, 500_000, 500_000))])
+    for sample in pictures(2.0):
+        engine.push(sample)
+    engine.push(AudioChunk(0, voice(0.2)))
+    assert engine.timeline.late["audio"] == 1
+    engine.push(Observation(frame(100_000), ()))
+    assert engine.timeline.late["video"] == 1
+    assert all(not window.pcm.any() for window in spy.windows)
+
+
+def test_holes_in_sound_read_as_missing_not_as_silence_judged() -> None:
+    spy = Spy(need=Need(step_us=1_000_000, audio_us=2_000_000, scope="feed"))
+    pcm = voice(4.0)
+    kept = [c for c in chunks(pcm, [320]) if not 1_000_000 <= c.t_us < 2_000_000]
+    run(list(kept), Engine(AUDIO, [spy]))
+    second = spy.windows[1]
+    assert second.coverage == pytest.approx(0.5, abs=0.02)
+    assert not second.speech.present[-20:].any()
+    assert not second.speech.voiced[-20:].any()
+
+
+def test_nan_and_overdriven_sound_is_made_harmless() -> None:
+    spy = Spy(need=Need(step_us=1_000_000, audio_us=1_000_000, scope="feed"))
+    pcm = voice(2.0)
+    pcm[5000:5100] = np.nan
+    pcm[6000:6100] = 40.0
+    run(list(chunks(pcm, [400])), Engine(AUDIO, [spy]))
+    assert all(np.isfinite(w.pcm).all() and np.abs(w.pcm).max() <= 1.0 for w in spy.windows)
+    assert all(np.isfinite(w.speech.log_mel).all() for w in spy.windows)
+
+
+def test_cues_and_gaps_reach_the_window() -> None:
+    spy = Spy(need=Need(1_000_000, 1_000_000))
+    gap, cue = Gap("video", 1_200_000, 1_400_000, "lost"), Cue(1_300_000, "light", {"colour": "red"})
+    samples = by_time(pictures(3.0), [cue])
+    events = run([*samples[:30], gap, *samples[30:]], Engine(VIDEO, [spy]))
+    assert [(w.cues, w.gaps) for w in spy.windows] == [((), ()), ((cue,), (gap,)), ((), ())]
+    assert gap in events
+
+
+def test_a_second_without_a_face_is_said_as_a_gap() -> None:
+    samples: list[Sample] = [
+        Observation(frame(t), () if 1_000_000 <= t < 3_000_000 else (face(t),)) for t in range(0, 4_000_000, 40_000)
+    ]
+    gaps = [event for event in run(samples, Engine(VIDEO, [])) if isinstance(event, Gap)]
+    assert [(gap.start_us, gap.end_us, gap.reason) for gap in gaps] == [(960_000, 3_000_000, "no_face")]
+
+
+def test_a_face_that_never_comes_back_is_said_at_the_end() -> None:
+    samples: list[Sample] = [Observation(frame(t), (face(t),) if t < 1_000_000 else ()) for t in range(0, 3_000_000, 40_000)]
+    gaps = [event for event in run(samples, Engine(VIDEO, [])) if isinstance(event, Gap)]
+    assert [(gap.start_us, gap.reason) for gap in gaps] == [(960_000, "no_face")]
+
+
+def test_each_face_has_its_own_windows_and_peers() -> None:
+    spy = Spy(need=Need(1_000_000, 1_000_000))
+    run(list(pictures(2.0, tracks=(1, 2, 3))), Engine(VIDEO, [spy]))
+    assert [(w.track, w.peers) for w in spy.windows[:3]] == [(1, (2, 3)), (2, (1, 3)), (3, (1, 2))]
+
+
+def test_a_picture_on_the_wall_is_not_judged_and_no_peer() -> None:
+    wall = [replace(o, faces=(*o.faces, face(o.t_us, 2, motion=0.0, picture=True))) for o in pictures(2.0)]
+    engine = Engine(VIDEO, [spy := Spy(need=Need(1_000_000, 1_000_000), llr=5.0)])
+    readings = [e for e in run(list(wall), engine) if isinstance(e, Reading)]
+    assert {r.track: r.llr for r in readings} == {1: 5.0, 2: None}
+    assert all(w.peers == () for w in spy.windows)
+
+
+def test_a_broken_check_becomes_a_fault_and_the_others_go_on() -> None:
+    need = Need(1_000_000, 1_000_000)
+    events = run(list(pictures(2.0)), Engine(VIDEO, [Breaks("bad", need), Says("good", need)]))
+    faults = [e for e in events if isinstance(e, Fault)]
+    assert [(f.where, f.what) for f in faults] == [("check bad", "ZeroDivisionError: oh")] * 2
+    assert [e.detector for e in events if isinstance(e, Reading)] == ["good", "good"]
+
+
+def test_two_checks_of_one_name_are_refused() -> None:
+    with pytest.raises(ConfigError, match="same name"):
+        Engine(VIDEO, [Spy(), Spy()])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 700), st.integers(1, 150)), min_size=1, max_size=30))
+def test_ring_equals_a_plain_array(writes: list[tuple[int, int]]) -> None:
+    keep, ring = 100, AudioRing(100)
+    truth, there, end = np.zeros(2000, np.float32), np.zeros(2000, bool), 0
+    for number, (index, count) in enumerate(writes):
+        index = max(index, end - keep)  # older writes than are kept may be ignored
+        pcm = np.full(count, number + 1, np.float32)
+        ring.write(index, pcm)
+        truth[index : index + count], there[index : index + count] = pcm, True
+        end = max(end, index + count)
+        got, present = ring.read(max(end - keep, 0), end)
+        np.testing.assert_array_equal(present, there[max(end - keep, 0) : end])
+        np.testing.assert_array_equal(got, truth[max(end - keep, 0) : end])
+    assert ring.end == end

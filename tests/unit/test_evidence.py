@@ -1,0 +1,139 @@
+"""Fusion, alerts and policy: what adds up, what does not, and when something is said."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liveguard.alert import AlertMachine
+from liveguard.errors import ConfigError
+from liveguard.fusion import Evidence, Fusion
+from liveguard.policy import Policy
+from liveguard.types import Alert, Hypothesis, Need, Reading, Status
+
+NEED = Need(step_us=500_000, video_us=2_000_000, evidence_us=1_000_000)
+FEED: Hypothesis = "feed_injected"
+
+
+def reading(k: int, llr: float | None, check: str = "camera", coverage: float = 1.0, why: str = "seen") -> Reading:
+    return Reading(check, None, 500_000 * k, 500_000 * (k + 1), llr, coverage, why)
+
+
+def feed(readings: list[Reading], policy: Policy | None = None) -> tuple[list[Alert | Status], Evidence]:
+    policy = policy or Policy()
+    fusion, machine = Fusion(policy), AlertMachine(policy, "s")
+    said: list[Alert | Status] = []
+    evidence = Evidence()
+    for one in readings:
+        evidence = fusion.add(one, FEED, NEED)
+        said += machine.add(one, FEED, evidence)
+    return said, evidence
+
+
+def test_overlap_and_coverage_discount_a_reading() -> None:
+    fusion = Fusion(Policy())
+    assert fusion.worth(reading(0, 2.0), NEED) == pytest.approx(1.0)
+    assert fusion.worth(reading(0, 2.0, coverage=0.25), NEED) == pytest.approx(0.25)
+    assert Fusion(Policy(weights={"camera": 0.5})).worth(reading(0, 2.0), NEED) == pytest.approx(0.5)
+
+
+def test_one_reading_never_raises_an_alert() -> None:
+    said, evidence = feed([reading(0, 1e9)])
+    assert evidence.nats <= Policy().most_nats
+    assert not [event for event in said if isinstance(event, Alert)]
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(-1e6, 0), st.just(math.nan), st.just(math.inf)), max_size=60))
+def test_missing_and_broken_figures_never_raise_an_alert(llrs: list[float | None]) -> None:
+    said, evidence = feed([reading(k, llr) for k, llr in enumerate(llrs)])
+    assert evidence.nats == 0.0
+    assert not [event for event in said if isinstance(event, Alert)]
+
+
+def test_alert_is_raised_once_then_cleared_with_the_same_id() -> None:
+    readings = [reading(k, 6.0) for k in range(12)] + [reading(12 + k, -6.0) for k in range(20)]
+    alerts = [event for event in feed(readings)[0] if isinstance(event, Alert)]
+    assert [(alert.state, alert.id, alert.hypothesis) for alert in alerts] == [
+        ("raised", "s-1", FEED),
+        ("cleared", "s-1", FEED),
+    ]
+    raised = alerts[0]
+    assert raised.evidence_nats >= raised.threshold_nats
+    assert raised.risk > 0.99
+    assert raised.readings[0].why == "seen"
+    assert raised.settle
+
+
+def test_evidence_after_a_genuine_past_counts_from_its_onset() -> None:
+    readings = [reading(k, -6.0) for k in range(200)] + [reading(200 + k, 6.0) for k in range(12)]
+    alert = next(event for event in feed(readings)[0] if isinstance(event, Alert))
+    assert alert.t_us - 100_000_000 <= 4_000_000
+    assert alert.lag_us == alert.t_us - 100_000_000
+
+
+def test_a_check_that_is_always_a_little_wrong_stays_below_its_ceiling() -> None:
+    said, evidence = feed([reading(k, 3.0, "mesh") for k in range(7200)])
+    assert evidence.nats <= Policy().ceiling_nats("mesh") < Policy().threshold_nats(FEED)
+    assert not [event for event in said if isinstance(event, Alert)]
+
+
+def test_unsupported_evidence_fades() -> None:
+    fusion = Fusion(Policy(half_life_s=60))
+    fusion.add(reading(0, 4.0), FEED, NEED)
+    evidence = fusion.add(reading(120, None), FEED, NEED)
+    assert evidence.nats == pytest.approx(1.0)
+
+
+def test_states_go_from_cannot_judge_over_suspicious_to_alert() -> None:
+    readings = [reading(0, None, why="too dark"), reading(1, -0.5)] + [reading(2 + k, 5.0) for k in range(12)]
+    said, _ = feed(readings)
+    assert [event.state for event in said if isinstance(event, Status)] == ["genuine", "suspicious", "alert"]
+
+
+def test_cannot_judge_says_why_and_has_no_risk() -> None:
+    policy = Policy()
+    fusion, machine = Fusion(policy), AlertMachine(policy, "s")
+    one = reading(0, None, why="face too small: 20 px of 64 px needed")
+    machine.add(one, FEED, fusion.add(one, FEED, NEED))
+    status = machine.statuses(500_000)[0]
+    assert (status.state, status.risk, status.why) == ("cannot_judge", None, ("face too small: 20 px of 64 px needed",))
+
+
+def test_an_old_judgement_does_not_stand_for_ever() -> None:
+    policy = Policy()
+    fusion, machine = Fusion(policy), AlertMachine(policy, "s")
+    one = reading(0, -0.5)
+    machine.add(one, FEED, fusion.add(one, FEED, NEED))
+    assert machine.statuses(5_000_000)[0].state == "genuine"
+    assert machine.statuses(30_000_000)[0].state == "cannot_judge"
+
+
+def test_threshold_follows_the_budget() -> None:
+    # 0.02/h over four hypotheses: one false alarm in 720,000 s each.
+    assert Policy().threshold_nats(FEED) == pytest.approx(math.log(720_000))
+    assert Policy(false_alerts_per_hour=2.0).threshold_nats(FEED) < Policy().threshold_nats(FEED)
+
+
+def test_risk_is_the_prior_without_evidence_and_grows_with_it() -> None:
+    policy = Policy(prior=0.01)
+    assert policy.risk(0.0) == pytest.approx(0.01)
+    assert policy.risk(0.0) < policy.risk(3.0) < policy.risk(1e9) <= 1.0
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"false_alerts_per_hour": 0.0},
+        {"prior": 1.0},
+        {"half_life_s": math.nan},
+        {"most_nats": -1.0},
+        {"weights": {"mesh": -1.0}},
+        {"ceilings_nats": {"mesh": math.inf}},
+    ],
+)
+def test_settings_out_of_range_are_refused_by_name(bad: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(bad))):
+        Policy(**bad)  # type: ignore[arg-type]

@@ -1,0 +1,176 @@
+"""The lip-sync check on made-up speakers: a mesh whose mouth follows random syllables, and a sound that follows it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from liveguard.audio.features import no_speech
+from liveguard.detectors.lipsync import FITS_NATS, MOST_NATS, LipSync
+from liveguard.detectors.lipsync_lag import BAND_EDGES, on_grid
+from liveguard.face.geometry import box_of
+from liveguard.face.texture import canonical_face
+from liveguard.types import FaceSample, FeedInfo, FloatArray, Speech, Window
+
+SECONDS = 8.0
+LOWER = [14, 87, 317, 17, 152, 148, 377, 178, 402, 88, 318]
+EYE_PX = 90.0
+CHECK = LipSync()
+
+
+def syllables(t_s: FloatArray, seed: int) -> FloatArray:
+    """0..1: how far the mouth is open at `t_s`; smooth, about four openings a second, never repeating."""
+    rng = np.random.default_rng(seed)
+    knots = np.arange(-2.0, SECONDS + 3.0, 0.13)
+    values = np.clip(rng.normal(0.4, 0.35, len(knots)), 0.0, 1.0)
+    return np.interp(t_s, knots, np.convolve(values, [0.25, 0.5, 0.25], mode="same")).astype(np.float32)
+
+
+def faces(seed: int, fps: float = 25.0, opens: float = 0.12, eye_px: float = EYE_PX) -> tuple[FaceSample, ...]:
+    rng = np.random.default_rng(seed + 1000)
+    t_us = np.round(np.arange(0, SECONDS, 1 / fps) * 1e6 + rng.uniform(-4e3, 4e3, int(np.ceil(SECONDS * fps)))).astype(
+        int
+    )
+    out = []
+    for t in np.maximum(t_us, 0):
+        mesh = canonical_face().mean.copy()
+        mesh[LOWER, 1] += opens * syllables(np.float32(t / 1e6), seed)
+        turn = 0.15 * np.sin(t / 1e6)
+        nod = np.array([[1, 0, 0], [0, np.cos(turn), -np.sin(turn)], [0, np.sin(turn), np.cos(turn)]], np.float32)
+        points = (mesh @ nod.T + [3.0, 2.0, 0.0] + rng.normal(0, 0.001, mesh.shape)) * eye_px
+        points = points.astype(np.float32)
+        out.append(FaceSample(int(t), 1, points, box_of(points), 100.0, 120.0))
+    return tuple(out)
+
+
+def speech(seed: int, lag_s: float = 0.0, silent: bool = False) -> Speech:
+    """Sound whose middle bands follow the mouth 80 ms later, as they do in real speech, and `lag_s` on top."""
+    rng = np.random.default_rng(seed + 2000)
+    t_us = np.arange(0, round(SECONDS * 1e6) - 25_000, 10_000) + 12_500
+    level = np.full((len(t_us), 40), -70.0) + rng.normal(0, 2.0, (len(t_us), 40))
+    if not silent:
+        level[:, BAND_EDGES[1] : BAND_EDGES[-2]] += 30 * syllables(t_us / 1e6 - 0.08 - lag_s, seed)[:, None]
+    voiced = np.full(len(t_us), not silent)
+    return Speech(
+        t_us.astype(np.int64),
+        level.astype(np.float32),
+        voiced,
+        level.mean(axis=1).astype(np.float32),
+        np.ones(len(t_us), np.bool_),
+    )
+
+
+def window(seen: tuple[FaceSample, ...], heard: Speech, **changes: object) -> Window:
+    end_us = round(SECONDS * 1e6)
+    plain = Window(0, end_us, FeedInfo("made up"), 1, seen, (), np.zeros(0, np.float32), 0, heard, (), (), (), 1.0)
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("lag_ms", [-480, -240, -120, 0, 120, 240, 480])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_known_lag_is_found(lag_ms: int, seed: int) -> None:
+    own = CHECK.evaluate(window(faces(seed), speech(seed))).measures["lag_ms"]
+    reading = CHECK.evaluate(window(faces(seed), speech(seed, lag_ms / 1e3)))
+    assert abs(own) < 80
+    assert reading.measures["lag_ms"] - own == pytest.approx(lag_ms, abs=25)
+    assert 0 < reading.measures["lag_sd_ms"] < 80
+
+
+def test_in_sync_is_only_weak_evidence_for_genuine() -> None:
+    reading = CHECK.evaluate(window(faces(3), speech(3)))
+    assert reading.llr == FITS_NATS
+    assert "go together" in reading.why
+
+
+def test_large_lag_and_foreign_sound_speak_for_an_attack() -> None:
+    late = CHECK.evaluate(window(faces(3), speech(3, 0.48)))
+    assert late.llr is not None
+    assert 1.0 < late.llr <= MOST_NATS
+    foreign = [CHECK.evaluate(window(faces(3), speech(seed))) for seed in range(10, 20)]
+    consistent = CHECK.evaluate(window(faces(3), speech(3))).measures["consistency_sigma"]
+    assert np.median([reading.llr for reading in foreign if reading.llr is not None]) > 0.5
+    assert max(reading.measures["consistency_sigma"] for reading in foreign) < consistent
+
+
+def test_silence_and_missing_sound_cannot_be_judged() -> None:
+    silent = CHECK.evaluate(window(faces(4), speech(4, silent=True)))
+    missing = CHECK.evaluate(window(faces(4), no_speech()))
+    assert silent.llr is None
+    assert "no speech" in silent.why
+    assert missing.llr is None
+    assert "no sound" in missing.why
+
+
+def test_still_mouth_under_a_voice_is_weak_evidence_and_none_beside_other_people() -> None:
+    still = CHECK.evaluate(window(faces(5, opens=0.0), speech(5)))
+    assert still.llr is not None
+    assert 0 < still.llr <= 1
+    assert "hardly moves" in still.why
+    assert CHECK.evaluate(window(faces(5, opens=0.0), speech(5), peers=(2,))).llr is None
+
+
+def test_foreign_voice_beside_other_people_is_theirs() -> None:
+    reading = CHECK.evaluate(window(faces(3), speech(3, 0.48), peers=(2,)))
+    assert reading.llr is None
+    assert "another person" in reading.why
+
+
+@pytest.mark.parametrize(
+    ("seen", "word"),
+    [
+        (faces(6, fps=5.0), "fps"),
+        (faces(6)[:40], "s of face seen"),
+        (faces(6, eye_px=15.0), "too small"),
+        ((), "no face"),
+    ],
+)
+def test_bad_conditions_are_said_in_words(seen: tuple[FaceSample, ...], word: str) -> None:
+    reading = CHECK.evaluate(window(seen, speech(6)))
+    assert reading.llr is None
+    assert word in reading.why
+
+
+def test_frames_without_numbers_are_left_out() -> None:
+    seen = list(faces(7))
+    for k in range(0, len(seen), 7):
+        seen[k] = replace(seen[k], landmarks=np.full((478, 3), np.nan, np.float32))
+    reading = CHECK.evaluate(window(tuple(seen), speech(7, 0.24)))
+    whole = CHECK.evaluate(window(faces(7), speech(7, 0.24)))
+    assert reading.measures["lag_ms"] == pytest.approx(whole.measures["lag_ms"], abs=15)
+    blind = tuple(replace(face, landmarks=np.full((478, 3), np.nan, np.float32)) for face in seen)
+    assert CHECK.evaluate(window(blind, speech(7))).llr is None
+
+
+def test_lost_pictures_and_lost_sound_leave_the_lag_where_it_is() -> None:
+    seen = tuple(face for face in faces(8) if not 2_000_000 < face.t_us < 2_800_000)
+    heard = speech(8, 0.24)
+    lost = (heard.t_us > 5_000_000) & (heard.t_us < 5_600_000)
+    level = np.where(lost[:, None], np.float32(-100.0), heard.log_mel)
+    heard = replace(heard, present=~lost, log_mel=level, voiced=heard.voiced & ~lost)
+    own = CHECK.evaluate(window(faces(8), speech(8, 0.24))).measures["lag_ms"]
+    assert CHECK.evaluate(window(seen, heard)).measures["lag_ms"] == pytest.approx(own, abs=25)
+
+
+def test_reading_does_not_depend_on_how_long_the_session_has_run() -> None:
+    hour_us = 3_600_000_000
+    seen, heard = faces(9), speech(9, 0.12)
+    later = window(
+        tuple(replace(face, t_us=face.t_us + hour_us) for face in seen),
+        replace(heard, t_us=heard.t_us + hour_us),
+        start_us=hour_us,
+        end_us=hour_us + round(SECONDS * 1e6),
+    )
+    now = CHECK.evaluate(window(seen, heard))
+    assert CHECK.evaluate(later).measures == now.measures
+    assert CHECK.evaluate(window(seen, heard)) == now
+
+
+def test_holes_are_not_filled() -> None:
+    t_s = np.array([0.0, 0.04, 0.08, 0.5, 0.54])
+    _, known = on_grid(t_s, t_s[:, None], np.arange(-0.1, 0.7, 0.02))
+    at = np.round(np.arange(-0.1, 0.7, 0.02), 2)
+    assert not known[(at > 0.1) & (at < 0.49)].any()
+    assert known[(at >= 0.02) & (at <= 0.06)].all()
+    assert not known[(at < -0.03) | (at > 0.57)].any()
