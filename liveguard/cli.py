@@ -16,6 +16,7 @@ COMMANDS = {
     "watch": "guard a camera and a microphone, or a stream, live in the terminal",
     "detectors": "list the checks: what each needs and how soon it can speak",
     "doctor": "look for cameras, microphones, libraries and models, and say what to do about each problem",
+    "bench": "measure what guarding costs on this machine",
     "replay": "go through a journal again and compare to the bit",
 }
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from liveguard.engine import Engine
@@ -26,6 +26,7 @@ from liveguard.types import Alert, Event, Fault, Observation, Reading, Sample, S
 
 MOST_EVENTS = 4096
 AGES_KEPT = 300
+LAST_JOBS_S = 5.0  # for models that are still at work when the feed ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +123,8 @@ class Session:
                 if sample is not None:
                     self._take(sample)
                 self._land()
-            for future in list(self._flying.values()):
-                self._say_all(self._engine.take(future.result()))
+            wait(self._flying.values(), timeout=LAST_JOBS_S)
+            self._land()
             self._say_all(self._engine.finish())
             self._tick()
         finally:

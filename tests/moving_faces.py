@@ -1,4 +1,6 @@
-"""Made-up faces in motion for the untrained face checks: the mean mesh, turned, blinking, speaking, trembling."""
+"""Made-up faces in motion for the untrained face checks: the mean mesh, turned, blinking, speaking,
+trembling.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,7 @@ def landmarks(person: Person, t_s: FloatArray) -> FloatArray:
 
 
 def probes(n: int, seed: int = 1, flicker: float = 0.0, blur: float = 1.0) -> list[Mapping[str, FloatArray]]:
-    """Figures of a plain textured face for each of `n` pictures; `flicker` of the inner cells in grey levels."""
+    """Figures of a plain face for each of `n` pictures; `flicker` of the inner cells in grey levels."""
     rng = np.random.default_rng(seed)
     skin = rng.uniform(90, 150, (CELLS, CELLS, 3))
     around = rng.uniform(40, 90, (SURROUND_CELLS, SURROUND_CELLS))

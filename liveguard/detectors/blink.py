@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from liveguard.detectors.quality import Limits, judge
-from liveguard.detectors.series import RIGID_POINTS, FaceSeries, align, band_power, conditions, db, on_grid
+from liveguard.detectors.series import FaceSeries, align_to_mean, band_power, conditions, db, on_grid
 from liveguard.face.geometry import (
     BROW_LEFT,
     BROW_RIGHT,
@@ -25,7 +25,10 @@ from liveguard.types import BoolArray, FloatArray, Hypothesis, Need, Reading, Wi
 
 LIMITS = Limits(seconds=6.0, fps=11.5, face_px=70, yaw_deg=30)
 BLINK_DEPTH = 0.3  # of the open eye; glances down and smiles narrow it by less
-BLINK_S = (0.04, 0.6)  # blinks of people who are awake last 0.1 to 0.4 s (doi:10.1002/mds.870120629 counts them)
+BLINK_S = (
+    0.04,
+    0.6,
+)  # blinks of people who are awake last 0.1 to 0.4 s (doi:10.1002/mds.870120629 counts them)
 MOTION_HZ = (0.5, 5.0)
 _CORNERS = (EYE_LEFT_OUTER, EYE_LEFT_INNER, EYE_RIGHT_OUTER, EYE_RIGHT_INNER)
 UPPER, LOWER = [159, 386], [145, 374]
@@ -43,7 +46,7 @@ class Blink:
     name = "blink"
     hypothesis: Hypothesis = "face_manipulated"
     about = "Do lids, gaze and brows live, also while the mouth speaks? (weak)"
-    need = Need(step_us=1_000_000, video_us=20_000_000)
+    need = Need(step_us=2_000_000, video_us=20_000_000)
 
     def evaluate(self, window: Window) -> Reading:
         return judge(self.name, window, LIMITS, blink_measures, WORDS)
@@ -51,7 +54,9 @@ class Blink:
 
 @dataclass(frozen=True, slots=True)
 class Blinks:
-    """What the lids did: number, and medians of duration, depth (share of the open eye) and left-right difference."""
+    """What the lids did: number, and medians of duration, depth (share of the open eye) and left-right
+    difference.
+    """
 
     count: int
     length_s: float
@@ -77,7 +82,9 @@ def eye_aspect(points: FloatArray) -> FloatArray:
 
 
 def find_blinks(t_s: FloatArray, aspect: FloatArray) -> Blinks:
-    """Blinks in the aspect ratios (n, 2): short, deep, and back to open; the first and last picture cannot be part of one."""
+    """Blinks in the aspect ratios (n, 2): short, deep, and back to open; the first and last picture cannot be
+    part of one.
+    """
     open_eye = np.maximum(np.percentile(aspect, 80, axis=0), 1e-3)
     closure = 1 - aspect / open_eye
     both = closure.mean(axis=1)
@@ -119,12 +126,12 @@ def blink_measures(series: FaceSeries) -> dict[str, float]:
 
 
 def expression(series: FaceSeries) -> dict[str, float]:
-    """How much brows, lids and gaze move, 0.5 to 5 Hz, as powers in dB re (permille of the eye distance)^2 per Hz."""
+    """How much brows, lids and gaze move, 0.5 to 5 Hz, as powers in dB re (permille of the eye distance)^2
+    per Hz.
+    """
     rows = [*RIGID, *BROW_LEFT, *BROW_RIGHT, *UPPER, *LOWER, *_CORNERS, IRIS_LEFT, IRIS_RIGHT]
     points = series.points[:, rows] / series.unit_px
-    first = np.arange(len(RIGID))
-    aligned = align(points, points[len(points) // 2], first)[0]
-    aligned = align(points, aligned.mean(axis=0), first)[0][:, len(RIGID) :]
+    aligned = align_to_mean(points, np.arange(len(RIGID)))[:, len(RIGID) :]
     brows = aligned[:, :10, 1].reshape(len(points), 2, 5).mean(axis=2)
     lids = aligned[:, 10:12, 1] - aligned[:, 12:14, 1]
     gaze = aligned[:, 18:20, :2].mean(axis=1) - aligned[:, 14:18, :2].mean(axis=1)

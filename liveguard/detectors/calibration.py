@@ -1,10 +1,11 @@
 """The calibration of the untrained face checks: a few signed weights a check, read once from `weights.toml`.
 
-The file is written by `models/face_checks/fit.py` and says how it was obtained. Attacks of different kinds pull the same
-measure in opposite directions (a swapped face boils, an animated photo is too calm), so a check is a mixture of parts, one
-a kind of attack. A part's log-likelihood ratio is `bias + sum(weight * z)`, with z how far a measure lies from what
-genuine faces show under the same conditions (movement, size), in their deviations, clipped. The check's ratio is the
-log of the mean of its parts' ratios, as each kind is held equally likely. A measure that is missing adds nothing.
+The file is written by `models/face_checks/fit.py` and says how it was obtained. Attacks of different kinds
+pull the same measure in opposite directions (a swapped face boils, an animated photo is too calm), so a check
+is a mixture of parts, one a kind of attack. A part's log-likelihood ratio is `bias + sum(weight * z)`, with z
+how far a measure lies from what genuine faces show under the same conditions (movement, size), in their
+deviations, clipped. The check's ratio is the log of the mean of its parts' ratios, as each kind is held
+equally likely. A measure that is missing adds nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ class Term:
     slopes: Mapping[str, float] = field(default_factory=dict)
 
     def deviation(self, measures: Mapping[str, float], ranges: Mapping[str, tuple[float, float]]) -> float:
-        """How many scales the measure lies above what is expected under these conditions; 0 where that is unknown."""
+        """How many scales the measure lies above what is expected under these conditions; 0 where that is
+        unknown.
+        """
         expected = self.centre
         for name, slope in self.slopes.items():
             # Outside the conditions that were seen in training the line is not drawn any further.
@@ -91,7 +94,9 @@ class Card:
             off = term.deviation(measures, self.ranges)
             if sign * term.weight * off > 0.05 and term.measure in words:
                 said.append((abs(term.weight * off), words[term.measure][off > 0]))
-        return "; ".join(text for _, text in sorted(said, reverse=True)[:most]) or "nothing out of the ordinary"
+        return (
+            "; ".join(text for _, text in sorted(said, reverse=True)[:most]) or "nothing out of the ordinary"
+        )
 
 
 @cache
@@ -107,7 +112,10 @@ def parse_card(table: Mapping[str, Any]) -> Card:
         Part(
             part["name"],
             float(part["bias"]),
-            tuple(Term(t["measure"], t["centre"], t["scale"], t["weight"], t.get("slopes", {})) for t in part["terms"]),
+            tuple(
+                Term(t["measure"], t["centre"], t["scale"], t["weight"], t.get("slopes", {}))
+                for t in part["terms"]
+            ),
         )
         for part in table.get("parts", ())
     ]

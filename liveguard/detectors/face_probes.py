@@ -2,9 +2,12 @@
 
 Three probes, shared by the checks that read them:
 
-- `face_cells` (12, 12, 3): mean RGB of as many cells of the canonical texture, so that a cell is the same skin in any pose;
-- `surround` (8, 8): mean green of as many cells of a square of two face sizes around the face; NaN outside the picture;
-- `detail` (15,): fine and coarse detail of four zones, and the contrast across seven curves parallel to the outline.
+- `face_cells` (12, 12, 3): mean RGB of as many cells of the canonical texture, so that a cell is the same
+  skin in any pose;
+- `surround` (8, 8): mean green of as many cells of a square of two face sizes around the face; NaN outside
+  the picture;
+- `detail` (15,): fine and coarse detail of four zones, and the contrast across seven curves parallel to the
+  outline.
 """
 
 from __future__ import annotations
@@ -24,7 +27,9 @@ SURROUND_CELLS = 8
 SURROUND_FACES = 2.0
 SAMPLES_PER_CELL = 4
 DETAIL_PX = 208  # side of the square in which detail is measured
-DETAIL_FACE_PX = 160  # of which the larger side of the face takes so many; a smaller face has no fine detail to speak of
+DETAIL_FACE_PX = (
+    160  # of which the larger side of the face takes so many; a smaller face has no fine detail to speak of
+)
 ZONES = ("inner", "forehead", "cheeks", "outside")
 SEAM_SCALES = (0.64, 0.71, 0.78, 0.85, 0.92, 0.99, 1.06)
 INNER_SCALE = 0.72  # of the outline: swap and lip models repaint this much at least
@@ -53,7 +58,9 @@ def inner_cells() -> BoolArray:
 
 @cache
 def ring_cells() -> BoolArray:
-    """Which cells (12, 12) lie on the face but outside the inner part: forehead, temples, edge of cheeks and jaw."""
+    """Which cells (12, 12) lie on the face but outside the inner part: forehead, temples, edge of cheeks and
+    jaw.
+    """
     return np.asarray(~inner_cells() & (cell_share() > 0.8), np.bool_)
 
 
@@ -71,7 +78,9 @@ def surround(view: FaceView) -> FloatArray:
     # A sparse grid of samples is enough for means, and costs the same for a face of any size.
     steps = ((np.arange(samples) + 0.5) / samples - 0.5) * (SURROUND_FACES * size)
     columns, rows = (steps + x).astype(np.int64), (steps + y).astype(np.int64)
-    picked = view.image[rows.clip(0, height - 1)[:, None], columns.clip(0, width - 1)[None, :], 1].astype(np.float32)
+    picked = view.image[rows.clip(0, height - 1)[:, None], columns.clip(0, width - 1)[None, :], 1].astype(
+        np.float32
+    )
     picked[(rows < 0) | (rows >= height)] = np.nan
     picked[:, (columns < 0) | (columns >= width)] = np.nan
     blocks = picked.reshape(SURROUND_CELLS, SAMPLES_PER_CELL, SURROUND_CELLS, SAMPLES_PER_CELL)
@@ -79,8 +88,9 @@ def surround(view: FaceView) -> FloatArray:
 
 
 def detail(view: FaceView) -> FloatArray:
-    """Figures (15,) of the face scaled to 160 px: mean absolute Laplacian of `ZONES` in grey levels, at full and then
-    at half size (NaN: the zone is not seen); then the mean slope across the curves `SEAM_SCALES` in grey levels per px.
+    """Figures (15,) of the face scaled to 160 px: mean absolute Laplacian of `ZONES` in grey levels, at full
+    and then at half size (NaN: the zone is not seen); then the mean slope across the curves `SEAM_SCALES`
+    in grey levels per px.
     """
     grey, points = _face_at_fixed_size(view.image, view.landmarks)
     half = np.asarray(cv2.pyrDown(grey), np.float32)
@@ -104,7 +114,8 @@ def _middle_and_size(landmarks: FloatArray) -> tuple[tuple[float, float], float]
 
 
 def _face_at_fixed_size(image: ByteArray, landmarks: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Luma (208, 208) float32 around the face, its larger side scaled to 160 px, and the points (478, 2) in it.
+    """Luma (208, 208) float32 around the face, its larger side scaled to 160 px, and the points (478, 2) in
+    it.
 
     What lies outside the picture repeats its edge, and so has no detail.
     """
@@ -126,7 +137,9 @@ def _face_at_fixed_size(image: ByteArray, landmarks: FloatArray) -> tuple[FloatA
         grey = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     how = cv2.INTER_AREA if grey.shape[0] > DETAIL_PX else cv2.INTER_LINEAR
     # Float before scaling: rounding to grey levels again would bury the detail of smooth skin.
-    return np.asarray(cv2.resize(grey.astype(np.float32), (DETAIL_PX, DETAIL_PX), interpolation=how), np.float32), points
+    return np.asarray(
+        cv2.resize(grey.astype(np.float32), (DETAIL_PX, DETAIL_PX), interpolation=how), np.float32
+    ), points
 
 
 def _zones(points: FloatArray) -> tuple[ByteArray, ByteArray, ByteArray, ByteArray]:
@@ -172,7 +185,9 @@ def _slope_across(grey: FloatArray, points: FloatArray) -> FloatArray:
     rays = outline - middle
     curves = middle + np.array(SEAM_SCALES, np.float32)[:, None, None] * rays
     step = rays / np.maximum(np.linalg.norm(rays, axis=1, keepdims=True), 1e-3)
-    return np.asarray(np.abs(_at(grey, curves + step) - _at(grey, curves - step)).mean(axis=1) / 2, np.float32)
+    return np.asarray(
+        np.abs(_at(grey, curves + step) - _at(grey, curves - step)).mean(axis=1) / 2, np.float32
+    )
 
 
 def _at(grey: FloatArray, where: FloatArray) -> FloatArray:

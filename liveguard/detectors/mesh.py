@@ -1,7 +1,8 @@
 """How the face mesh moves once the movement of the head is taken out of it.
 
-A mesh follows a real face with a little broad-band tremble. On a swapped face the repainted picture makes it tremble
-faster; on an animated photo or a puppet the shape is calmer than any face that moves and speaks as much.
+A mesh follows a real face with a little broad-band tremble. On a swapped face the repainted picture makes it
+tremble faster; on an animated photo or a puppet the shape is calmer than any face that moves and speaks as
+much.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from liveguard.detectors.series import (
     GAP_STEPS,
     RIGID_POINTS,
     FaceSeries,
-    align,
+    align_to_mean,
     band_power,
     conditions,
     db,
@@ -27,25 +28,36 @@ from liveguard.types import FloatArray, Hypothesis, Need, Reading, Window
 
 LIMITS = Limits(seconds=1.8, fps=9.5, face_px=60)
 # Points of the face that neither speech nor lids move much: nose and cheeks; and those of its outline.
-INNER = np.array((1, 4, 5, 6, 197, 195, 168, 48, 278, 98, 327, 50, 280, 205, 425, 101, 330, 118, 347, 187, 411, 123, 352))
+INNER = np.array(
+    (1, 4, 5, 6, 197, 195, 168, 48, 278, 98, 327, 50, 280, 205, 425, 101, 330, 118, 347, 187, 411, 123, 352)
+)
 OUTLINE = np.array(OVAL)
 MIDDLE = np.array((6, 168, 197, 195, 5, 4, 33, 133, 263, 362, 50, 280, 205, 425, 101, 330, 118, 347))
 MIDDLE_HZ, FAST_HZ, FASTEST_HZ = (2.0, 5.0), (5.0, 7.4), (7.4, 12.0)
-STILL_EYES = 0.005  # the mesh of a noisy still photo trembles by 0.004 eye distances
+STILL_EYES = 0.004  # eye distances: no more than what the mesh of a noisy still photo trembles by
 FROZEN_EYES = 1e-4
-STILL_NATS = 1.0  # set by hand, not fitted: people who sit for minutes move by more, but no recording here shows stillness
+# Set by hand, not fitted: people who sit still move by more, but none of the recordings is of one.
+STILL_NATS = 1.0
 WORDS = {
-    "fast_share_db": ("the mesh trembles slowly, as on a camera picture", "the mesh trembles faster than on a real face"),
+    "fast_share_db": (
+        "the mesh trembles slowly, as on a camera picture",
+        "the mesh trembles faster than on a real face",
+    ),
     "jitter_inner_db": ("nose and cheeks are unusually calm", "nose and cheeks tremble"),
     "jitter_outline_db": ("the outline of the face is unusually calm", "the outline of the face trembles"),
     "jitter_depth_db": ("the depth of the face is unusually calm", "the depth of the face trembles"),
-    "shape_drift_db": ("the shape of the face is too rigid for its movement", "the shape changes as on a living face"),
+    "shape_drift_db": (
+        "the shape of the face is too rigid for its movement",
+        "the shape changes as on a living face",
+    ),
     "inner_outer_db": ("inner face and outline turn together", "inner face and outline do not turn together"),
 }
 
 
 class Mesh:
-    """See the module. Cannot see a fake that is rendered in 3-D with a real person's tremble, or one well smoothed."""
+    """See the module. Cannot see a fake that is rendered in 3-D with a real person's tremble, or one well
+    smoothed.
+    """
 
     name = "mesh"
     hypothesis: Hypothesis = "face_manipulated"
@@ -58,29 +70,32 @@ class Mesh:
 
 def mesh_measures(series: FaceSeries) -> dict[str, float]:
     """The figures of a series of at least 1.8 s. Powers in dB re (permille of the eye distance)^2 per Hz."""
-    points = series.points / series.unit_px
-    used = points[:, np.concatenate([RIGID_POINTS, INNER, OUTLINE])]
-    first = np.arange(len(RIGID_POINTS))
-    aligned = align(used, used[len(used) // 2], first)[0]
-    aligned = align(used, aligned.mean(axis=0), first)[0]
+    used = series.points[:, np.concatenate([RIGID_POINTS, INNER, OUTLINE])] / series.unit_px
+    aligned = align_to_mean(used, np.arange(len(RIGID_POINTS)))
     residual = (aligned - aligned.mean(axis=0)) * 1000
     rigid, moving = residual[:, : len(RIGID_POINTS)], residual[:, len(RIGID_POINTS) :]
     return conditions(series) | _jitter(series.t_s, moving) | _shape(series, rigid) | motion(series, points)
 
 
 def motion(series: FaceSeries, points: FloatArray) -> dict[str, float]:
-    """Living motion, as the largest deviation of head, lids or lips, in eye distances; dropouts of the face a minute."""
+    """Living motion, as the largest deviation of head, lids or lips, in eye distances; dropouts of the face a
+    minute.
+    """
     living = points[:, [*RIGID_POINTS[:6].tolist(), 33, 263, 13, 14, 61, 291, 159, 145, 386, 374], :2]
     interval = np.diff(series.t_s)
     usual = float(np.median(interval))
     return {
         "motion_eyes": float(np.std(living, axis=0).max()),
-        "dropouts_per_min": float(np.count_nonzero(interval > GAP_STEPS * usual)) * 60 / float(np.ptp(series.t_s)),
+        "dropouts_per_min": float(np.count_nonzero(interval > GAP_STEPS * usual))
+        * 60
+        / float(np.ptp(series.t_s)),
     }
 
 
 def with_stillness(reading: Reading) -> Reading:
-    """The reading, stronger where the face did not move at all; none where not even the mesh trembled (a frozen picture)."""
+    """The reading, stronger where the face did not move at all; none where not even the mesh trembled (a
+    frozen picture).
+    """
     moved = reading.measures.get("motion_eyes")
     if reading.llr is None or moved is None or moved >= STILL_EYES:
         return reading
@@ -91,7 +106,9 @@ def with_stillness(reading: Reading) -> Reading:
 
 
 def _jitter(t_s: FloatArray, moving: FloatArray) -> dict[str, float]:
-    """Spectrum of the residual of nose with cheeks, and of the outline; medians over points, so that one cannot rule."""
+    """Spectrum of the residual of nose with cheeks, and of the outline; medians over points, so that one
+    cannot rule.
+    """
     grid, rate = on_grid(t_s, moving.reshape(len(moving), -1))
     power = band_power(grid, rate, (MIDDLE_HZ, FAST_HZ, FASTEST_HZ)).reshape(3, -1, 3)
     plane, depth = np.median(power[..., :2].sum(axis=2), axis=1), np.median(power[..., 2], axis=1)
@@ -106,7 +123,9 @@ def _jitter(t_s: FloatArray, moving: FloatArray) -> dict[str, float]:
 
 
 def _shape(series: FaceSeries, rigid: FloatArray) -> dict[str, float]:
-    """How much the rigid shape changes, and how much inner face and outline disagree about the pose of the head."""
+    """How much the rigid shape changes, and how much inner face and outline disagree about the pose of the
+    head.
+    """
     drift = float(np.std(rigid, axis=0).mean())
     apart = head_angles_deg(series.points, MIDDLE) - head_angles_deg(series.points, OUTLINE)
     inner_outer = float(np.std(apart, axis=0).mean())

@@ -1,8 +1,8 @@
 """Whether the skin pulses, and whether its regions pulse together.
 
-Plane-orthogonal-to-skin (Wang et al. 2017, doi:10.1109/TBME.2016.2609282) in each region of the face. Fakes can carry the
-pulse of the person who drives them (Seibold et al. 2025), and compression wipes it out of real calls: this check is weak
-both ways, and its weight is small.
+Plane-orthogonal-to-skin (Wang et al. 2017, doi:10.1109/TBME.2016.2609282) in each region of the face. Fakes
+can carry the pulse of the person who drives them (Seibold et al. 2025), and compression wipes it out of real
+calls: this check is weak both ways, and its weight is small.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ REGIONS = (
 )
 WORDS = {
     "pulse_snr_db": ("no pulse in the skin", "the skin pulses"),
-    "pulse_agreement": ("the regions of the face do not pulse together", "the regions of the face pulse together"),
+    "pulse_agreement": (
+        "the regions of the face do not pulse together",
+        "the regions of the face pulse together",
+    ),
 }
 
 
@@ -38,14 +41,14 @@ class Pulse:
     name = "pulse"
     hypothesis: Hypothesis = "face_manipulated"
     about = "Do the regions of the face pulse together, as blood does? (weak)"
-    need = Need(step_us=1_000_000, video_us=10_000_000, probes=(FACE_CELLS,))
+    need = Need(step_us=2_000_000, video_us=10_000_000, probes=(FACE_CELLS,))
 
     def evaluate(self, window: Window) -> Reading:
         return judge(self.name, window, LIMITS, pulse_measures, WORDS)
 
 
 def pulse_measures(series: FaceSeries) -> dict[str, float]:
-    """The figures of a series: rate, signal over noise of the common pulse, mean correlation between regions."""
+    """The figures of a series: rate, signal over noise of the common pulse, agreement between regions."""
     colours = region_colours(series.probe(FACE_CELLS.name))
     grid, rate = on_grid(series.t_s, colours.reshape(len(colours), -1))
     waves = _in_band(pulse_waves(grid.reshape(len(grid), -1, 3), rate), rate)
@@ -68,12 +71,16 @@ def region_colours(cells: FloatArray) -> FloatArray:
 
 
 def pulse_waves(colours: FloatArray, rate_hz: float) -> FloatArray:
-    """The blood-volume signal (n, regions) of mean colours (n, regions, 3): algorithm 1 of the paper, overlap-added."""
+    """The blood-volume signal (n, regions) of mean colours (n, regions, 3): algorithm 1 of the paper,
+    overlap-added.
+    """
     n, span = len(colours), max(round(SPAN_S * rate_hz), 4)
     waves = np.zeros(colours.shape[:2], np.float32)
     if n < span:
         return waves
-    stretches = np.lib.stride_tricks.sliding_window_view(colours, span, axis=0)  # (n - span + 1, regions, 3, span)
+    stretches = np.lib.stride_tricks.sliding_window_view(
+        colours, span, axis=0
+    )  # (n - span + 1, regions, 3, span)
     steady = stretches / np.maximum(stretches.mean(axis=-1, keepdims=True), 1e-3)
     red, green, blue = (steady[:, :, i] for i in range(3))
     first, second = green - blue, green + blue - 2 * red
@@ -94,7 +101,9 @@ def _in_band(waves: FloatArray, rate_hz: float) -> FloatArray:
 
 
 def _peak(wave: FloatArray, rate_hz: float) -> tuple[float, float]:
-    """Beats a minute of the strongest line, and its power with the first harmonic over the rest of the band, in dB."""
+    """Beats a minute of the strongest line, and its power with the first harmonic over the rest of the band,
+    in dB.
+    """
     power = np.abs(np.fft.rfft(wave * np.hanning(len(wave)), 4 * len(wave))) ** 2
     hz = np.fft.rfftfreq(4 * len(wave), 1 / rate_hz)
     band = (hz >= PULSE_HZ[0]) & (hz <= PULSE_HZ[1])

@@ -1,4 +1,6 @@
-"""When a face check must not judge, and how that is said to a person: what is wrong, how much, and what is needed."""
+"""When a face check must not judge, and how that is said to a person: what is wrong, how much, and what is
+needed.
+"""
 
 from __future__ import annotations
 
@@ -84,31 +86,45 @@ def shortfall(window: Window, quality: Quality, limits: Limits) -> str:
         return "no face in view: face the camera"
     checks = (
         (quality.fps < limits.fps, f"frame rate {quality.fps:.0f} fps, {limits.fps:.0f} needed"),
-        (quality.seconds < limits.seconds, f"{quality.seconds:.1f} s of face seen, {limits.seconds:.1f} s needed: wait"),
+        (
+            quality.seconds < limits.seconds,
+            f"{quality.seconds:.1f} s of face seen, {limits.seconds:.1f} s needed: wait",
+        ),
         (window.coverage < limits.coverage, f"face in view {window.coverage:.0%} of the time: stay in view"),
         (
             quality.face_px < limits.face_px,
             f"face too small: {quality.face_px:.0f} px wide, {limits.face_px:.0f} px needed: come closer",
         ),
-        (quality.light < limits.light, f"too dark: face luma {quality.light:.0f} of 255, {limits.light:.0f} needed"),
+        (
+            quality.light < limits.light,
+            f"too dark: face luma {quality.light:.0f} of 255, {limits.light:.0f} needed",
+        ),
         (
             quality.yaw_deg > limits.yaw_deg,
-            f"head turned away by {quality.yaw_deg:.0f} degrees, {limits.yaw_deg:.0f} at most: face the camera",
+            f"head turned away by {quality.yaw_deg:.0f} degrees, {limits.yaw_deg:.0f} at most: "
+            "face the camera",
         ),
         (
             quality.speed_per_s > limits.speed_per_s,
             f"blurred by movement: head moves {quality.speed_per_s:.1f} eye distances a second, "
             f"{limits.speed_per_s:.1f} at most: hold still",
         ),
-        (any(sample.picture for sample in window.faces), "this face is a still picture in the room, not a person"),
+        (
+            any(sample.picture for sample in window.faces),
+            "this face is a still picture in the room, not a person",
+        ),
     )
     return next((text for failed, text in checks if failed), "")
 
 
 def judge(
-    check: str, window: Window, limits: Limits, measure: Callable[[FaceSeries], dict[str, float]], words: Words
+    check: str,
+    window: Window,
+    limits: Limits,
+    measure: Callable[[FaceSeries], dict[str, float]],
+    words: Words,
 ) -> Reading:
-    """The reading of `check`: None with a reason where the conditions fall short, else its calibrated ratio."""
+    """The reading of `check`: None with a reason where the conditions fall short, else its ratio."""
     series = face_series(window)
     quality = quality_of(series)
     why, llr, measures = shortfall(window, quality, limits), None, quality.measures()

@@ -1,4 +1,6 @@
-"""A window of face samples as arrays on its own time axis, and the little signal processing that the face checks share."""
+"""A window of face samples as arrays on its own time axis, and the little signal processing that the face
+checks share.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,14 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from liveguard.face.geometry import EYE_LEFT_OUTER, EYE_RIGHT_OUTER, LIP_LOWER_INNER, LIP_UPPER_INNER, RIGID
+from liveguard.face.geometry import (
+    EYE_LEFT_OUTER,
+    EYE_RIGHT_OUTER,
+    LIP_LOWER_INNER,
+    LIP_UPPER_INNER,
+    POINTS,
+    RIGID,
+)
 from liveguard.face.texture import canonical_face
 from liveguard.types import FaceSample, FloatArray, Window
 
@@ -21,7 +30,9 @@ GAP_STEPS = 1.7  # an interval of so many usual ones means that pictures are mis
 
 @dataclass(frozen=True, slots=True)
 class FaceSeries:
-    """The usable samples of a window: `t_s` (n,) from its start, `points` (n, 478, 3) in pixels, `unit_px` eye distance."""
+    """The usable samples of a window: `t_s` (n,) from its start, `points` (n, 478, 3) in pixels, `unit_px`
+    eye distance.
+    """
 
     samples: tuple[FaceSample, ...]
     t_s: FloatArray
@@ -40,11 +51,13 @@ class FaceSeries:
 
 def face_series(window: Window) -> FaceSeries:
     """The samples of `window` whose landmarks are finite and whose time goes forward; may be empty."""
-    kept: list[FaceSample] = []
-    for sample in window.faces:
-        if np.isfinite(sample.landmarks).all() and (not kept or sample.t_us > kept[-1].t_us):
-            kept.append(sample)
-    points = np.stack([sample.landmarks for sample in kept]) if kept else np.zeros((0, 478, 3), np.float32)
+    forward = [
+        sample for k, sample in enumerate(window.faces) if not k or sample.t_us > window.faces[k - 1].t_us
+    ]
+    points = np.array([sample.landmarks for sample in forward], np.float32).reshape(-1, POINTS, 3)
+    finite = np.isfinite(points.sum(axis=(1, 2)))
+    kept = [sample for sample, good in zip(forward, finite, strict=True) if good]
+    points = points if finite.all() else points[finite]
     # Time from the window's start, from integers: readings do not depend on how long the session has run.
     t_s = np.array([(sample.t_us - window.start_us) / 1e6 for sample in kept], np.float32)
     eyes = np.linalg.norm(points[:, EYE_LEFT_OUTER] - points[:, EYE_RIGHT_OUTER], axis=1)
@@ -57,21 +70,37 @@ def face_widths_per_eye_distance() -> float:
     return float(np.ptp(canonical_face().mean[:, 0]))
 
 
-def align(points: FloatArray, target: FloatArray, which: IndexArray) -> tuple[FloatArray, FloatArray]:
-    """`points` (n, k, 3) carried onto `target` (k, 3) by the similarity that fits `which` best, and its rotations (n, 3, 3).
+def align(points: FloatArray, target: FloatArray, which: IndexArray) -> FloatArray:
+    """`points` (n, k, 3) carried onto `target` (k, 3) by the similarity that fits the points `which` best."""
+    source = points[:, which]
+    rotation, scale = rotations(source, target[which])
+    x, y, z = np.moveaxis(points - source.mean(axis=1, keepdims=True), 2, 0)
+    turn = (rotation * scale[:, None, None])[:, None]
+    # Written out: numpy's products of many small matrices take several times as long.
+    turned = [x * turn[..., row, 0] + y * turn[..., row, 1] + z * turn[..., row, 2] for row in range(3)]
+    return np.asarray(np.stack(turned, axis=2) + target[which].mean(axis=0), np.float32)
+
+
+def align_to_mean(points: FloatArray, which: IndexArray) -> FloatArray:
+    """`points` (n, k, 3) carried onto their own mean shape, which two dozen of them tell well enough."""
+    few = points[:: max(len(points) // 24, 1)]
+    return align(points, align(few, few[len(few) // 2], which).mean(axis=0), which)
+
+
+def rotations(source: FloatArray, target: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Rotations (n, 3, 3) and scales (n,) that carry each of `source` (n, k, 3) onto `target` (k, 3) best.
 
     The batched form of `geometry.similarity` (Umeyama 1991, doi:10.1109/34.88573).
     """
-    source, goal = points[:, which].astype(np.float64), target[which].astype(np.float64)
-    source_mean, goal_mean = source.mean(axis=1, keepdims=True), goal.mean(axis=0)
-    a, b = source - source_mean, goal - goal_mean
-    u, s, vt = np.linalg.svd(np.einsum("kc,nkd->ncd", b, a))
-    s[:, 2] *= np.sign(np.linalg.det(u) * np.linalg.det(vt))
-    u[:, :, 2] *= np.sign(np.linalg.det(u) * np.linalg.det(vt))[:, None]
-    rotation = u @ vt
+    a, b = source - source.mean(axis=1, keepdims=True), target - target.mean(axis=0)
+    products = np.swapaxes(a, 1, 2).reshape(-1, source.shape[1]) @ b
+    covariance = np.swapaxes(products.reshape(-1, 3, 3), 1, 2).astype(np.float64)
+    u, s, vt = np.linalg.svd(covariance)
+    sign = np.where(np.linalg.det(covariance) < 0, -1.0, 1.0)
+    s[:, 2] *= sign
+    u[:, :, 2] *= sign[:, None]
     scale = s.sum(axis=1) / np.maximum((a**2).sum(axis=(1, 2)), 1e-12)
-    turned = (points - source_mean) @ np.swapaxes(rotation, 1, 2) * scale[:, None, None] + goal_mean
-    return turned.astype(np.float32), rotation.astype(np.float32)
+    return (u @ vt).astype(np.float32), scale.astype(np.float32)
 
 
 def head_angles_deg(points: FloatArray, which: IndexArray) -> FloatArray:
@@ -79,7 +108,10 @@ def head_angles_deg(points: FloatArray, which: IndexArray) -> FloatArray:
 
     Conventions of `geometry.yaw_pitch_roll_deg`.
     """
-    _, to_canonical = align(points, canonical_face().mean, which)
+    return _angles_deg(rotations(points[:, which], canonical_face().mean[which])[0])
+
+
+def _angles_deg(to_canonical: FloatArray) -> FloatArray:
     r = np.swapaxes(to_canonical, 1, 2)
     yaw = np.arctan2(r[:, 0, 2], r[:, 2, 2])
     pitch = np.arcsin(np.clip(-r[:, 1, 2], -1.0, 1.0))
@@ -88,7 +120,8 @@ def head_angles_deg(points: FloatArray, which: IndexArray) -> FloatArray:
 
 
 def on_grid(t_s: FloatArray, values: FloatArray) -> tuple[FloatArray, float]:
-    """`values` (n, k) at even times by linear interpolation, and the rate in Hz: that of the stream, 30 at most.
+    """`values` (n, k) at even times by linear interpolation, and the rate in Hz: that of the stream, 30 at
+    most.
 
     Rates above 30 Hz are averaged down first, so that a 60 Hz camera does not look noisier than one of 30 Hz.
     """
@@ -102,12 +135,16 @@ def on_grid(t_s: FloatArray, values: FloatArray) -> tuple[FloatArray, float]:
     count = max(int((t_s[-1] - t_s[0]) * rate + 1e-3) + 1, 2)
     grid = t_s[0] + np.arange(count) / rate
     after = np.clip(np.searchsorted(t_s, grid), 1, len(t_s) - 1)
-    share = np.clip((grid - t_s[after - 1]) / np.maximum(t_s[after] - t_s[after - 1], 1e-6), 0.0, 1.0)[:, None]
+    share = np.clip((grid - t_s[after - 1]) / np.maximum(t_s[after] - t_s[after - 1], 1e-6), 0.0, 1.0)[
+        :, None
+    ]
     return np.asarray(values[after - 1] * (1 - share) + values[after] * share, np.float32), rate
 
 
 def band_power(values: FloatArray, rate_hz: float, bands_hz: tuple[tuple[float, float], ...]) -> FloatArray:
-    """Power (bands, k) of the columns of `values` (n, k) in each band, as variance per Hz; NaN beyond the Nyquist rate."""
+    """Power (bands, k) of the columns of `values` (n, k) in each band, as variance per Hz; NaN beyond the
+    Nyquist rate.
+    """
     n = len(values)
     taper = np.hanning(n + 2)[1:-1].astype(np.float32)
     ramp = np.linspace(-1.0, 1.0, n, dtype=np.float32)[:, None]
@@ -129,15 +166,17 @@ def db(ratio: float) -> float:
 
 
 def conditions(series: FaceSeries) -> dict[str, float]:
-    """What the measures are judged against: how much head and mouth move between 2 and 5 Hz, and the size of the face.
+    """What the measures are judged against: how much head and mouth move between 2 and 5 Hz, and the size of
+    the face.
 
-    `head_turn_db` re 1 degree^2 per Hz, `head_shift_db` and `mouth_motion_db` re 1 permille^2 of the eye distance per Hz,
-    `face_octaves` re a face 100 px wide.
+    `head_turn_db` re 1 degree^2 per Hz, `head_shift_db` and `mouth_motion_db` re 1 permille^2 of the eye
+    distance per Hz, `face_octaves` re a face 100 px wide.
     """
-    points = series.points / series.unit_px
-    angles = head_angles_deg(series.points, RIGID_POINTS)
-    middle = points[:, RIGID_POINTS, :2].mean(axis=1) * 1000
-    lips = np.linalg.norm(points[:, LIP_UPPER_INNER] - points[:, LIP_LOWER_INNER], axis=1)[:, None] * 1000
+    rigid = series.points[:, RIGID_POINTS] / series.unit_px
+    angles = _angles_deg(rotations(rigid, canonical_face().mean[RIGID_POINTS])[0])
+    middle = rigid[:, :, :2].mean(axis=1) * 1000
+    gap = series.points[:, LIP_UPPER_INNER] - series.points[:, LIP_LOWER_INNER]
+    lips = np.linalg.norm(gap, axis=1)[:, None] * (1000 / series.unit_px)
     grid, rate = on_grid(series.t_s, np.concatenate([angles, middle, lips], axis=1))
     power = band_power(grid, rate, ((2.0, 5.0),))[0]
     return {

@@ -1,7 +1,7 @@
 """What the skin looks like from picture to picture: too little detail, boiling, seams, sudden steps.
 
-A swap model renders the inner face at 128 to 256 pixels and pastes it in: less fine detail there than the rest of the
-picture promises, and a texture that flickers although the mesh under it stands still.
+A swap model renders the inner face at 128 to 256 pixels and pastes it in: less fine detail there than the
+rest of the picture promises, and a texture that flickers although the mesh under it stands still.
 """
 
 from __future__ import annotations
@@ -18,13 +18,28 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 SLOW_HZ, FAST_HZ = (0.5, 2.0), (5.0, 7.4)
 DARKEST = 0.02  # grey levels: keeps logarithms of empty zones finite
 WORDS = {
-    "detail_inner_db": ("the inner face is blurrier than the rest of the picture", "the inner face shows fine detail"),
+    "detail_inner_db": (
+        "the inner face is blurrier than the rest of the picture",
+        "the inner face shows fine detail",
+    ),
     "detail_coarse_db": ("the inner face is flat", "the inner face shows relief"),
-    "detail_slope_db": ("the finest detail of the inner face is missing", "the inner face has its finest detail"),
-    "detail_over_cheeks_db": ("the inner face is blurrier than its edge", "the inner face is as sharp as its edge"),
+    "detail_slope_db": (
+        "the finest detail of the inner face is missing",
+        "the inner face has its finest detail",
+    ),
+    "detail_over_cheeks_db": (
+        "the inner face is blurrier than its edge",
+        "the inner face is as sharp as its edge",
+    ),
     "flicker_inner_db": ("the skin is unusually steady", "the texture of the inner face flickers"),
-    "flicker_over_ring_db": ("the inner face flickers no more than its edge", "the inner face flickers more than its edge"),
-    "flicker_over_back_db": ("the face flickers no more than the background", "the face flickers more than the background"),
+    "flicker_over_ring_db": (
+        "the inner face flickers no more than its edge",
+        "the inner face flickers more than its edge",
+    ),
+    "flicker_over_back_db": (
+        "the face flickers no more than the background",
+        "the face flickers more than the background",
+    ),
     "boil_over_ring_db": ("the inner face changes no more than its edge", "the inner face boils"),
     "seam_db": ("no seam around the inner face", "a seam runs around the inner face"),
     "outline_db": ("the outline of the face is soft", "the outline of the face is cut out"),
@@ -33,7 +48,9 @@ WORDS = {
 
 
 class Texture:
-    """See the module. Cannot see a fake that was filmed from a screen, nor one rendered at the picture's own resolution."""
+    """See the module. Cannot see a fake that was filmed from a screen, nor one rendered at the picture's own
+    resolution.
+    """
 
     name = "texture"
     hypothesis: Hypothesis = "face_manipulated"
@@ -45,7 +62,9 @@ class Texture:
 
 
 def texture_measures(series: FaceSeries) -> dict[str, float]:
-    """The figures of a series of at least 1.8 s; brightness in percent of the skin's, so that light does not matter."""
+    """The figures of a series of at least 1.8 s; brightness in percent of the skin's, so that light does not
+    matter.
+    """
     luma = series.probe(FACE_CELLS.name) @ LUMA
     inner, ring = luma[:, inner_cells()], luma[:, ring_cells()]
     skin = float(max(np.median(inner), 1.0))
@@ -69,7 +88,9 @@ def _background(surround: FloatArray) -> FloatArray:
 
 
 def _flicker(t_s: FloatArray, inner: FloatArray, ring: FloatArray, back: FloatArray) -> dict[str, float]:
-    """Median power over cells, slow (boiling) and fast (flicker), dB re 1 % of the skin's brightness squared per Hz."""
+    """Median power over cells, slow (boiling) and fast (flicker), dB re 1 % of the skin's brightness squared
+    per Hz.
+    """
     grid, rate = on_grid(t_s, np.concatenate([inner, ring, back], axis=1))
     slow, fast = band_power(grid, rate, (SLOW_HZ, FAST_HZ))
     first, last = inner.shape[1], inner.shape[1] + ring.shape[1]
@@ -85,7 +106,9 @@ def _flicker(t_s: FloatArray, inner: FloatArray, ring: FloatArray, back: FloatAr
 
 
 def _detail(figures: FloatArray, skin: float) -> dict[str, float]:
-    """Detail of the zones in dB re 1 % of the skin's brightness, medians over time, and the contrast across the outline."""
+    """Detail of the zones in dB re 1 % of the skin's brightness, medians over time, and the contrast across
+    the outline.
+    """
     zones = 2 * len(ZONES)
     level = 20 * np.log10(np.maximum(_median(figures[:, :zones]), DARKEST) / skin * 100)
     fine, coarse = level[: len(ZONES)], level[len(ZONES) :]

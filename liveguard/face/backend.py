@@ -28,8 +28,11 @@ class Region:
 class Mesher(Protocol):
     """Lays the mesh on one face. Used by one thread; may keep state between calls for that one face."""
 
-    def mesh(self, image: ByteArray, region: Region) -> FloatArray | None:
-        """Landmarks (478, 3) float32 in pixels of the whole `image`, or None where `region` shows no face."""
+    def mesh(self, image: ByteArray, region: Region, *, certain: bool = False) -> FloatArray | None:
+        """Landmarks (478, 3) float32 in pixels of the whole `image`, or None where `region` shows no face.
+
+        `certain`: None also where the library is not all but certain, if it can tell; a half-hidden face is not.
+        """
         ...
 
     def close(self) -> None: ...

@@ -1,6 +1,6 @@
 """Where things are on the 478-point mesh, and the rigid geometry that the checks share.
 
-Indices are those of MediaPipe's face mesh (arXiv 1907.06724), iris included; "left" and "right" are as seen in the picture.
+Indices are those of MediaPipe's face mesh (arXiv 1907.06724), iris included; "left" and "right" are as in the picture.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What a face looks like, coarsely: enough to know again the face that was lost a moment ago, and no biometric identity.
+"""What a face looks like, coarsely: enough to know again the face that was lost a moment ago, no biometric identity.
 
-All faces share eyes, brows and lips at the same places of the canonical texture: compared as they are, those of two people
-correlate by .81 (median over 62 clips). So the mean face is taken off first; then different people lie at .05 and one
-person within a clip at .94, 5 % of them below .7. The mean (`mean_grey.npz`) is made by `models/canonical_face/mean_grey.py`.
+All faces share eyes, brows and lips at the same places of the canonical texture: compared as they are, those of two
+people correlate by .81 (median over 62 clips). So the mean face is taken off first; then different people lie at .06
+and one person within a clip at .93, 5 % of them below .68. The mean is made by `models/canonical_face/mean_grey.py`.
 """
 
 from __future__ import annotations

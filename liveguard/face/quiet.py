@@ -1,7 +1,7 @@
 """Keeps the start-up chatter of native libraries off a person's terminal.
 
-MediaPipe and TensorFlow Lite write to file descriptor 2 directly, before any logger could be told otherwise and without a
-switch. While a graph is made, descriptor 2 goes to a file; afterwards everything in it that is not chatter is passed on.
+MediaPipe and TensorFlow Lite write to file descriptor 2 directly, before any logger could be told otherwise and
+without a switch. While a graph is made, descriptor 2 goes to a file; then all in it that is no chatter is passed on.
 """
 
 from __future__ import annotations

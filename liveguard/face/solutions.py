@@ -45,6 +45,9 @@ node {
   output_stream: "LANDMARKS:landmarks"
 }
 """
+# What the network says of a face being there. It stayed above .9995 on the faces of nine clips; hair and flowers that
+# were taken for faces reached it only now and then. MediaPipe's own threshold is .5.
+CERTAIN = 0.999
 # One landmark in a serialised list: tag and length of the message, then three tagged float32.
 _TAGS = {0: 0x0A, 1: 0x0F, 2: 0x0D, 7: 0x15, 12: 0x1D}
 _ROW = np.dtype(
@@ -67,7 +70,7 @@ class SolutionsBackend:
 
     def __init__(self) -> None:
         with quiet_stderr():
-            _require_solutions()
+            require_solutions()
             # The options in the graph's text are known to MediaPipe only once their module is loaded.
             importlib.import_module("mediapipe.modules.face_detection.face_detection_pb2")
             self._read = importlib.import_module("mediapipe.python.packet_getter").get_proto_list
@@ -103,16 +106,17 @@ class SolutionsMesher:
         # `packet_getter.get_proto` calls this and parses the answer; we read the bytes.
         bindings = importlib.import_module("mediapipe.python._framework_bindings")
         self._read = bindings._packet_getter._get_serialized_proto
-        self._graph = PictureGraph(_MESH, "landmarks")
+        self._graph = PictureGraph(_MESH, "landmarks", score="facelandmarkcpu__face_presence_score")
         self._has_spoken = False
 
-    def mesh(self, image: ByteArray, region: Region) -> FloatArray | None:
+    def mesh(self, image: ByteArray, region: Region, *, certain: bool = False) -> FloatArray | None:
         if self._has_spoken:
-            return self._run(image, region)
-        with quiet_stderr():  # the part of the graph behind a found face has chatter of its own
             found = self._run(image, region)
-        self._has_spoken = found is not None
-        return found
+        else:
+            with quiet_stderr():  # the part of the graph behind a found face has chatter of its own
+                found = self._run(image, region)
+            self._has_spoken = found is not None
+        return None if certain and self._graph.score < CERTAIN else found
 
     def close(self) -> None:
         """Nothing: the graph is shared by all faces, and closed with the backend."""
@@ -148,7 +152,8 @@ class SolutionsMesher:
         return np.array([(point.x, point.y, point.z) for point in points], np.float32)
 
 
-def _require_solutions() -> Any:
+def require_solutions() -> Any:
+    """The module mediapipe, with its `solutions`. Raises BackendError with what to install or to give instead."""
     os.environ.setdefault("GLOG_minloglevel", "2")
     try:
         mediapipe = importlib.import_module("mediapipe")

@@ -23,6 +23,7 @@ FIND_FACES = 8
 WINDOW_SIDES = 1.6  # side of the window in sides of the region: 2.4 face sizes
 SLACK = 0.12  # how far the region may leave the window's middle, in sides of the window
 SETTLE_CALLS = 3
+SURE_PRESENCE = 0.99  # hair and curtains seldom reach it; faces that are not hidden do
 _MODEL_IN_FILE = "face_landmarks_detector.tflite"
 _STEP_MS = 33  # VIDEO mode wants rising time stamps; what they say is of no consequence without smoothing
 
@@ -62,6 +63,7 @@ class TasksBackend:
                     base_options=self._options(model_asset_buffer=self._model),
                     running_mode=mode.VIDEO if is_video else mode.IMAGE,
                     num_faces=faces,
+                    min_face_presence_confidence=0.5 if is_video else SURE_PRESENCE,
                 )
                 landmarker = self._vision.FaceLandmarker.create_from_options(options)
                 black = self.as_image(np.zeros((64, 64, 3), np.uint8))
@@ -100,7 +102,8 @@ class TasksMesher:
         self._window: tuple[int, int, int] | None = None
         self._at_ms = 0
 
-    def mesh(self, image: ByteArray, region: Region) -> FloatArray | None:
+    def mesh(self, image: ByteArray, region: Region, *, certain: bool = False) -> FloatArray | None:  # noqa: ARG002
+        """As the protocol says; the Tasks API does not tell how certain it is, so that the finder has to be strict."""
         if self._window is not None and _fits(region, self._window):
             return self._run(image, self._window)
         self._window = _window_around(region)

@@ -22,7 +22,7 @@ _NO_MAP = np.empty(0, np.float32)  # x and y come in one map
 
 @dataclass(frozen=True, slots=True)
 class CanonicalFace:
-    """`mean` (478, 3) in units of the distance between the outer eye corners, x right, y down, z away; `uv` (478, 2)."""
+    """`mean` (478, 3) in distances between the outer eye corners, x right, y down, z away; `uv` (478, 2) in 0..1."""
 
     mean: FloatArray
     uv: FloatArray
@@ -38,7 +38,7 @@ def canonical_face() -> CanonicalFace:
 
 @dataclass(frozen=True, slots=True)
 class TexelMap:
-    """For each texel on the face its three mesh points `corners` (n, 3) and weights (n, 3); `mask` (96, 96): on the face."""
+    """For each texel on the face its mesh points `corners` (n, 3) and weights (n, 3); `mask` (96, 96): on the face."""
 
     corners: npt.NDArray[np.int32]
     weights: FloatArray

@@ -1,9 +1,9 @@
 """Faces with identities: who is where, from picture to picture.
 
-The mesh of each face is looked for only where that face was in the picture before, so that another face, a photo or a
-painting elsewhere cannot take its place. Whoever moves without a break keeps the number, whatever the face looks like: a
-face that suddenly looks different is a finding, not another person. Only after a break must a face look as it did before.
-A finder looks for faces that nobody follows yet: seldom when all is well, often when someone went missing.
+The mesh of each face is looked for only where that face was in the picture before, so that another face, a photo or
+a painting elsewhere cannot take its place. Whoever moves without a break keeps the number, whatever the face looks
+like: a face that suddenly looks different is a finding, not another person. Only after a break must a face look as it
+did before. A finder looks for faces that nobody follows yet: seldom when all is well, often when someone went missing.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ MISSING_US = 3_000_000  # for so long the surroundings of a lost face are search
 LOST_AFTER_US = 400_000  # a face that is not seen for so long is lost: its mesher stops looking
 FORGET_AFTER_US = 20_000_000
 HOLD_US = 1_000_000  # who appears where someone else just vanished waits so long for a number
+TRIAL_US = 400_000  # for so long a newcomer must be a face beyond doubt
 MIN_FACE_PX = 16.0
 # Likeness that gives a number back. Anywhere: 3 % of pairs of strangers reach it; where the face was lost: 13 %.
 ALIKE, ALIKE_NEAR = 0.6, 0.4
@@ -74,9 +75,10 @@ class FaceTracker:
         """The faces in this picture, by track number. Shape (478, 3) landmarks each."""
         seen: dict[int, _Sight] = {}
         for trail in self._live:
-            sight = self._follow(trail, frame.image)
+            sight = self._follow(trail, frame)
             if sight is not None:
                 seen[trail.track] = sight
+        self._dismiss(frame.t_us, seen)
         self._drop_doubles(frame.image, seen)
         self._retire(frame.t_us, seen)
         for box in self._search(frame, seen):
@@ -97,9 +99,10 @@ class FaceTracker:
         self._live.clear()
         self._backend.close()
 
-    def _follow(self, trail: Trail, image: ByteArray) -> _Sight | None:
+    def _follow(self, trail: Trail, frame: VideoFrame) -> _Sight | None:
         """The face where it was, unless it is another one: after a break or a jump it has to look as before."""
-        sight = _mesh(trail.mesher, image, trail.region)
+        image = frame.image
+        sight = _mesh(trail.mesher, image, trail.region, certain=frame.t_us < trail.trial_ends_us)
         if sight is None:
             return None
         jumps = distance(sight.box, trail.box) > JUMP or growth(sight.box, trail.box) > JUMP_GROWTH
@@ -112,6 +115,13 @@ class FaceTracker:
             return None
         # Where someone else was hidden until now: whoever vanished there uncovers that face instead of becoming it.
         return None if any(other.likeness(looks) > own + LEAD for other in rivals) else sight
+
+    def _dismiss(self, t_us: int, seen: dict[int, _Sight]) -> None:
+        """Whoever does not pass the trial was no face: it is not even missed."""
+        for trail in list(self._live):
+            if trail.track not in seen and t_us < trail.trial_ends_us:
+                trail.mesher.close()
+                self._live.remove(trail)
 
     def _drop_doubles(self, image: ByteArray, seen: dict[int, _Sight]) -> None:
         """When one face hides another, both meshes lie on the one in front: it goes to the trail that it looks like."""
@@ -166,7 +176,7 @@ class FaceTracker:
         sight = _settled(mesher, frame.image, region_of_box(box))
         if sight is None or any(_hides(other.box, sight.box) for other in seen.values()):
             return
-        trail = self._owner(frame, sight)
+        trail = self._owner(frame, sight) or self._newcomer(frame, sight, mesher, alone=not seen)
         if trail is None:
             return
         if trail not in self._live:
@@ -175,26 +185,32 @@ class FaceTracker:
         seen[trail.track] = sight
 
     def _owner(self, frame: VideoFrame, sight: _Sight) -> Trail | None:
-        """The absent trail that this face belongs to, or else a new one, if it is time and there is room for it."""
+        """The absent trail that this face belongs to, if there is room for it; off the list of the lost."""
         looks = looks_of(frame.image, sight.mesh)
-        best, best_score, is_held = None, 0.0, False
+        best, best_score = None, 0.0
         for trail in self._absent():
-            gone_us = frame.t_us - trail.seen_us
-            near = _could_reach(trail.box, sight.box, gone_us)
+            near = _could_reach(trail, sight.box, frame.t_us)
             score = trail.likeness(looks) - (ALIKE_NEAR if near else ALIKE)
-            is_held |= near and gone_us < HOLD_US
             if score > best_score and (trail in self._live or self._has_room()):
                 best, best_score = trail, score
-        if best is not None:
-            if best in self._lost:
-                self._lost.remove(best)
-            return best
-        if is_held or not self._has_room():
+        if best in self._lost:
+            self._lost.remove(best)
+        return best
+
+    def _newcomer(self, frame: VideoFrame, sight: _Sight, mesher: Mesher, *, alone: bool) -> Trail | None:
+        """A new trail, if there is room, nobody who just vanished here could be it, and it is surely a face.
+
+        Where someone is followed already, a newcomer is on trial for a moment; a lone face is better than none.
+        """
+        recent = [trail for trail in self._absent() if frame.t_us - trail.seen_us < HOLD_US]
+        if not self._has_room() or any(_could_reach(trail, sight.box, frame.t_us) for trail in recent):
+            return None
+        region = region_of_mesh(sight.mesh, sight.box)
+        if not alone and _mesh(mesher, frame.image, region, certain=True) is None:
             return None
         self._next_track += 1
-        region = region_of_mesh(sight.mesh, sight.box)
-        assert self._spare is not None
-        return Trail(self._next_track - 1, self._spare, region, sight.box, frame.t_us)
+        trial_ends_us = 0 if alone else frame.t_us + TRIAL_US
+        return Trail(self._next_track - 1, mesher, region, sight.box, frame.t_us, trial_ends_us)
 
     def _has_room(self) -> bool:
         return len(self._live) < self._max_faces
@@ -212,8 +228,8 @@ class FaceTracker:
             trail.judge_picture(bool(moving - {trail.track}))
 
 
-def _mesh(mesher: Mesher, image: ByteArray, region: Region) -> _Sight | None:
-    mesh = mesher.mesh(image, region)
+def _mesh(mesher: Mesher, image: ByteArray, region: Region, *, certain: bool = False) -> _Sight | None:
+    mesh = mesher.mesh(image, region, certain=certain)
     if mesh is None or not np.isfinite(mesh).all():
         return None
     box = box_of(mesh)
@@ -242,5 +258,7 @@ def _area(box: Box) -> float:
     return box.width * box.height
 
 
-def _could_reach(was: Box, now: Box, gone_us: int) -> bool:
-    return distance(was, now) < NEAR + NEAR_PER_S * gone_us / 1e6 and growth(was, now) < 0.7
+def _could_reach(trail: Trail, box: Box, t_us: int) -> bool:
+    """Whether the face of an absent trail can be at `box` by now."""
+    reach = NEAR + NEAR_PER_S * (t_us - trail.seen_us) / 1e6
+    return distance(trail.box, box) < reach and growth(trail.box, box) < 0.7

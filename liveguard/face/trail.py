@@ -22,7 +22,7 @@ MOVING_MOTION = 0.03
 _POSE_POINTS = np.array([*RIGID[:6], EYE_LEFT_OUTER, EYE_RIGHT_OUTER, 13, 14, 61, 291, 159, 145, 386, 374])
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Trail:
     """One face over time. `region` is where its mesh is looked for next; times are stream time."""
 
@@ -31,6 +31,7 @@ class Trail:
     region: Region
     box: Box
     seen_us: int
+    trial_ends_us: int = 0
     missing: bool = False
     looks: FloatArray | None = None
     looked_us: int = 0

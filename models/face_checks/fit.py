@@ -1,14 +1,17 @@
-"""Calibrate the untrained face checks on recorded clips, and say how well that carries over to sources left out.
+"""Calibrate the untrained face checks on recorded clips, and say how well that carries over to sources left
+out.
 
-    python models/face_checks/fit.py MANIFEST.csv CACHE_FOLDER [--jobs 1] [--out liveguard/detectors/weights.toml]
+    python models/face_checks/fit.py MANIFEST.csv CACHE_FOLDER [--jobs 1] [--out WEIGHTS.toml]
 
-The manifest needs `path, media, label (bonafide|attack), kind, source`. Every clip goes through the real Observer three
-times: as it is, as VP8 at 400 kbit/s, and as VP8 at 200 kbit/s and 15 fps, because calls look like that; all three train.
-What the Observer keeps is cached in CACHE_FOLDER (landmarks and figures, no pixels); delete it after changing a probe.
+The manifest needs `path, media, label (bonafide|attack), kind, source`. Every clip goes through the real
+Observer three times: as it is, as VP8 at 400 kbit/s, and as VP8 at 200 kbit/s and 15 fps, because calls look
+like that; all three train. What the Observer keeps is cached in CACHE_FOLDER (landmarks and figures, no
+pixels); delete it after changing a probe.
 
-Per check and kind of attack: each measure is taken relative to what genuine faces show under the same movement and size (a
-line fitted on genuine clips), then a logistic regression with signs fixed beforehand and a quadratic penalty, sources
-balanced within each label. Scores of left-out sources set the scale (Platt), so weights shrink to what carries over.
+Per check and kind of attack: each measure is taken relative to what genuine faces show under the same
+movement and size (a line fitted on genuine clips), then a logistic regression with signs fixed beforehand and
+a quadratic penalty, sources balanced within each label. Scores of left-out sources set the scale (Platt), so
+weights shrink to what carries over.
 """
 
 from __future__ import annotations
@@ -16,31 +19,25 @@ from __future__ import annotations
 import argparse
 import csv
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
-import av
-import cv2
 import numpy as np
+from clips import VARIANTS, observe, samples_of, windows
 from scipy.optimize import minimize
 from sklearn.metrics import roc_auc_score
 
 from liveguard.detectors.blink import Blink, blink_measures
-from liveguard.detectors.calibration import Card, Part, Term
+from liveguard.detectors.calibration import Part, Term
 from liveguard.detectors.mesh import Mesh, mesh_measures
 from liveguard.detectors.pulse import Pulse, pulse_measures
 from liveguard.detectors.series import FaceSeries, face_series
 from liveguard.detectors.texture import Texture, texture_measures
-from liveguard.face.observer import Observer
-from liveguard.face.solutions import SolutionsBackend
-from liveguard.timeline import Timeline
-from liveguard.types import Box, FaceSample, FeedInfo, FrameSample, Need, Observation, VideoFrame, Window
+from liveguard.types import Need
 
 SEED = 0
-VARIANTS: dict[str, tuple[int, float] | None] = {"as_is": None, "vp8_400k": (400, 0.0), "vp8_200k_15fps": (200, 15.0)}
 PENALTY = 0.05
 LEAST_SLOPE = 0.1
 MOVEMENT = ("head_turn_db", "head_shift_db", "mouth_motion_db", "face_octaves")
@@ -66,7 +63,7 @@ PLANS = {
         "animated": (ANIMATED, {"shape_drift_db": -1, "jitter_outline_db": -1}),
     }),
     "texture": Plan(texture_measures, Texture.need, 1.8, 3.0, (*MOVEMENT, "detail_outside_db"), {
-        "any": (KINDS, {"detail_inner_db": -1, "detail_slope_db": -1, "step_db": -1, "boil_over_ring_db": -1}),
+        "any": (KINDS, {"detail_inner_db": -1, "detail_slope_db": -1, "boil_over_ring_db": -1}),
     }),
     "blink": Plan(blink_measures, Blink.need, 3.0, 1.0, MOVEMENT, {
         "animated": (ANIMATED, {"gaze_motion_db": -1, "lid_difference_db": -1}),
@@ -75,85 +72,6 @@ PLANS = {
         "any": (KINDS, {"pulse_snr_db": -1, "pulse_agreement": -1}),
     }),
 }  # fmt: skip
-
-
-# --- clips to windows ----------------------------------------------------------------------------------------------
-
-
-def decode(path: Path) -> Iterator[tuple[int, av.VideoFrame]]:
-    with av.open(str(path)) as container:
-        first = None
-        for frame in container.decode(video=0):
-            first = frame.pts if first is None else first
-            yield round((frame.pts - first) * frame.time_base * 1_000_000), frame
-
-
-def as_call(source: Path, target: Path, kbps: int, fps: float) -> None:
-    """Re-encode as a video call would: VP8, real time, constant rate."""
-    with av.open(str(target), "w", format="webm") as container:
-        stream, due_us = None, 0.0
-        for t_us, frame in decode(source):
-            if fps and t_us < due_us - 12_000:
-                continue
-            due_us = max(due_us + 1e6 / fps, t_us + 0.5e6 / fps) if fps else 0.0
-            picture = av.VideoFrame.from_ndarray(frame.to_ndarray(format="rgb24"), format="rgb24")
-            if stream is None:
-                stream = container.add_stream("libvpx", rate=30)
-                stream.width, stream.height, stream.pix_fmt = frame.width // 2 * 2, frame.height // 2 * 2, "yuv420p"
-                stream.bit_rate, stream.codec_context.time_base = kbps * 1000, Fraction(1, 1000)
-                rate = str(kbps * 1000)
-                stream.options = {"deadline": "realtime", "cpu-used": "8", "error-resilient": "1", "lag-in-frames": "0",
-                                  "g": "3000", "maxrate": rate, "minrate": rate, "bufsize": rate, "qmax": "56"}  # fmt: skip
-            picture = picture.reformat(stream.width, stream.height, "yuv420p")
-            picture.pts, picture.time_base = round(t_us / 1000), Fraction(1, 1000)
-            container.mux(stream.encode(picture))
-        if stream is not None:
-            container.mux(stream.encode(None))
-
-
-def observe(clip: Path, variant: str, cache: Path) -> None:
-    """Run the Observer over one clip in one variant and keep the samples of its most seen face."""
-    cv2.setNumThreads(1)
-    settings = VARIANTS[variant]
-    path = clip
-    if settings is not None:
-        path = cache.with_suffix(".webm")
-        as_call(clip, path, *settings)
-    observer = Observer(SolutionsBackend(), [Mesh(), Texture(), Blink(), Pulse()])
-    seen = [observer.observe(VideoFrame(t_us, frame.to_ndarray(format="rgb24"))) for t_us, frame in decode(path)]
-    observer.close()
-    samples = [sample for observation in seen for sample in observation.faces]
-    tracks = [sample.track for sample in samples]
-    best = max(set(tracks), key=tracks.count, default=0)
-    samples = [sample for sample in samples if sample.track == best]
-    kept = {"t_us": np.array([s.t_us for s in samples]), "landmarks": np.array([s.landmarks for s in samples]),
-            "sharpness": np.array([s.sharpness for s in samples]), "light": np.array([s.light for s in samples]),
-            "end_us": np.array(seen[-1].t_us + 1 if seen else 0)}  # fmt: skip
-    probes = samples[0].probes if samples else {}
-    np.savez(cache, **kept, **{f"probe_{name}": np.array([s.probes[name] for s in samples]) for name in probes})
-    if path != clip:
-        path.unlink()
-
-
-def samples_of(cache: Path) -> tuple[list[FaceSample], int]:
-    data = dict(np.load(cache))
-    names = [name for name in data if name.startswith("probe_")]
-    samples = [
-        FaceSample(int(t), 1, data["landmarks"][i], Box(0, 0, 1, 1), float(data["sharpness"][i]), float(data["light"][i]),
-                   probes={name[6:]: data[name][i] for name in names})
-        for i, t in enumerate(data["t_us"])
-    ]  # fmt: skip
-    return samples, int(data["end_us"])
-
-
-def windows(samples: list[FaceSample], end_us: int, need: Need) -> Iterator[Window]:
-    """The windows of `need` every half second; one partial window where the clip is shorter."""
-    timeline = Timeline(FeedInfo("clip", frozenset({"video"})), end_us, wants_audio=False)
-    for sample in samples:
-        frame = FrameSample(sample.t_us, 0, 0, 0, np.zeros((9, 16), np.float32), 0.0)
-        timeline.add(Observation(frame, (sample,)))
-    for stop in range(min(need.video_us, end_us), end_us + 1, 500_000):
-        yield timeline.window(need, stop, 1)
 
 
 def measure_clip(clip: Path, caches: dict[str, Path]) -> list[tuple[str, str, dict[str, float]]]:
@@ -171,7 +89,7 @@ def measure_clip(clip: Path, caches: dict[str, Path]) -> list[tuple[str, str, di
     return found
 
 
-# --- fitting -------------------------------------------------------------------------------------------------------
+# --- fitting ---------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -185,8 +103,8 @@ class Table:
     variant: np.ndarray
 
     def __getitem__(self, which: np.ndarray) -> Table:
-        return Table({k: v[which] for k, v in self.x.items()}, self.clip[which], self.kind[which], self.source[which],
-                     self.variant[which])  # fmt: skip
+        x = {name: values[which] for name, values in self.x.items()}
+        return Table(x, self.clip[which], self.kind[which], self.source[which], self.variant[which])
 
     @property
     def attack(self) -> np.ndarray:
@@ -207,7 +125,9 @@ class Table:
 
 
 def usable(table: Table, signs: dict[str, int]) -> np.ndarray:
-    """Windows that have one of the measures at least: the fastest band is missing at 15 fps, and says nothing there."""
+    """Windows that have one of the measures at least: the fastest band is missing at 15 fps, and says nothing
+    there.
+    """
     return np.any([np.isfinite(table.x[name]) for name in signs], axis=0)
 
 
@@ -227,7 +147,9 @@ def fit_part(name: str, table: Table, signs: dict[str, int], ranges: Ranges) -> 
         spread = c[fine].std(axis=0) + 1e-6
         a = np.c_[np.ones(fine.sum()), (c[fine] - middle) / spread]
         w = weight[fine] / weight[fine].sum()
-        ridge = np.diag([0.0] + [0.1] * len(conditions))  # lines are drawn flat where the genuine clips do not insist
+        ridge = np.diag(
+            [0.0] + [0.1] * len(conditions)
+        )  # lines are drawn flat where the genuine clips do not insist
         beta = np.linalg.solve((a * w[:, None]).T @ a + ridge, (a * w[:, None]).T @ x[fine])
         slopes = beta[1:] / spread
         rest = x[fine] - a @ beta
@@ -240,7 +162,9 @@ def fit_part(name: str, table: Table, signs: dict[str, int], ranges: Ranges) -> 
     goal = np.where(table.attack, 1.0, -1.0)
 
     def loss(v: np.ndarray) -> float:
-        return float((weight * np.logaddexp(0, -goal * (z @ v[1:] + v[0]))).sum() / 2 + PENALTY * (v[1:] ** 2).sum())
+        return float(
+            (weight * np.logaddexp(0, -goal * (z @ v[1:] + v[0]))).sum() / 2 + PENALTY * (v[1:] ** 2).sum()
+        )
 
     bounds = [(None, None), *[(0, None) if s > 0 else (None, 0) for s in sign]]
     best = minimize(loss, np.zeros(1 + len(sign)), method="L-BFGS-B", bounds=bounds).x
@@ -274,7 +198,9 @@ def ranges_of(table: Table, plan: Plan) -> Ranges:
 
 
 def leave_out(name: str, table: Table, kinds: tuple[str, ...], plan: Plan) -> np.ndarray:
-    """Scores of every window by a part that has not seen its source. All variants of a source are left out together."""
+    """Scores of every window by a part that has not seen its source. All variants of a source are left out
+    together.
+    """
     scores, ranges = np.zeros(len(table.clip)), ranges_of(table, plan)
     for source in sorted(set(table.source)):
         out = table.source == source
@@ -295,8 +221,12 @@ def per_clip(values: np.ndarray, table: Table) -> tuple[np.ndarray, np.ndarray, 
     return np.array([values[table.clip == c].mean() for c in clips]), table.kind[first], table.source[first]
 
 
-def auc(scores: np.ndarray, kind: np.ndarray, source: np.ndarray, kinds: tuple[str, ...]) -> tuple[float, float, float, int]:
-    """AUC of attacks of `kinds` against genuine, its 90 % interval by bootstrap over sources, and the attack count."""
+def auc(
+    scores: np.ndarray, kind: np.ndarray, source: np.ndarray, kinds: tuple[str, ...]
+) -> tuple[float, float, float, int]:
+    """AUC of attacks of `kinds` against genuine, its 90 % interval by bootstrap over sources, and the attack
+    count.
+    """
     keep = (kind == "real") | np.isin(kind, kinds)
     scores, y, source = scores[keep], kind[keep] != "real", source[keep]
     rng, names, found = np.random.default_rng(SEED), np.unique(source), []
@@ -310,7 +240,7 @@ def auc(scores: np.ndarray, kind: np.ndarray, source: np.ndarray, kinds: tuple[s
 
 
 def matched(scores: np.ndarray, kind: np.ndarray, source: np.ndarray) -> tuple[float, int]:
-    """AUC over pairs of one source only, and the number of such pairs: content and encoding are alike there."""
+    """AUC over pairs of one source only, where content and encoding are alike; and their number."""
     right, pairs = 0.0, 0
     for name in np.unique(source):
         real, fake = (scores[(source == name) & rows] for rows in (kind == "real", kind != "real"))
@@ -321,53 +251,62 @@ def matched(scores: np.ndarray, kind: np.ndarray, source: np.ndarray) -> tuple[f
 
 def calibrate(check: str, table: Table) -> tuple[str, str]:
     """The check's tables for the file, and a report for people."""
-    plan = PLANS[check]
-    lines, left_out, body, ranges = [], [], "", ranges_of(table, plan)
+    plan, ranges, left_out, report, body = PLANS[check], ranges_of(table, PLANS[check]), [], "", ""
     for name, (kinds, signs) in plan.parts.items():
         scores = leave_out(name, table, kinds, plan)
         use = usable(table, signs) & ((table.kind == "real") | np.isin(table.kind, kinds))
         slope, shift = platt(scores[use], table[use])
-        own = auc(*per_clip(scores[use], table[use]), kinds)
-        left_out.append(slope * scores + shift)
+        score, low, high, _ = auc(*per_clip(scores[use], table[use]), kinds)
+        report += f"  {name}: left-out AUC on its own kinds {score:.2f} [{low:.2f}, {high:.2f}], slope {slope:.2f}\n"
         if slope < LEAST_SLOPE:
-            body += f"# {name}: nothing carried over to sources left out (AUC {own[0]:.2f}), so it has no weight.\n"
-            lines.append(f"  {name}: no weight")
-            left_out[-1] = np.zeros(len(scores))
+            body += f"# {name}: nothing carried over to left-out sources (AUC {score:.2f}): no weight.\n"
+            left_out.append(np.zeros(len(scores)))
             continue
-        part = fit_part(name, table[use], signs, ranges)
-        weights = ", ".join(f"{t.measure} {slope * t.weight:+.2f}" for t in part.terms)
-        lines.append(f"  {name}: left-out AUC on its own kinds {own[0]:.2f} [{own[1]:.2f}, {own[2]:.2f}]; Platt slope {slope:.2f} shift {shift:+.2f}; {weights}")
-        body += f'\n[[{check}.parts]]\nname = "{name}"\nbias = {slope * part.bias + shift:.4f}\n'
-        for t in part.terms:
-            slopes = ", ".join(f"{k} = {v:.4g}" for k, v in t.slopes.items())
-            body += f'\n[[{check}.parts.terms]]\nmeasure = "{t.measure}"\ncentre = {t.centre:.4f}\nscale = {t.scale:.4f}\n'
-            body += f"weight = {slope * t.weight:.4f}\nslopes = {{ {slopes} }}\n"
-    mixed = mix(left_out, plan.limit_nats)
-    figures = ""
+        left_out.append(slope * scores + shift)
+        body += part_table(check, fit_part(name, table[use], signs, ranges), slope, shift)
+    figures, lines = left_out_figures(mix(left_out, plan.limit_nats), table)
+    head = f"\n[{check}]\nlimit_nats = {plan.limit_nats}\n\n[{check}.ranges]\n"
+    head += "".join(f"{k} = [{low:.3f}, {high:.3f}]\n" for k, (low, high) in ranges.items())
+    head += f"\n[{check}.left_out_auc]  # AUC, 90 % interval over sources, attack clips\n{figures}"
+    return head + body, report + lines
+
+
+def part_table(check: str, part: Part, slope: float, shift: float) -> str:
+    """One part as text, its weights shrunk by the Platt `slope`."""
+    text = f'\n[[{check}.parts]]\nname = "{part.name}"\nbias = {slope * part.bias + shift:.4f}\n'
+    for t in part.terms:
+        slopes = ", ".join(f"{k} = {v:.4g}" for k, v in t.slopes.items())
+        text += f'\n[[{check}.parts.terms]]\nmeasure = "{t.measure}"\ncentre = {t.centre:.4f}\n'
+        text += f"scale = {t.scale:.4f}\nweight = {slope * t.weight:.4f}\nslopes = {{ {slopes} }}\n"
+    return text
+
+
+def left_out_figures(scores: np.ndarray, table: Table) -> tuple[str, str]:
+    """How the scores of left-out sources do, per variant and kind: for the file, and for people."""
+    figures, lines = "", ""
     for variant in VARIANTS:
         rows = table.variant == variant
         if not rows.any():
             continue
+        clip, kind, source = per_clip(scores[rows], table[rows])
         for label, kinds in [("all", KINDS), *[(k, (k,)) for k in KINDS]]:
-            score, low, high, count = auc(*per_clip(mixed[rows], table[rows]), kinds)
+            score, low, high, count = auc(clip, kind, source, kinds)
             figures += f"{variant}_{label} = [{score:.3f}, {low:.3f}, {high:.3f}, {count}]\n"
-            lines.append(f"  {variant:15s} {label:12s} AUC {score:.2f} [{low:.2f}, {high:.2f}] n {count}")
-        clip, kind, source = per_clip(mixed[rows], table[rows])
+            lines += f"  {variant:15s} {label:12s} AUC {score:.2f} [{low:.2f}, {high:.2f}] n {count}\n"
         same, pairs = matched(clip, kind, source)
-        figures += f"{variant}_same_source = [{same:.3f}, {pairs}]\n"
-        lines.append(f"  {variant:15s} same source  AUC {same:.2f} over {pairs} pairs")
-        real = {s: clip[(kind == "real") & (source == s)].mean() for s in sorted(set(source[kind == "real"]))}
-        worst = max(real, key=lambda s: real[s])
-        lines.append(f"  {variant:15s} genuine: mean llr {np.mean(clip[kind == 'real']):+.2f}, worst source {real[worst]:+.2f} ({worst}), "
-                     f"share of clips above 1 nat {np.mean(clip[kind == 'real'] > 1):.3f}; attacks mean {np.mean(clip[kind != 'real']):+.2f}")  # fmt: skip
-    head = f"\n[{check}]\nlimit_nats = {plan.limit_nats}\n\n[{check}.ranges]\n"
-    head += "".join(f"{k} = [{low:.3f}, {high:.3f}]\n" for k, (low, high) in ranges.items())
-    head += f"\n[{check}.left_out_auc]  # AUC, 90 % interval over sources, attack clips\n{figures}"
-    return head + body, "\n".join(lines)
+        figures += f"{variant}_same_source = [{same:.3f}, {pairs}]  # AUC, pairs\n"
+        real, fake = clip[kind == "real"], clip[kind != "real"]
+        worst = max(clip[(kind == "real") & (source == s)].mean() for s in set(source[kind == "real"]))
+        lines += f"  {variant:15s} same source  AUC {same:.2f} over {pairs} pairs; mean llr: genuine "
+        lines += f"{real.mean():+.2f} (worst source {worst:+.2f}, above 1 nat {np.mean(real > 1):.1%}), "
+        lines += f"attack {fake.mean():+.2f}\n"
+    return figures, lines
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("manifest", type=Path)
     parser.add_argument("cache", type=Path)
     parser.add_argument("--jobs", type=int, default=1)
@@ -387,8 +326,9 @@ def main() -> None:
     bonafide = sum(row["label"] == "bonafide" for row in rows)
     text = (
         "# Written by models/face_checks/fit.py, which says how; do not edit by hand.\n"
-        f"# {bonafide} genuine and {len(rows) - bonafide} attack clips of 2 to 8 s from {len({r['source'] for r in rows})} sources, "
-        f"as {', '.join(VARIANTS)}.\n# left_out_auc: whole sources left out of the fit, per clip.\n"
+        f"# {bonafide} genuine and {len(rows) - bonafide} attack clips of 2 to 8 s from "
+        f"{len({r['source'] for r in rows})} sources, as {', '.join(VARIANTS)}.\n"
+        "# left_out_auc: whole sources left out of the fit, per clip.\n"
     )
     for check in PLANS:
         flat = [(i, v, m) for i, windows_ in enumerate(found) for c, v, m in windows_ if c == check]

@@ -1,7 +1,7 @@
 """Moving pictures with several faces, all drawn from the one public-domain portrait that scikit-image's wheel carries.
 
-"Other people" are the same portrait mirrored, recoloured, bearded, lit otherwise and with another shape of the face: the
-tracker tells people apart by a coarse look only, and these differ as strangers do (likeness below .5).
+"Other people" are the same portrait mirrored, recoloured, bearded, lit otherwise and with another shape of the face:
+the tracker tells people apart by a coarse look only, and these differ as strangers do (likeness .1 to .6).
 """
 
 from __future__ import annotations

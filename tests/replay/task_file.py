@@ -1,8 +1,8 @@
-"""Puts together a `face_landmarker.task` from the models inside mediapipe 0.10.21's wheel: no such file comes with anything.
+"""Puts together a `face_landmarker.task` from the models inside mediapipe 0.10.21's wheel.
 
-The Tasks API wants one output of 478 points; the wheel's plain mesh has 468 (the one with irises splits its points over six
-outputs in an order that the Tasks API does not take). So one GATHER is added that repeats points of the lids where the
-irises belong. That is enough to run the real thing; it is no model to use.
+The Tasks API wants one output of 478 points; the wheel's plain mesh has 468 (the one with irises splits its points over
+six outputs in an order that the Tasks API does not take). So one GATHER is added that repeats points of the lids where
+the irises belong. That is enough to run the real thing; it is no model to use.
 """
 
 from __future__ import annotations

@@ -32,7 +32,12 @@ print(count)
 """
     environment = {name: value for name, value in os.environ.items() if name != "LIVEGUARD_NATIVE_LOG"}
     ran = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.strip() == "6"
@@ -43,7 +48,7 @@ def test_errors_and_the_output_of_others_come_through(capfd: pytest.CaptureFixtu
     with quiet_stderr():
         os.write(2, b"W0000 00:00:17 x.cc:1] chatter\nINFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n")
         os.write(2, b"E0000 00:00:17 x.cc:2] broken\n")
-        thread = threading.Thread(target=lambda: print("from a thread", file=sys.stderr, flush=True))
+        thread = threading.Thread(target=lambda: (sys.stderr.write("from a thread\n"), sys.stderr.flush()))
         thread.start()
         thread.join()
         with quiet_stderr():

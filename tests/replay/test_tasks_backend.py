@@ -39,7 +39,7 @@ def backend(task: Path) -> Iterator[FaceBackend]:
 
 
 def test_both_backends_put_the_mesh_in_the_same_place(backend: FaceBackend) -> None:
-    """Iris points aside: they are stand-ins in the test's file. Two networks, so they agree to 2 % of the eye distance."""
+    """Iris points aside: they are stand-ins in the test's file. Two networks agree to 2 % of the eye distance."""
     image = portrait("ann")
     other = open_backend()
     meshes = []
@@ -72,7 +72,9 @@ def test_faces_are_tracked_through_an_occlusion(backend: FaceBackend) -> None:
                 image[:, 250:550] = 110
             yield image
 
-    shown = [(t_s, [at(faces, actor.path(t_s), 60) for actor in actors]) for t_s, faces in follow(backend, images(), FPS)]
+    shown = [
+        (t_s, [at(faces, actor.path(t_s), 60) for actor in actors]) for t_s, faces in follow(backend, images(), FPS)
+    ]
     start, end = ([face.track if face else None for face in faces] for _, faces in (shown[5], shown[-1]))
     assert None not in start
     assert start == end
@@ -95,7 +97,9 @@ def test_the_same_pictures_give_the_same_bits(task: Path) -> None:
         actor = Actor("ann", swaying(400, 300, 90, 1.0), 150.0)
         told.append(
             hashlib.sha256(
-                b"".join(face.landmarks.tobytes() for _, faces in follow(backend, film([actor], 2.0), FPS) for face in faces)
+                b"".join(
+                    face.landmarks.tobytes() for _, faces in follow(backend, film([actor], 2.0), FPS) for face in faces
+                )
             ).hexdigest()
         )
         backend.close()

@@ -91,6 +91,17 @@ def test_landmarks_are_where_the_portrait_has_them(
     assert np.quantile(error, 0.95) < 0.04
 
 
+def test_the_mesh_is_the_one_that_mediapipes_own_face_mesh_lays(backend: FaceBackend) -> None:
+    face_mesh = pytest.importorskip("mediapipe.python.solutions.face_mesh")
+    image = draw([Actor("ann", still(600, 330), 260.0, 12.0)], 0)
+    with face_mesh.FaceMesh(max_num_faces=1, refine_landmarks=True) as own:
+        for _ in range(6):
+            found = own.process(image).multi_face_landmarks[0].landmark
+    expected = np.array([(point.x * 1280, point.y * 720, point.z * 1280) for point in found], np.float32)
+    face = [faces for _, faces in follow(backend, [image] * 6)][-1][0]
+    assert np.abs(face.landmarks - expected).max() < 0.005 * inter_ocular_px(expected)
+
+
 def test_a_face_that_glides_through_the_picture_has_a_steady_shape(backend: FaceBackend) -> None:
     """No step in the landmarks when what the network looks at moves on: nothing but the resampling noise is left."""
     actor = Actor("ann", lambda t: (250 + 120 * t, 300 + 30 * t), 140.0)
@@ -145,7 +156,9 @@ def test_a_picture_that_cannot_be_written_to_or_is_a_slice_will_do(backend: Face
 
 
 def test_four_faces_keep_their_numbers_while_they_move(backend: FaceBackend) -> None:
-    actors = [Actor(name, swaying(170 + 310 * i, 300, 40), 130.0) for i, name in enumerate(("ann", "ben", "cleo", "dan"))]
+    actors = [
+        Actor(name, swaying(170 + 310 * i, 300, 40), 130.0) for i, name in enumerate(("ann", "ben", "cleo", "dan"))
+    ]
     rows = tracks_at(backend, actors, film(*actors, seconds=4))
     columns = list(zip(*rows, strict=True))
     assert [len(numbers(list(column))) for column in columns] == [1, 1, 1, 1]
@@ -199,7 +212,7 @@ def test_two_people_who_cross_keep_their_numbers(backend: FaceBackend, speed_px_
 
 def test_who_leaves_and_returns_gets_the_number_back_and_a_newcomer_a_new_one(backend: FaceBackend) -> None:
     ann = Actor("ann", lambda t: swaying(350, 300)(t) if t < 2 or t > 5 else None, 140.0)
-    cleo = Actor("cleo", lambda t: swaying(950, 300)(t) if 3 < t else None, 140.0)
+    cleo = Actor("cleo", lambda t: swaying(950, 300)(t) if t > 3 else None, 140.0)
     rows = tracks_at(backend, [ann, cleo], film(ann, cleo, seconds=8))
     first, second = rows[-1]
     assert first == rows[5][0]
@@ -297,5 +310,7 @@ def test_the_same_pictures_give_the_same_bits_in_one_process_and_in_two() -> Non
     assert fingerprint() == here
     code = "from tests.replay.test_tracker import fingerprint; print(fingerprint())"
     root = Path(__file__).parents[2]
-    there = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True, timeout=120)
+    there = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True, timeout=120
+    )
     assert there.stdout.strip() == here

@@ -61,7 +61,9 @@ def test_a_gap_is_not_counted_as_seen() -> None:
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
-def test_every_check_is_silent_without_a_face_and_with_a_broken_one(check: Mesh | Texture | Blink | Pulse) -> None:
+def test_every_check_is_silent_without_a_face_and_with_a_broken_one(
+    check: Mesh | Texture | Blink | Pulse,
+) -> None:
     samples = faces(ALIVE, 3)
     empty = replace(window(samples, check.need), faces=(), coverage=0.0)
     broken = [replace(sample, landmarks=np.full((478, 3), np.nan, np.float32)) for sample in samples]
@@ -113,7 +115,7 @@ def test_what_is_expected_follows_the_conditions_inside_their_range_only() -> No
 
 def test_batched_alignment_is_that_of_geometry() -> None:
     points = landmarks(ALIVE, np.arange(5, dtype=np.float32))
-    batched, _ = align(points, points[0], np.arange(478))
+    batched = align(points, points[0], np.arange(478))
     for mesh, aligned in zip(points, batched, strict=True):
         np.testing.assert_allclose(aligned, similarity_align(mesh, points[0]), atol=0.02)
 

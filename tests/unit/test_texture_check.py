@@ -101,11 +101,15 @@ def test_flicker_of_the_inner_face_shows_against_ring_and_background() -> None:
 
 def test_gain_of_the_camera_is_no_flicker() -> None:
     def brighter(sample: FaceSample, gain: float) -> FaceSample:
-        return replace(sample, probes={**sample.probes, "face_cells": sample.probes["face_cells"] * np.float32(gain)})
+        return replace(
+            sample, probes={**sample.probes, "face_cells": sample.probes["face_cells"] * np.float32(gain)}
+        )
 
     samples = faces(ALIVE, 3)
     pumping = [brighter(sample, 1 + 0.1 * np.sin(k)) for k, sample in enumerate(samples)]
-    assert read(pumping).measures["flicker_inner_db"] == pytest.approx(read(samples).measures["flicker_inner_db"], abs=1)
+    assert read(pumping).measures["flicker_inner_db"] == pytest.approx(
+        read(samples).measures["flicker_inner_db"], abs=1
+    )
 
 
 def test_a_sudden_step_is_measured() -> None:

@@ -31,6 +31,7 @@ class Head:
     face_px: float = 40.0
     shown: bool = True
     quiver: float = 0.0
+    doubtful: bool = False
 
     def landmarks(self) -> FloatArray:
         mean = canonical_face().mean
@@ -62,7 +63,12 @@ class World:
             left, top, side_x, side_y = (round(v) for v in (box.left, box.top, box.width, box.height))
             patch = np.random.default_rng(head.who).integers(20, 235, (5, 5, 3)).astype(np.uint8)
             patch = cv2.resize(patch, (side_x + 4, side_y + 4), interpolation=cv2.INTER_LINEAR)
-            y0, x0, y1, x1 = max(top - 2, 0), max(left - 2, 0), min(top + side_y + 2, HEIGHT), min(left + side_x + 2, WIDTH)
+            y0, x0, y1, x1 = (
+                max(top - 2, 0),
+                max(left - 2, 0),
+                min(top + side_y + 2, HEIGHT),
+                min(left + side_x + 2, WIDTH),
+            )
             if y1 > y0 and x1 > x0:
                 image[y0:y1, x0:x1] = patch[y0 - top + 2 : y1 - top + 2, x0 - left + 2 : x1 - left + 2]
         return image
@@ -71,7 +77,9 @@ class World:
         """Heads that no other one covers."""
         shown = [head for head in self.heads if head.shown]
         boxes = [box_of(head.landmarks()) for head in shown]
-        return [head for i, head in enumerate(shown) if not any(overlap(boxes[i], later) > 0.5 for later in boxes[i + 1 :])]
+        return [
+            head for i, head in enumerate(shown) if not any(overlap(boxes[i], later) > 0.5 for later in boxes[i + 1 :])
+        ]
 
     def find(self, image: ByteArray) -> list[Box]:
         self.finds += 1
@@ -90,14 +98,15 @@ class Pretender:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def mesh(self, _image: ByteArray, region: Region) -> FloatArray | None:
+    def mesh(self, image: ByteArray, region: Region, *, certain: bool = False) -> FloatArray | None:  # noqa: ARG002
         """The visible face nearest to the region's middle, if it is inside: like the network, it takes any face."""
         near = [
             (np.hypot(head.x - region.x, head.y - region.y), head)
             for head in self._world.visible()
             if max(abs(head.x - region.x), abs(head.y - region.y)) < region.side / 3
         ]
-        return min(near, key=lambda pair: pair[0])[1].landmarks() if near else None
+        best = min(near, key=lambda pair: pair[0])[1] if near else None
+        return best.landmarks() if best is not None and not (certain and best.doubtful) else None
 
     def close(self) -> None:
         self._world.meshers -= 1
@@ -124,6 +133,20 @@ def test_numbers_follow_the_order_of_coming_and_stay() -> None:
     tracker = FaceTracker(world)
     seen = [[face.track for face in faces] for _, faces in play(world, tracker, 2.0)]
     assert all(tracks == [1, 2] for tracks in seen)
+
+
+def test_a_curtain_that_may_be_a_face_is_none_beside_a_face_and_better_than_none_alone() -> None:
+    face, curtain = Head(1, 80, 90), Head(2, 240, 90, 30.0, doubtful=True)
+    world = World(face, curtain)
+    tracker = FaceTracker(world)
+    assert {face.track for _, faces in play(world, tracker, 3.0) for face in faces} == {1}
+    curtain.doubtful = False
+    list(play(world, tracker, 2.0, start_s=3.0))
+    curtain.doubtful = True  # its trial is over
+    last = list(play(world, tracker, 2.0, start_s=5.0))[-1][1]
+    assert 1 in {face.track for face in last}
+    lone = World(Head(3, 160, 90, doubtful=True))
+    assert [face.track for _, faces in play(lone, FaceTracker(lone), 1.0) for face in faces][-1] == 1
 
 
 def test_no_faces_no_tracks_and_few_searches() -> None:

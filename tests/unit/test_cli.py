@@ -1,0 +1,132 @@
+"""The command line: what is printed, the exit status, and one line for each wrong use."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from liveguard.cli import main
+from liveguard.commands import scan
+from liveguard.errors import InputError
+from liveguard.guard import Guard
+from liveguard.report import ReportBuilder
+from liveguard.types import Alert, Fault, Reading, Status
+
+
+def report(alert: bool = False, judged: bool = True):  # type: ignore[no-untyped-def]
+    builder = ReportBuilder("a clip [1].mp4", ("camera", "voice"))
+    llr = (3.0 if alert else -0.2) if judged else None
+    reading = Reading("camera", None, 0, 1_000_000, llr, 1.0, "nothing moves for 2.0 s", {"still_s": 2.0})
+    builder.add(reading, 1.5)
+    builder.add(Reading("voice", None, 0, 1_000_000, None, 1.0, "no model"))
+    builder.add(Reading("mesh", 1, 0, 1_000_000, -0.1, 1.0, "fine"))
+    builder.status(Status(1, "face 1", "genuine" if judged else "cannot_judge", 0.01 if judged else None, ()))
+    if alert:
+        builder.add(Alert("s-1", "feed", "raised", "feed_injected", 5_000_000, 0.999, 14.0, 13.5, (reading,), 4_000_000, "ask"))
+        builder.status(Status(5_000_000, "feed", "alert", 0.999, ("the picture: nothing moves",)))
+    builder.add(Fault(1, "check x", "oh"))
+    return builder.build(8.0, 1.0)
+
+
+def test_the_json_shape_that_others_rely_on() -> None:
+    record = report(alert=True).to_dict()
+    assert json.loads(json.dumps(record)) == record
+    assert set(record) >= {"file", "seconds", "verdict", "risk", "why", "alerts", "checks", "faces", "compute_s"}
+    assert (record["verdict"], record["faces"], record["risk"]) == ("alert", 1, 0.999)
+    assert set(record["alerts"][0]) >= {"t_s", "hypothesis", "risk", "why", "checks"}
+    assert record["alerts"][0]["checks"] == ["camera"]
+    assert record["checks"]["camera"] == {
+        "llr": 1.5,
+        "coverage": 1.0,
+        "measures": {"still_s": 2.0},
+        "why": "nothing moves for 2.0 s",
+    }
+    assert record["checks"]["voice"]["llr"] is None
+
+
+def test_verdicts_without_alerts() -> None:
+    assert report().to_dict()["verdict"] == "genuine"
+    nothing = report(judged=False).to_dict()
+    assert (nothing["verdict"], nothing["risk"]) == ("cannot_judge", None)
+
+
+def fake_scan(monkeypatch: pytest.MonkeyPatch, **reports: object) -> None:
+    def scan_one(_guard: Guard, file: str, *_: object) -> object:
+        found = reports[Path(file).stem]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(scan, "_scan", scan_one)
+
+
+def test_scan_prints_one_object_a_line_and_goes_on_after_a_bad_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_scan(monkeypatch, good=report(), bad=InputError("bad.mp4: no such file"))
+    assert main(["scan", "--json", "bad.mp4", "good.mp4"]) == 2
+    out, err = capsys.readouterr()
+    assert [json.loads(line)["verdict"] for line in out.splitlines()] == ["genuine"]
+    assert err == "liveguard: bad.mp4: no such file\n"
+
+
+def test_scan_says_it_by_its_exit_status_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    fake_scan(monkeypatch, fine=report(), fake=report(alert=True))
+    assert main(["scan", "fine"]) == 0
+    assert main(["scan", "fine", "fake"]) == 1
+    out = capsys.readouterr().out
+    assert "ALERT" in out
+    assert "a clip [1].mp4" in out, "names with brackets are printed as they are"
+    assert "cannot judge: no model" in out
+    assert "fault: check x: oh" in out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["scan", "missing.mp4"],
+        ["scan", "--checks", "nonsense", "x.mp4"],
+        ["scan", "--config", "missing.toml", "x.mp4"],
+        ["scan", "--face-model", "missing.task", str(Path(__file__))],
+        ["scan", "--journal", "j", "a.mp4", "b.mp4"],
+        ["replay", "missing.lgj"],
+        ["replay", str(Path(__file__))],
+        ["watch", "--camera", "none", "--microphone", "none"],
+        ["watch", "--size", "wide", "--microphone", "none"],
+        ["watch", "missing.mp4"],
+        ["bench", "missing.mp4"],
+        ["bench", "--rounds", "0", "missing.mp4"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_use_is_one_line_and_status_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    err = capsys.readouterr().err.strip()
+    assert err.startswith("liveguard: ")
+    assert "\n" not in err
+
+
+def test_detectors_lists_needs_and_latency(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["detectors", "--json"]) == 0
+    rows = {row["name"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert rows["camera"]["latency_bound_s"] == pytest.approx(0.9)
+    assert rows["voice"]["audio_s"] == 4.0
+    assert main(["detectors"]) == 0
+    assert "camera" in capsys.readouterr().out
+
+
+def test_doctor_finds_its_way_around(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--json"]) == 0
+    findings = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {"python", "faces", "camera", "microphone", "check camera", "check voice"} <= {f["what"] for f in findings}
+    assert all(f["todo"] for f in findings if f["state"] != "ok" and "switched off" not in f["found"])
+
+
+def test_importing_stays_light() -> None:
+    code = "import sys, liveguard; print([m for m in ('numpy', 'cv2', 'av', 'mediapipe', 'librosa') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"
