@@ -69,7 +69,7 @@ def probes(n: int, seed: int = 1, flicker: float = 0.0, blur: float = 1.0) -> li
     rng = np.random.default_rng(seed)
     skin = rng.uniform(90, 150, (CELLS, CELLS, 3))
     around = rng.uniform(40, 90, (SURROUND_CELLS, SURROUND_CELLS))
-    found = []
+    found: list[Mapping[str, FloatArray]] = []
     for _ in range(n):
         cells = skin + rng.normal(0, 0.4, skin.shape)
         cells[3:9, 3:9] += flicker * rng.normal(0, 1, (6, 6, 1))

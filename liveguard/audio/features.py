@@ -33,6 +33,7 @@ class SpeechFeatures:
     def __init__(self, keep_us: int) -> None:
         import webrtcvad
 
+        _tables()  # loads librosa now, rather than in the middle of a call
         self._vad = webrtcvad.Vad(2)
         self._keep_frames = keep_us // HOP_US + BLOCK
         self._first_frame = 0

@@ -52,7 +52,8 @@ class LipSync:
     name = "lipsync"
     hypothesis: Hypothesis = "av_mismatch"
     about = "lips and voice that do not belong together, or come at different times"
-    need = Need(video_us=8_000_000, audio_us=8_000_000, step_us=1_000_000)
+    # A lag takes some 3 s of speech to tell; evidence that far apart is independent enough to add up.
+    need = Need(video_us=8_000_000, audio_us=8_000_000, step_us=1_000_000, evidence_us=3_000_000)
 
     def __init__(self, forecast: Array = FORECAST) -> None:
         self._forecast = forecast

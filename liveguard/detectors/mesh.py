@@ -33,6 +33,8 @@ INNER = np.array(
 )
 OUTLINE = np.array(OVAL)
 MIDDLE = np.array((6, 168, 197, 195, 5, 4, 33, 133, 263, 362, 50, 280, 205, 425, 101, 330, 118, 347))
+# Whatever lives moves one of these: head, lids, lips.
+LIVING = np.array((6, 168, 197, 195, 5, 33, 263, 13, 14, 61, 291, 159, 145, 386, 374))
 MIDDLE_HZ, FAST_HZ, FASTEST_HZ = (2.0, 5.0), (5.0, 7.4), (7.4, 12.0)
 STILL_EYES = 0.004  # eye distances: no more than what the mesh of a noisy still photo trembles by
 FROZEN_EYES = 1e-4
@@ -74,21 +76,19 @@ def mesh_measures(series: FaceSeries) -> dict[str, float]:
     aligned = align_to_mean(used, np.arange(len(RIGID_POINTS)))
     residual = (aligned - aligned.mean(axis=0)) * 1000
     rigid, moving = residual[:, : len(RIGID_POINTS)], residual[:, len(RIGID_POINTS) :]
-    return conditions(series) | _jitter(series.t_s, moving) | _shape(series, rigid) | motion(series, points)
+    return conditions(series) | _jitter(series.t_s, moving) | _shape(series, rigid) | motion(series)
 
 
-def motion(series: FaceSeries, points: FloatArray) -> dict[str, float]:
+def motion(series: FaceSeries) -> dict[str, float]:
     """Living motion, as the largest deviation of head, lids or lips, in eye distances; dropouts of the face a
     minute.
     """
-    living = points[:, [*RIGID_POINTS[:6].tolist(), 33, 263, 13, 14, 61, 291, 159, 145, 386, 374], :2]
+    living = series.points[:, LIVING, :2] / series.unit_px
     interval = np.diff(series.t_s)
-    usual = float(np.median(interval))
+    dropouts = int(np.count_nonzero(interval > GAP_STEPS * np.median(interval)))
     return {
         "motion_eyes": float(np.std(living, axis=0).max()),
-        "dropouts_per_min": float(np.count_nonzero(interval > GAP_STEPS * usual))
-        * 60
-        / float(np.ptp(series.t_s)),
+        "dropouts_per_min": dropouts * 60 / float(np.ptp(series.t_s)),
     }
 
 

@@ -70,21 +70,25 @@ def face_widths_per_eye_distance() -> float:
     return float(np.ptp(canonical_face().mean[:, 0]))
 
 
-def align(points: FloatArray, target: FloatArray, which: IndexArray) -> FloatArray:
-    """`points` (n, k, 3) carried onto `target` (k, 3) by the similarity that fits the points `which` best."""
+def align(points: FloatArray, target: FloatArray, which: IndexArray) -> tuple[FloatArray, FloatArray]:
+    """`points` (n, k, 3) carried onto `target` (k, 3) by the similarity that fits the points `which` best.
+
+    With them come the rotations (n, 3, 3).
+    """
     source = points[:, which]
     rotation, scale = rotations(source, target[which])
     x, y, z = np.moveaxis(points - source.mean(axis=1, keepdims=True), 2, 0)
     turn = (rotation * scale[:, None, None])[:, None]
     # Written out: numpy's products of many small matrices take several times as long.
     turned = [x * turn[..., row, 0] + y * turn[..., row, 1] + z * turn[..., row, 2] for row in range(3)]
-    return np.asarray(np.stack(turned, axis=2) + target[which].mean(axis=0), np.float32)
+    return np.asarray(np.stack(turned, axis=2) + target[which].mean(axis=0), np.float32), rotation
 
 
 def align_to_mean(points: FloatArray, which: IndexArray) -> FloatArray:
     """`points` (n, k, 3) carried onto their own mean shape, which two dozen of them tell well enough."""
     few = points[:: max(len(points) // 24, 1)]
-    return align(points, align(few, few[len(few) // 2], which).mean(axis=0), which)
+    mean = align(few, few[len(few) // 2], which)[0].mean(axis=0)
+    return align(points, mean, which)[0]
 
 
 def rotations(source: FloatArray, target: FloatArray) -> tuple[FloatArray, FloatArray]:

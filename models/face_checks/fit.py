@@ -1,5 +1,4 @@
-"""Calibrate the untrained face checks on recorded clips, and say how well that carries over to sources left
-out.
+"""Calibrate the untrained face checks on recorded clips, and say how well it carries over to other sources.
 
     python models/face_checks/fit.py MANIFEST.csv CACHE_FOLDER [--jobs 1] [--out WEIGHTS.toml]
 
@@ -27,7 +26,7 @@ from pathlib import Path
 import numpy as np
 from clips import VARIANTS, observe, samples_of, windows
 from scipy.optimize import minimize
-from sklearn.metrics import roc_auc_score
+from tables import Table, auc, matched, per_clip
 
 from liveguard.detectors.blink import Blink, blink_measures
 from liveguard.detectors.calibration import Part, Term
@@ -37,7 +36,6 @@ from liveguard.detectors.series import FaceSeries, face_series
 from liveguard.detectors.texture import Texture, texture_measures
 from liveguard.types import Need
 
-SEED = 0
 PENALTY = 0.05
 LEAST_SLOPE = 0.1
 MOVEMENT = ("head_turn_db", "head_shift_db", "mouth_motion_db", "face_octaves")
@@ -90,38 +88,6 @@ def measure_clip(clip: Path, caches: dict[str, Path]) -> list[tuple[str, str, di
 
 
 # --- fitting ---------------------------------------------------------------------------------------
-
-
-@dataclass
-class Table:
-    """The windows of one check: measures by name, and of which clip, kind, source and variant each is."""
-
-    x: dict[str, np.ndarray]
-    clip: np.ndarray
-    kind: np.ndarray
-    source: np.ndarray
-    variant: np.ndarray
-
-    def __getitem__(self, which: np.ndarray) -> Table:
-        x = {name: values[which] for name, values in self.x.items()}
-        return Table(x, self.clip[which], self.kind[which], self.source[which], self.variant[which])
-
-    @property
-    def attack(self) -> np.ndarray:
-        return self.kind != "real"
-
-    def weights(self) -> np.ndarray:
-        """Both labels weigh the same; within a label a source by the root of its clips, a clip by 1."""
-        out = np.zeros(len(self.clip))
-        for label in (False, True):
-            for source in set(self.source[self.attack == label]):
-                rows = (self.attack == label) & (self.source == source)
-                clips, counts = np.unique(self.clip[rows], return_counts=True)
-                per = dict(zip(clips, counts, strict=True))
-                out[rows] = [1 / per[c] / len(clips) ** 0.5 for c in self.clip[rows]]
-            if (self.attack == label).any():
-                out[self.attack == label] /= out[self.attack == label].sum()
-        return out
 
 
 def usable(table: Table, signs: dict[str, int]) -> np.ndarray:
@@ -215,40 +181,6 @@ def mix(parts: list[np.ndarray], limit: float) -> np.ndarray:
     return np.clip(np.log(np.mean(np.exp(parts), axis=0)), -limit, limit)
 
 
-def per_clip(values: np.ndarray, table: Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    clips = np.unique(table.clip)
-    first = [np.flatnonzero(table.clip == c)[0] for c in clips]
-    return np.array([values[table.clip == c].mean() for c in clips]), table.kind[first], table.source[first]
-
-
-def auc(
-    scores: np.ndarray, kind: np.ndarray, source: np.ndarray, kinds: tuple[str, ...]
-) -> tuple[float, float, float, int]:
-    """AUC of attacks of `kinds` against genuine, its 90 % interval by bootstrap over sources, and the attack
-    count.
-    """
-    keep = (kind == "real") | np.isin(kind, kinds)
-    scores, y, source = scores[keep], kind[keep] != "real", source[keep]
-    rng, names, found = np.random.default_rng(SEED), np.unique(source), []
-    groups = [np.flatnonzero(source == name) for name in names]
-    for _ in range(400):
-        rows = np.concatenate([groups[i] for i in rng.integers(0, len(names), len(names))])
-        if 0 < y[rows].sum() < len(rows):
-            found.append(roc_auc_score(y[rows], scores[rows]))
-    low, high = np.percentile(found, (5, 95))
-    return float(roc_auc_score(y, scores)), float(low), float(high), int(y.sum())
-
-
-def matched(scores: np.ndarray, kind: np.ndarray, source: np.ndarray) -> tuple[float, int]:
-    """AUC over pairs of one source only, where content and encoding are alike; and their number."""
-    right, pairs = 0.0, 0
-    for name in np.unique(source):
-        real, fake = (scores[(source == name) & rows] for rows in (kind == "real", kind != "real"))
-        right += float((fake[:, None] > real).sum() + 0.5 * (fake[:, None] == real).sum())
-        pairs += real.size * fake.size
-    return right / max(pairs, 1), pairs
-
-
 def calibrate(check: str, table: Table) -> tuple[str, str]:
     """The check's tables for the file, and a report for people."""
     plan, ranges, left_out, report, body = PLANS[check], ranges_of(table, PLANS[check]), [], "", ""
@@ -257,7 +189,8 @@ def calibrate(check: str, table: Table) -> tuple[str, str]:
         use = usable(table, signs) & ((table.kind == "real") | np.isin(table.kind, kinds))
         slope, shift = platt(scores[use], table[use])
         score, low, high, _ = auc(*per_clip(scores[use], table[use]), kinds)
-        report += f"  {name}: left-out AUC on its own kinds {score:.2f} [{low:.2f}, {high:.2f}], slope {slope:.2f}\n"
+        report += f"  {name}: left-out AUC on its own kinds {score:.2f} [{low:.2f}, {high:.2f}]; "
+        report += f"Platt slope {slope:.2f}\n"
         if slope < LEAST_SLOPE:
             body += f"# {name}: nothing carried over to left-out sources (AUC {score:.2f}): no weight.\n"
             left_out.append(np.zeros(len(scores)))

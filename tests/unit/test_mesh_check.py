@@ -11,6 +11,7 @@ import pytest
 
 import liveguard.detectors.mesh
 from liveguard.detectors.mesh import STILL_NATS, Mesh
+from liveguard.face.geometry import OVAL
 from liveguard.types import Detector, FaceSample, Reading
 from tests.moving_faces import Person, faces, window
 
@@ -85,8 +86,6 @@ def test_dropouts_are_counted() -> None:
 
 
 def test_inner_face_and_outline_that_turn_apart_are_seen() -> None:
-    from liveguard.face.geometry import OVAL
-
     samples = faces(ALIVE, 3)
     apart = []
     for sample in samples:

@@ -15,7 +15,8 @@ from liveguard.detectors.pulse import Pulse
 from liveguard.detectors.quality import Limits, quality_of, shortfall
 from liveguard.detectors.series import RIGID_POINTS, align, band_power, face_series, head_angles_deg, on_grid
 from liveguard.detectors.texture import Texture
-from liveguard.face.geometry import similarity_align, yaw_pitch_roll_deg
+from liveguard.face.geometry import similarity, similarity_align, yaw_pitch_roll_deg
+from liveguard.face.texture import canonical_face
 from liveguard.types import FaceSample, Need
 from tests.moving_faces import Person, faces, landmarks, window
 
@@ -115,16 +116,13 @@ def test_what_is_expected_follows_the_conditions_inside_their_range_only() -> No
 
 def test_batched_alignment_is_that_of_geometry() -> None:
     points = landmarks(ALIVE, np.arange(5, dtype=np.float32))
-    batched = align(points, points[0], np.arange(478))
+    batched, _ = align(points, points[0], np.arange(478))
     for mesh, aligned in zip(points, batched, strict=True):
         np.testing.assert_allclose(aligned, similarity_align(mesh, points[0]), atol=0.02)
 
 
 @pytest.mark.parametrize("yaw", [-30.0, 0.0, 20.0])
 def test_head_angles_follow_geometry(yaw: float) -> None:
-    from liveguard.face.geometry import similarity
-    from liveguard.face.texture import canonical_face
-
     still = Person(yaw_deg=yaw, turn_deg=0, breathing=0, tremble=0, blinks_per_min=0, speech=0)
     mesh = landmarks(still, np.zeros(1, np.float32))
     rotation, _, _ = similarity(canonical_face().mean[RIGID_POINTS], mesh[0, RIGID_POINTS])

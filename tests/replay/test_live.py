@@ -1,0 +1,113 @@
+"""A live session on this machine's clock: overload, and an hour of stream in constant memory."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import psutil
+import pytest
+
+from liveguard.engine import Engine
+from liveguard.plugins import load_detectors
+from liveguard.session import Session
+from liveguard.types import Alert, AudioChunk, Event, FeedInfo, Observation, Sample, TapSample, VideoFrame
+from tests.synthetic import AV, face, frame, pictures, voice
+
+PIXELS = np.zeros((4, 4, 3), np.uint8)
+FPS, SECONDS = 30, 12.0
+SERVICE_S = 4 / FPS
+
+
+class LiveTap:
+    """Pictures at 30 fps by the clock; sound in 20 ms chunks."""
+
+    def __init__(self) -> None:
+        self.info = FeedInfo("live", live=True)
+        self._closed = threading.Event()
+
+    def samples(self) -> Iterator[TapSample]:
+        start_s, pcm = time.monotonic(), voice(SECONDS)
+        for k in range(int(SECONDS * 50)):
+            if self._closed.wait(max(start_s + k / 50 - time.monotonic(), 0)):
+                return
+            yield AudioChunk(k * 20_000, pcm[k * 320 : (k + 1) * 320])
+            first, last = -(-k * FPS // 50), -(-(k + 1) * FPS // 50)
+            for n in range(first, last):
+                yield VideoFrame(round(n * 1e6 / FPS), PIXELS)
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+class SlowObserver:
+    """A face tracker that is four times too slow."""
+
+    def __init__(self) -> None:
+        self.times_us: list[int] = []
+
+    def observe(self, picture: VideoFrame) -> Observation:
+        time.sleep(SERVICE_S)
+        self.times_us.append(picture.t_us)
+        return Observation(frame(picture.t_us), (face(picture.t_us),))
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class Alerts:
+    def __init__(self) -> None:
+        self.seen: list[Alert] = []
+
+    def send(self, event: Event) -> None:
+        if isinstance(event, Alert):
+            self.seen.append(event)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@pytest.mark.replay
+def test_a_tracker_four_times_too_slow_sheds_evenly_stays_young_and_raises_nothing() -> None:
+    tap, observer, alerts = LiveTap(), SlowObserver(), Alerts()
+    session = Session(tap, Engine(tap.info, load_detectors(without=["lipsync"])), observer, [alerts])  # type: ignore[arg-type]
+    session.start()
+    assert session.join(SECONDS + 20)
+    stats = session.stats()
+    assert stats.age_ms[-1] <= 500.0
+    assert stats.rate_hz == 5.0
+    steps = np.diff([t for t in observer.times_us if t > 1_500_000]) / 1e3
+    assert np.percentile(steps, 90) - np.percentile(steps, 10) <= 40.0, "sampling is not even"
+    assert stats.shed.frames_in == stats.shed.frames_shed + len(observer.times_us)
+    assert stats.shed.audio_samples_shed == 0
+    assert alerts.seen == []
+
+
+@pytest.mark.replay
+def test_an_hour_of_stream_takes_constant_memory() -> None:
+    """All checks on 1 h of pictures and sound; resident memory after the first minute may grow by 5 % at the most."""
+    engine = Engine(AV, load_detectors())
+    ten_seconds, pcm = pictures(10.0, fps=5.0), voice(10.0)
+    process = psutil.Process()
+    start_bytes = 0
+    for k in range(360):
+        shift_us = k * 10_000_000
+        for sample in _moved(ten_seconds, pcm, shift_us):
+            engine.push(sample)
+        if k == 6:
+            gc.collect()
+            start_bytes = process.memory_info().rss
+    gc.collect()
+    assert process.memory_info().rss <= 1.05 * start_bytes
+
+
+def _moved(seen: list[Observation], pcm: np.ndarray, shift_us: int) -> Iterator[Sample]:  # type: ignore[type-arg]
+    for k, one in enumerate(seen):
+        t_us = one.t_us + shift_us
+        faces = tuple(replace(f, t_us=t_us) for f in one.faces)
+        yield Observation(replace(one.frame, t_us=t_us, signature=one.frame.signature + k % 7), faces)
+        yield AudioChunk(t_us, pcm[k * 3200 : (k + 1) * 3200])
