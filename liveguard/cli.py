@@ -21,8 +21,18 @@ COMMANDS = {
 }
 
 
+def one_thread_each() -> None:
+    """Keep numpy's matrix library from using all cores for matrices of a few rows, where it mostly waits for itself.
+
+    Must be called before numpy is loaded; whoever embeds the library decides for themselves.
+    """
+    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; every expected problem is one line on stderr."""
+    one_thread_each()
     parser = argparse.ArgumentParser(
         prog="liveguard", description="Guards video calls against face swaps, cloned voices and injected feeds."
     )
