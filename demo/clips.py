@@ -18,11 +18,13 @@ from liveguard.types import AudioChunk, FloatArray, VideoFrame
 FPS = 25
 SENTENCE = (
     "Good morning. I am calling about the transfer that we spoke of yesterday. Please send the money today, before noon, "
-    "to the new account number that I sent you by mail. Do not tell anybody about it until the deal is public."
+    "to the new account number that I sent you by mail. Do not tell anybody about it until the deal is public. You know how "
+    "much depends on it, and I am in meetings for the rest of the day, so there is no need to call me back. Thank you."
 )
 OTHER = (
     "The north wind and the sun were disputing which was the stronger, when a traveller came along wrapped in a warm "
-    "cloak. They agreed that the one who first made him take it off should be considered stronger than the other."
+    "cloak. They agreed that the one who first made him take it off should be considered stronger than the other. Then the "
+    "north wind blew as hard as he could, but the more he blew, the more closely did the traveller fold his cloak around him."
 )
 
 

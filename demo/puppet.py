@@ -19,6 +19,7 @@ from liveguard.face.observer import Observer
 from liveguard.types import ByteArray, FloatArray, VideoFrame
 
 SIZE = (1280, 720)  # pictures (width, height)
+LIP_LEAD_S = 0.1
 EYES = ((159, 145), (386, 374))  # upper and lower lid of each eye
 LIP_UPPER, LIP_LOWER, CHIN, CORNER_LEFT, CORNER_RIGHT = 13, 14, 152, 61, 291
 
@@ -54,10 +55,11 @@ class Puppet:
         x1, y1 = np.minimum(high + grow, SIZE).astype(int)
         self._area = (slice(y0, y1), slice(x0, x1))
         self._rows, self._columns = np.mgrid[y0:y1, x0:x1].astype(np.float32)
+        self._lids = self._lid_field()
 
     def draw(self, pose: Pose) -> ByteArray:
         """The (720, 1280, 3) uint8 RGB picture of a pose."""
-        rows = self._rows - self._lids(pose.lids)
+        rows = self._rows - pose.lids * self._lids
         rows, gap = self._open(rows, pose.mouth)
         bent = cv2.remap(self.still, self._columns, rows, cv2.INTER_LINEAR)
         picture = self.still.copy()
@@ -79,14 +81,14 @@ class Puppet:
         gap = np.clip((self._rows - line) / 3, 0, 1) * np.clip((line + down - self._rows) / 3, 0, 1)
         return np.where(self._rows > line, rows - np.minimum(down, self._rows - line), rows), gap[..., None]
 
-    def _lids(self, lids: float) -> FloatArray:
-        """The skin above each eye is drawn down over it."""
+    def _lid_field(self) -> FloatArray:
+        """By how many pixels the skin above the eyes comes down when they close."""
         down = np.zeros_like(self._rows)
         for upper, lower in EYES:
             x, y0 = self.landmarks[upper]
             height = float(self.landmarks[lower][1] - y0)
             near = np.exp(-(((self._columns - x) / (1.6 * height)) ** 4) - ((self._rows - y0 - height / 2) / height) ** 4)
-            down += lids * 1.1 * height * near
+            down += 1.1 * height * near
         return down
 
 
@@ -102,12 +104,14 @@ def sway(t_s: float, seed: int = 0) -> Pose:
 
 
 def opening(pcm: FloatArray, fps: float, seconds: float) -> FloatArray:
-    """How far a mouth is open that speaks `pcm` (16 kHz): its loudness, smoothed as lips do, one value a picture."""
+    """How far a mouth is open that speaks `pcm` (16 kHz): its loudness, smoothed as lips do, one value a picture.
+
+    Lips move `LIP_LEAD_S` before what they say is loudest.
+    """
     level = np.sqrt(np.convolve(pcm.astype(np.float64) ** 2, np.hanning(1600) / 800, "same"))
-    at = np.minimum((np.arange(int(seconds * fps)) * 16_000 / fps).astype(int), len(level) - 1)
-    opened = np.clip(level[at] / (np.percentile(level, 95) + 1e-9), 0, 1)
-    # After its end the sound says nothing more.
-    opened[np.arange(len(opened)) >= len(pcm) * fps / 16_000] = 0
+    at = ((np.arange(int(seconds * fps)) / fps + LIP_LEAD_S) * 16_000).astype(int)
+    opened = np.clip(level[np.minimum(at, len(level) - 1)] / (np.percentile(level, 95) + 1e-9), 0, 1)
+    opened[at >= len(pcm)] = 0  # after its end the sound says nothing more
     return np.asarray(opened, np.float32)
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from liveguard.engine import Engine
 from liveguard.errors import LiveguardError
-from liveguard.face.observer import Observer, frame_sample
+from liveguard.face.observer import Observer, frame_sample, noise_of
 from liveguard.inbox import Inbox, Shed
 from liveguard.journal import JournalWriter
 from liveguard.scheduler import Job
@@ -151,7 +151,7 @@ class Session:
             return self._observer.observe(frame)
         except Exception as error:  # the face library or a plug-in's probe broke on this picture
             self._say(Fault(frame.t_us, "face tracking", f"{type(error).__name__}: {error}"))
-            return Observation(frame_sample(frame), ())
+            return Observation(frame_sample(frame, noise_of(frame.image)), ())
 
     def _push(self, sample: Sample) -> None:
         if self._journal is not None:

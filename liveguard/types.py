@@ -166,10 +166,14 @@ class FaceView(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A pure measurement of one face in one picture: `measure(view)` gives a small float32 array."""
+    """A pure measurement of one face in one picture: `measure(view)` gives a small float32 array.
+
+    `every_us`: a figure that changes slowly may be measured anew only so often; in between the last one stands.
+    """
 
     name: str
     measure: Callable[[FaceView], FloatArray]
+    every_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 A camera's picture of a person is never still: the person breathes and the sensor is noisy. A feed that keeps delivering
 equal pictures is frozen or a photo; one that repeats what it has shown is a loop. Limits: a rendered or swapped face
-moves and is not seen here; a puppet that never repeats is not a loop.
+moves and is not seen here; a puppet that never repeats is not a loop. Noise and time stamps that no sensor makes are
+weak evidence, as encoders and drivers smooth both: they take away what a moving picture is credited with, no more, so
+that they cannot add up to an alert by lasting.
 """
 
 from __future__ import annotations
@@ -21,6 +23,10 @@ LOOP_RATIO = (0.10, 0.03)  # residual over motion energy: none and full evidence
 MIN_MOTION_GREY2 = 0.3  # temporal variance below which any stretch matches any other
 MOST_NATS = 6.0
 GENUINE_NATS = -0.2  # passing proves little: most attacks move
+WEAK_NATS = 0.1  # for each of: no noise, time stamps of a clock rather than a camera, many duplicates
+NO_NOISE_GREY = 0.02  # a camera without light has more, a rendered picture has none
+TOO_REGULAR_US = 20.0  # a driver's time stamps jitter by hundreds of microseconds
+MANY_DUPLICATES = 0.3
 MIN_S, MIN_FPS = 1.5, 4.0
 MOST_QUERY_FRAMES = 30
 
@@ -44,14 +50,23 @@ class Camera:
         ratio, lag_s = _loop(t_s, signatures)
         still_nats = MOST_NATS * _ramp(still_s, STILL_FROM_S, STILL_FULL_S)
         loop_nats = MOST_NATS * _ramp(ratio, *LOOP_RATIO)
-        measures = {"still_s": still_s, "duplicates_percent": 100 * duplicates, "loop_residual_ratio": ratio}
+        jitter_us, noise = _jitter_us(frames), float(np.median([frame.noise for frame in frames[-60:]]))
+        measures = {
+            "still_s": still_s,
+            "duplicates_percent": 100 * duplicates,
+            "loop_residual_ratio": ratio,
+            "noise_grey": noise,
+            "interval_jitter_us": jitter_us,
+        }
         if loop_nats > 0:
             measures["loop_period_s"] = lag_s
         if still_nats >= loop_nats and still_nats > 0:
             return self._reading(window, still_nats, f"pictures keep coming but nothing moves for {still_s:.1f} s", measures)
         if loop_nats > 0:
             return self._reading(window, loop_nats, f"the picture repeats what it showed {lag_s:.1f} s before", measures)
-        return self._reading(window, GENUINE_NATS, "the picture moves and does not repeat", measures)
+        odd = _oddities(window.feed.live, duplicates, noise, jitter_us)
+        why = "the picture moves and does not repeat" + "".join(f", but {what}" for what in odd)
+        return self._reading(window, GENUINE_NATS + WEAK_NATS * min(len(odd), 2), why, measures)
 
     def _reading(self, window: Window, llr: float | None, why: str, measures: dict[str, float]) -> Reading:
         recent_s = min((window.end_us - window.start_us) / 1e6, MIN_S)
@@ -91,6 +106,23 @@ def _still_s(t_s: FloatArray, signatures: FloatArray) -> float:
 def _duplicate_share(frames: tuple[FrameSample, ...]) -> float:
     digests = np.array([frame.digest for frame in frames[-90:]])
     return float(np.mean(digests[1:] == digests[:-1]))
+
+
+def _jitter_us(frames: tuple[FrameSample, ...]) -> float:
+    """Median deviation of the last intervals from their median: a camera's vary, a file's or a renderer's do not."""
+    steps_us = np.diff([frame.t_us for frame in frames[-90:]])
+    return float(np.median(np.abs(steps_us - np.median(steps_us))))
+
+
+def _oddities(live: bool, duplicates: float, noise: float, jitter_us: float) -> list[str]:
+    """What a camera's picture does not have. Files are smoothed by their encoder and stamped by their writer, so of
+    them only duplicates are odd."""
+    odd = ["many pictures come twice"] if duplicates > MANY_DUPLICATES else []
+    if live and noise < NO_NOISE_GREY:
+        odd.append("it has no sensor noise")
+    if live and jitter_us < TOO_REGULAR_US:
+        odd.append("its time stamps are too regular for a camera")
+    return odd
 
 
 def _loop(t_s: FloatArray, signatures: FloatArray) -> tuple[float, float]:

@@ -57,14 +57,12 @@ WORDS = {
 
 
 class Mesh:
-    """See the module. Cannot see a fake that is rendered in 3-D with a real person's tremble, or one well
-    smoothed.
-    """
+    """See the module. Sees puppets better than swaps; not those rendered with a real person's tremble."""
 
     name = "mesh"
     hypothesis: Hypothesis = "face_manipulated"
     about = "Does the face's mesh move like a real face: neither trembling nor frozen in its shape?"
-    need = Need(step_us=500_000, video_us=3_000_000)
+    need = Need(step_us=1_000_000, video_us=3_000_000)
 
     def evaluate(self, window: Window) -> Reading:
         return with_stillness(judge(self.name, window, LIMITS, mesh_measures, WORDS))

@@ -55,7 +55,7 @@ class Texture:
     name = "texture"
     hypothesis: Hypothesis = "face_manipulated"
     about = "Is the skin as detailed and as steady as the rest of the picture, without seams or steps?"
-    need = Need(step_us=500_000, video_us=3_000_000, probes=(FACE_CELLS, SURROUND, DETAIL))
+    need = Need(step_us=1_000_000, video_us=3_000_000, probes=(FACE_CELLS, SURROUND, DETAIL))
 
     def evaluate(self, window: Window) -> Reading:
         return judge(self.name, window, LIMITS, texture_measures, WORDS)

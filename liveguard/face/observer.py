@@ -12,11 +12,24 @@ import numpy as np
 
 from liveguard.face.backend import FaceBackend
 from liveguard.face.crops import crop
+from liveguard.face.geometry import box_of
 from liveguard.face.texture import unwrap
 from liveguard.face.tracker import Face, FaceTracker
-from liveguard.types import ByteArray, Detector, FaceSample, FloatArray, FrameSample, Observation, Probe, VideoFrame
+from liveguard.types import (
+    ByteArray,
+    Detector,
+    FaceSample,
+    FaceView,
+    FloatArray,
+    FrameSample,
+    Observation,
+    Probe,
+    VideoFrame,
+)
 
 FACE_PX = 128
+NOISE_EVERY_US = 500_000
+FORGET_AFTER_US = 2_000_000  # probes' last figures of faces that have gone
 NOISE_PATCH_PX = 64
 THIN_WIDTH, THIN_HEIGHT = 256, 144
 # Immerkaer's mask: blind to planes and edges of low order, so that what is left is noise (doi:10.1006/cviu.1996.0060).
@@ -44,17 +57,22 @@ class Observer:
         needs = [detector.need for detector in detectors]
         self._probes: dict[str, Probe] = {probe.name: probe for need in needs for probe in need.probes}
         self._crops = sorted({name for need in needs for name in need.crops})
+        self._standing: dict[tuple[int, str], tuple[int, FloatArray]] = {}
+        self._noise, self._noise_at_us = 0.0, -NOISE_EVERY_US
 
     def observe(self, frame: VideoFrame) -> Observation:
         faces = tuple(self._sample(frame, face) for face in self._tracker.update(frame))
-        return Observation(frame_sample(frame), faces)
+        self._standing = {key: was for key, was in self._standing.items() if frame.t_us - was[0] < FORGET_AFTER_US}
+        if frame.t_us - self._noise_at_us >= NOISE_EVERY_US:
+            self._noise, self._noise_at_us = noise_of(frame.image), frame.t_us
+        return Observation(frame_sample(frame, self._noise), faces)
 
     def close(self) -> None:
         self._tracker.close()
 
     def _sample(self, frame: VideoFrame, face: Face) -> FaceSample:
         view = View(frame.image, face.landmarks)
-        sharpness, light = _sharpness_and_light(frame.image, face)
+        sharpness, light = self._measure(_SHARPNESS_AND_LIGHT, view, face.track, frame.t_us).tolist()
         return FaceSample(
             t_us=frame.t_us,
             track=face.track,
@@ -63,25 +81,37 @@ class Observer:
             sharpness=sharpness,
             light=light,
             picture=face.picture,
-            probes={name: probe.measure(view) for name, probe in self._probes.items()},
+            probes={name: self._measure(probe, view, face.track, frame.t_us) for name, probe in self._probes.items()},
             crops={name: crop(frame.image, face.landmarks, name) for name in self._crops},
         )
 
+    def _measure(self, probe: Probe, view: FaceView, track: int, t_us: int) -> FloatArray:
+        """The probe's figures, or the last ones while they still stand."""
+        if not probe.every_us:
+            return probe.measure(view)
+        was = self._standing.get((track, probe.name))
+        if was is not None and t_us - was[0] < probe.every_us:
+            return was[1]
+        now = probe.measure(view)
+        self._standing[track, probe.name] = (t_us, now)
+        return now
 
-def frame_sample(frame: VideoFrame) -> FrameSample:
-    """The whole picture, reduced: (9, 16) cell means, a digest and the spatial noise in grey levels."""
+
+def frame_sample(frame: VideoFrame, noise: float) -> FrameSample:
+    """The whole picture, reduced: (9, 16) cell means and a digest; with its `noise`, which changes too slowly to be
+    measured in every picture."""
     height, width = frame.image.shape[:2]
     # Every n-th pixel, not a mean: two pictures must differ in the digest when they differ at all on this grid.
     thin = cv2.resize(frame.image, (min(width, THIN_WIDTH), min(height, THIN_HEIGHT)), interpolation=cv2.INTER_NEAREST)
     grey = cv2.cvtColor(thin, cv2.COLOR_RGB2GRAY)
     signature = cv2.resize(grey.astype(np.float32), (16, 9), interpolation=cv2.INTER_AREA)
     return FrameSample(
-        frame.t_us, width, height, zlib.crc32(thin.data), np.asarray(signature, np.float32), _noise(frame.image)
+        frame.t_us, width, height, zlib.crc32(thin.data), np.asarray(signature, np.float32), noise
     )
 
 
-def _noise(image: ByteArray) -> float:
-    """Median over four patches away from the middle, in grey levels (Gaussian sigma)."""
+def noise_of(image: ByteArray) -> float:
+    """Spatial noise: median over four patches away from the middle, in grey levels (Gaussian sigma)."""
     height, width = image.shape[:2]
     side = min(NOISE_PATCH_PX, height // 2, width // 2)
     if side < 8:
@@ -96,15 +126,18 @@ def _noise(image: ByteArray) -> float:
     return sum(sorted(found)[1:3]) / 2
 
 
-def _sharpness_and_light(image: ByteArray, face: Face) -> tuple[float, float]:
-    """Variance of the Laplacian of the inner face at a fixed size, and its mean luma."""
-    box = face.box
-    height, width = image.shape[:2]
+def _sharpness_and_light(view: FaceView) -> FloatArray:
+    """Variance of the Laplacian of the inner face at a fixed size, and its mean luma (2,)."""
+    box = box_of(view.landmarks)
+    height, width = view.image.shape[:2]
     x0, x1 = (int(min(max(box.left + part * box.width, 0), width)) for part in (0.2, 0.8))
     y0, y1 = (int(min(max(box.top + part * box.height, 0), height)) for part in (0.25, 0.9))
     if x1 - x0 < 4 or y1 - y0 < 4:
-        return 0.0, 0.0
-    inner = cv2.resize(image[y0:y1, x0:x1], (FACE_PX, FACE_PX), interpolation=cv2.INTER_LINEAR)
+        return np.zeros(2, np.float32)
+    inner = cv2.resize(view.image[y0:y1, x0:x1], (FACE_PX, FACE_PX), interpolation=cv2.INTER_LINEAR)
     grey = cv2.cvtColor(inner, cv2.COLOR_RGB2GRAY)
     _, spread = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
-    return float(spread[0, 0]) ** 2, float(cv2.mean(grey)[0])
+    return np.array([float(spread[0, 0]) ** 2, cv2.mean(grey)[0]], np.float32)
+
+
+_SHARPNESS_AND_LIGHT = Probe("sharpness and light", _sharpness_and_light, every_us=100_000)

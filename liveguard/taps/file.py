@@ -15,6 +15,7 @@ from av.stream import Disposition
 
 from liveguard.errors import InputError
 from liveguard.taps.film import SoundTrack, VideoTrack, stamp_us
+from liveguard.taps.interleave import by_time
 from liveguard.taps.pictures import MAX_PIXELS, check_size
 from liveguard.taps.source import open_source, parse_source, say
 from liveguard.taps.timeline import AHEAD_US, Timeline
@@ -90,10 +91,9 @@ class FileTap:
         failures, why = 0, ""
         while not self._closed.is_set():
             try:
-                for packet in self._container.demux(*(track.stream for track in self._tracks)):
-                    if packet.size:
-                        yield from self._decode(packet)
-                        failures = 0
+                for packet in self._packets():
+                    yield from self._decode(packet)
+                    failures = 0
                     if self._closed.is_set():
                         return
                 break
@@ -110,6 +110,20 @@ class FileTap:
         yield from self._tail(bool(why))
         if not any(track.decoded for track in self._tracks):
             raise InputError(f"{self._source.name}: nothing in it can be decoded; it is damaged")
+
+    def _packets(self) -> Iterator[av.Packet[Any]]:
+        """The packets of our tracks; of a file in order of time, of a live stream as they come."""
+        packets = (p for p in self._container.demux(*(track.stream for track in self._tracks)) if p.size)
+        if self.info.live or len(self._tracks) < 2:
+            return packets
+        place = {track.stream.index: number for number, track in enumerate(self._tracks)}
+        return by_time(
+            packets,
+            len(self._tracks),
+            lambda p: place[p.stream_index],
+            lambda p: stamp_us(p.dts if p.dts is not None else p.pts, p.time_base),
+            lambda p: p.size,
+        )
 
     def _decode(self, packet: av.Packet[Any]) -> Iterator[TapSample]:
         for track in self._tracks:

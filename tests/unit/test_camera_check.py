@@ -112,3 +112,37 @@ class Spying(Camera):
     def evaluate(self, window):  # type: ignore[no-untyped-def]
         self.windows.append(window)
         return super().evaluate(window)
+
+
+def live_reading(**changes: object) -> Reading:
+    """The last reading of a live feed whose every picture was changed."""
+    rng = np.random.default_rng(3)
+    seen = []
+    for one in pictures(12.0):
+        t_us = one.t_us + int(rng.normal(0, 400)) if "t_us" not in changes else one.t_us
+        frame = replace(one.frame, t_us=max(t_us, 0), **{k: v for k, v in changes.items() if k != "t_us"})  # type: ignore[arg-type]
+        seen.append(Observation(frame, tuple(replace(face, t_us=frame.t_us) for face in one.faces)))
+    engine = Engine(replace(VIDEO, live=True), [Camera()])
+    events = [event for one in seen for event in engine.push(one)]
+    return [event for event in events if isinstance(event, Reading)][-1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"noise": 0.0}, "no sensor noise"), ({"t_us": None}, "too regular"), ({"digest": 7}, "come twice")],
+)
+def test_weak_signs_are_said_and_take_credit_away_but_never_speak_for_an_attack(
+    changes: dict[str, object], words: str
+) -> None:
+    plain, odd = live_reading(), live_reading(**changes)
+    assert "but" not in plain.why
+    assert words in odd.why
+    assert plain.llr is not None
+    assert odd.llr is not None
+    assert plain.llr < odd.llr < 0
+
+
+def test_all_weak_signs_together_are_no_evidence_for_an_attack() -> None:
+    llr = live_reading(noise=0.0, t_us=None, digest=7).llr
+    assert llr is not None
+    assert llr <= 0

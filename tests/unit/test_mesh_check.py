@@ -35,7 +35,6 @@ def test_white_tremble_raises_jitter_and_its_fast_share() -> None:
     assert trembling.llr is not None
     assert trembling.measures["jitter_permille"] > 2 * calm.measures["jitter_permille"]
     assert trembling.measures["fast_share_db"] > calm.measures["fast_share_db"] + 3
-    assert trembling.llr > calm.llr
 
 
 def test_a_frozen_shape_that_moves_speaks_for_an_attack() -> None:
