@@ -17,7 +17,7 @@ from liveguard.cli import main as liveguard
 from liveguard.commands.scan import show
 from liveguard.guard import Guard
 from liveguard.taps.devices import list_cameras, list_microphones
-from liveguard.types import Hypothesis
+from liveguard.types import FloatArray, Hypothesis
 
 OUT = Path("out/demo")
 PHOTO_S, PERIOD_S, LOOP_S = 8.0, 3.0, 12.0
@@ -42,15 +42,15 @@ def make_loop(puppet: Puppet, path: Path) -> Path:
 
 
 def make_foreign(puppet: Puppet, path: Path) -> Path:
-    return _talk(puppet, path, seen=OTHER, heard=SENTENCE)
+    return _talk(puppet, path, speech(OTHER, path.parent, "en-us", 110), speech(SENTENCE, path.parent))
 
 
 def make_sync(puppet: Puppet, path: Path) -> Path:
-    return _talk(puppet, path, seen=SENTENCE, heard=SENTENCE)
+    voice = speech(SENTENCE, path.parent)
+    return _talk(puppet, path, voice, voice)
 
 
-def _talk(puppet: Puppet, path: Path, seen: str, heard: str) -> Path:
-    lips, voice = speech(seen, path.parent), speech(heard, path.parent)
+def _talk(puppet: Puppet, path: Path, lips: FloatArray, voice: FloatArray) -> Path:
     count = min(len(lips), len(voice))
     return write(path, talking(puppet, lips, count / 16_000), voice[:count])
 
@@ -58,8 +58,12 @@ def _talk(puppet: Puppet, path: Path, seen: str, heard: str) -> Path:
 SCENES = (
     Scene("photo.mp4", "a still photo pushed as a camera", make_photo, "feed_injected"),
     Scene("loop.mp4", f"a living picture of {PERIOD_S:g} s, shown again and again", make_loop, "feed_injected"),
-    Scene("foreign_voice.mp4", "lips that speak one text, a voice that speaks another", make_foreign, "av_mismatch"),
-    Scene("matching_voice.mp4", "the same lips with the voice that moves them", make_sync, None),
+    Scene(
+        "foreign_voice.mp4", "lips that speak one text slowly, a voice that speaks another", make_foreign, "av_mismatch"
+    ),
+    Scene(
+        "matching_voice.mp4", "lips with the voice that moves them: nothing to report about the sound", make_sync, None
+    ),
 )
 
 
@@ -75,7 +79,9 @@ def main() -> int:
 def guard_clips(folder: Path) -> int:
     """Makes the clips in `folder` (kept for the next time) and guards them: 0 when each attack was caught."""
     out = Console(highlight=False)
-    out.print("No camera: guarding clips that are made now, from one public-domain portrait. None of them is a real call.")
+    out.print(
+        "No camera: guarding clips that are made now, from one public-domain portrait. None of them is a real call."
+    )
     out.print("The portrait is bent into a puppet, so a check of the face may well find it strange.\n")
     folder.mkdir(parents=True, exist_ok=True)
     missed = []

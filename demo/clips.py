@@ -28,13 +28,13 @@ OTHER = (
 )
 
 
-def speech(text: str, folder: Path, voice: str = "en-gb") -> FloatArray:
+def speech(text: str, folder: Path, voice: str = "en-gb", words_per_min: int = 150) -> FloatArray:
     """`text` spoken by espeak-ng, (n,) float32 at 16 kHz. Raises FileNotFoundError where it is not installed."""
     program = shutil.which("espeak-ng")
     if program is None:
         raise FileNotFoundError("espeak-ng")
     wav = folder / "speech.wav"
-    subprocess.run([program, "-v", voice, "-s", "150", "-w", str(wav), text], check=True, timeout=60)
+    subprocess.run([program, "-v", voice, "-s", str(words_per_min), "-w", str(wav), text], check=True, timeout=60)
     tap = FileTap(wav)
     chunks = [sample.pcm for sample in tap.samples() if isinstance(sample, AudioChunk)]
     tap.close()

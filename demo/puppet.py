@@ -87,7 +87,9 @@ class Puppet:
         for upper, lower in EYES:
             x, y0 = self.landmarks[upper]
             height = float(self.landmarks[lower][1] - y0)
-            near = np.exp(-(((self._columns - x) / (1.6 * height)) ** 4) - ((self._rows - y0 - height / 2) / height) ** 4)
+            near = np.exp(
+                -(((self._columns - x) / (1.6 * height)) ** 4) - ((self._rows - y0 - height / 2) / height) ** 4
+            )
             down += 1.1 * height * near
         return down
 
@@ -95,11 +97,14 @@ class Puppet:
 def sway(t_s: float, seed: int = 0) -> Pose:
     """How a head moves that listens: incommensurable rates, so that it never comes back to where it was."""
     a, b, c, d = (
-        sum(math.sin(rate * t_s * (1 + 0.07 * k) + 2.1 * k * seed + k) / (1 + k) for k, rate in enumerate((0.9, 1.7, 2.9)))
+        sum(
+            math.sin(rate * t_s * (1 + 0.07 * k) + 2.1 * k * seed + k) / (1 + k)
+            for k, rate in enumerate((0.9, 1.7, 2.9))
+        )
         for _ in range(4)
     )
     drift = math.sin(0.61 * t_s + seed), math.cos(0.47 * t_s + 2 * seed)
-    blink = math.exp(-((((t_s + 0.37 * seed) % 3.1) - 1.5) / 0.08) ** 2)
+    blink = math.exp(-(((((t_s + 0.37 * seed) % 3.1) - 1.5) / 0.08) ** 2))
     return Pose(0, blink, 18 * a + 9 * drift[0], 8 * b + 5 * drift[1], 2.0 * c * drift[1], 1 + 0.012 * d * drift[0])
 
 
@@ -116,7 +121,12 @@ def opening(pcm: FloatArray, fps: float, seconds: float) -> FloatArray:
 
 
 def film(
-    puppet: Puppet, seconds: float, fps: float = 25.0, mouth: FloatArray | None = None, seed: int = 0, noise: float = 1.5
+    puppet: Puppet,
+    seconds: float,
+    fps: float = 25.0,
+    mouth: FloatArray | None = None,
+    seed: int = 0,
+    noise: float = 1.5,
 ) -> Iterator[VideoFrame]:
     """Pictures of the puppet moving (and speaking, with one mouth opening a picture), with a camera's noise."""
     rng = np.random.default_rng(seed)

@@ -1,10 +1,10 @@
 """Guards live video calls against face swaps, puppets, cloned voices and injected feeds.
 
-    from liveguard import Guard
+from liveguard import Guard
 
-    with Guard() as guard:
-        report = guard.scan("call.mp4")
-    print(report.verdict, report.risk, *report.why, sep="\\n")
+with Guard() as guard:
+    report = guard.scan("call.mp4")
+print(report.verdict, report.risk, *report.why, sep="\\n")
 """
 
 from __future__ import annotations

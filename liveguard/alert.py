@@ -106,7 +106,9 @@ class AlertMachine:
         who = participant(standing.track)
         if standing.raised:
             worst = max(self._policy.risk(standing.evidence[h].nats) for h in standing.raised)
-            why = tuple(f"{HYPOTHESIS_WORDS[h]}: {_reasons(standing.evidence[h])}" for h in HYPOTHESES if h in standing.raised)
+            why = tuple(
+                f"{HYPOTHESIS_WORDS[h]}: {_reasons(standing.evidence[h])}" for h in HYPOTHESES if h in standing.raised
+            )
             return Status(t_us, who, "alert", worst, why)
         if not judged:
             return Status(t_us, who, "cannot_judge", None, _excuses(standing))

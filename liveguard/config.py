@@ -1,18 +1,18 @@
 """Settings from a TOML file. Every key is checked; an unknown one is an error that lists what is allowed.
 
-    [policy]                      # see liveguard.policy.Policy
-    false_alerts_per_hour = 0.02
-    [checks]
-    only = ["camera", "lipsync"]  # default: all that are installed
-    without = ["pulse"]
-    [checks.options.voice]        # passed to the check
-    model = "my_models/voice"
-    [face]
-    max_faces = 4
-    task_file = "face_landmarker.task"
-    [[sinks]]
-    kind = "webhook"              # the rest is passed to the sink
-    url = "https://example.org/alerts"
+[policy]                      # see liveguard.policy.Policy
+false_alerts_per_hour = 0.02
+[checks]
+only = ["camera", "lipsync"]  # default: all that are installed
+without = ["pulse"]
+[checks.options.voice]        # passed to the check
+model = "my_models/voice"
+[face]
+max_faces = 4
+task_file = "face_landmarker.task"
+[[sinks]]
+kind = "webhook"              # the rest is passed to the sink
+url = "https://example.org/alerts"
 """
 
 from __future__ import annotations

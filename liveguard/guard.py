@@ -14,7 +14,7 @@ from liveguard.engine import Engine
 from liveguard.journal import JournalWriter
 from liveguard.plugins import load_detectors
 from liveguard.report import Report, ReportBuilder
-from liveguard.types import Detector, Event, FeedInfo, Reading, Sink, Status, Tap, VideoFrame
+from liveguard.types import Detector, Event, FeedInfo, Reading, Sample, Sink, Status, Tap, VideoFrame
 
 if TYPE_CHECKING:
     from liveguard.face.observer import Observer
@@ -37,7 +37,10 @@ class Guard:
         self._pool: ThreadPoolExecutor | None = None
 
     def scan(
-        self, file: str | Path, on_progress: Callable[[float, float | None], None] | None = None, journal: Path | None = None
+        self,
+        file: str | Path,
+        on_progress: Callable[[float, float | None], None] | None = None,
+        journal: Path | None = None,
     ) -> Report:
         """The report on one recording, a path or URL; `on_progress(done_s, total_s)` is called as it goes on.
 
@@ -126,11 +129,13 @@ class Guard:
         writer = self._writer(journal, tap.info, "scan")
         observer = self.observer() if "video" in tap.info.tracks else None
         try:
-            for sample in tap.samples():
-                if isinstance(sample, VideoFrame):
-                    if observer is None:
-                        continue
-                    sample = observer.observe(sample)  # noqa: PLW2901 (the picture goes no further)
+            for delivered in tap.samples():
+                if not isinstance(delivered, VideoFrame):
+                    sample: Sample = delivered
+                elif observer is not None:
+                    sample = observer.observe(delivered)
+                else:
+                    continue
                 if writer is not None:
                     writer.sample(sample)
                 for event in engine.push(sample):

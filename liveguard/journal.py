@@ -73,6 +73,7 @@ class JournalWriter:
         self._count = 0
         feed_record = {**asdict(feed), "tracks": sorted(feed.tracks)}
         policy_record = {**asdict(policy), "weights": dict(policy.weights), "ceilings_nats": dict(policy.ceilings_nats)}
+        policy_record["thresholds_nats"] = dict(policy.thresholds_nats)
         self._write(
             {"k": "liveguard", "v": VERSION, "feed": feed_record, "policy": policy_record}
             | {"session": session_id, "checks": list(checks)}

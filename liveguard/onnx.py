@@ -71,13 +71,13 @@ def read_card(folder: Path) -> Card:
     try:
         table: Mapping[str, Any] = tomllib.loads(path.read_text("utf-8"))
         calibration = table["calibration"]
-        numbers = [float(calibration[key]) for key in ("slope", "offset", "most_nats")]
-        card = Card(str(table["name"]), str(table["version"]), str(table["sha256"]), *numbers, folder)
+        slope, offset, most_nats = (float(calibration[key]) for key in ("slope", "offset", "most_nats"))
+        card = Card(str(table["name"]), str(table["version"]), str(table["sha256"]), slope, offset, most_nats, folder)
     except OSError as error:
         raise ConfigError(f"no model card: {path} ({error.strerror})") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(f"{path}: {type(error).__name__}: {error}") from error
-    if not all(map(math.isfinite, numbers)) or card.most_nats <= 0:
+    if not all(map(math.isfinite, (slope, offset, most_nats))) or most_nats <= 0:
         raise ConfigError(f"{path}: calibration must be finite, most_nats above 0")
     return card
 

@@ -99,8 +99,7 @@ class Outbox:
                 return "known" if bytes(old[0]) == fingerprint else "clash"
             self._make_room(now_us)
             self._db.execute(
-                "INSERT INTO outbox(destination, key, fingerprint, body, stored_us, due_us)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO outbox(destination, key, fingerprint, body, stored_us, due_us) VALUES (?, ?, ?, ?, ?, ?)",
                 (destination, key, fingerprint, body, now_us, now_us),
             )
             return "stored"
@@ -180,9 +179,7 @@ class Outbox:
             self._db.close()
 
     def _make_room(self, now_us: int) -> None:
-        self._db.execute(
-            "DELETE FROM outbox WHERE state != 'pending' AND done_us < ?", (now_us - self._max_age_us,)
-        )
+        self._db.execute("DELETE FROM outbox WHERE state != 'pending' AND done_us < ?", (now_us - self._max_age_us,))
         rows = self._db.execute("SELECT count(*) FROM outbox").fetchone()[0]
         surplus = rows + 1 - self._max_rows
         if surplus <= 0:

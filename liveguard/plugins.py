@@ -34,7 +34,7 @@ def load(group: Group, name: str, options: Mapping[str, Any] = _NO_OPTIONS) -> A
     where = f"{group[:-1]} {name!r} ({points[name].value})"
     try:
         factory = points[name].load()
-    except Exception as error:  # importing foreign code may raise anything
+    except Exception as error:
         raise PluginError(f"{where} does not import: {type(error).__name__}: {error}") from error
     try:
         return factory(**options)
@@ -69,4 +69,6 @@ def _check_shape(name: str, detector: object) -> None:
     if need.step_us <= 0 or need.length_us < need.step_us:
         raise PluginError(f"detector {name!r}: need.step_us must be above 0 and at most the window's length")
     if getattr(detector, "name", None) != name:
-        raise PluginError(f"detector {name!r} calls itself {getattr(detector, 'name', None)!r}: the two must be the same")
+        raise PluginError(
+            f"detector {name!r} calls itself {getattr(detector, 'name', None)!r}: the two must be the same"
+        )

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from liveguard.errors import ConfigError
 from liveguard.types import HYPOTHESES, Hypothesis
 
-
 CEILINGS_NATS: Mapping[str, float] = {
     # Physical facts about the feed, or about two tracks: they suffice alone.
     "camera": 27.0,
@@ -30,6 +29,7 @@ class Policy:
     `false_alerts_per_hour`: the budget over all hypotheses. `prior`: how likely an attack is before anything was seen.
     `weights`: what a check's evidence counts (0 switches it off, 1 is the default).
     `ceilings_nats`: the most that a check can contribute however long it goes on; `CEILINGS_NATS` where not given.
+    `thresholds_nats`: by hypothesis, instead of the threshold that follows from the budget.
     `half_life_s`: evidence that nothing new supports fades. `judged_within_s`: how long a judgement stands.
     """
 
@@ -40,6 +40,7 @@ class Policy:
     most_nats: float = 2.5
     weights: Mapping[str, float] = field(default_factory=dict)
     ceilings_nats: Mapping[str, float] = field(default_factory=dict)
+    thresholds_nats: Mapping[Hypothesis, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, value, low, high in (
@@ -51,10 +52,18 @@ class Policy:
         ):
             if not (math.isfinite(value) and low <= value <= high):
                 raise ConfigError(f"policy.{name} is {value}: allowed are {low:g} to {high:g}")
-        for table, values, high in (("weights", self.weights, 10.0), ("ceilings_nats", self.ceilings_nats, 100.0)):
-            for check, value in values.items():
-                if not (math.isfinite(value) and 0 <= value <= high):
-                    raise ConfigError(f"policy.{table}.{check} is {value}: allowed are 0 to {high:g}")
+        tables: tuple[tuple[str, Mapping[str, float], float, float], ...] = (
+            ("weights", self.weights, 0.0, 10.0),
+            ("ceilings_nats", self.ceilings_nats, 0.0, 100.0),
+            ("thresholds_nats", {str(k): v for k, v in self.thresholds_nats.items()}, 1.0, 100.0),
+        )
+        for table, values, low, high in tables:
+            for name, value in values.items():
+                if not (math.isfinite(value) and low <= value <= high):
+                    raise ConfigError(f"policy.{table}.{name} is {value}: allowed are {low:g} to {high:g}")
+        unknown = sorted(set(self.thresholds_nats) - set(HYPOTHESES))
+        if unknown:
+            raise ConfigError(f"policy.thresholds_nats.{unknown[0]}: there are {', '.join(HYPOTHESES)}")
 
     def ceiling_nats(self, check: str) -> float:
         """The most that `check` can contribute to a hypothesis."""
@@ -67,6 +76,8 @@ class Policy:
         1971, doi:10.1214/aoms/1177693055). Evidence is worth about one independent observation a second, and the
         budget is shared by the hypotheses.
         """
+        if hypothesis in self.thresholds_nats:
+            return self.thresholds_nats[hypothesis]
         share = self.false_alerts_per_hour / len(HYPOTHESES)
         return math.log(3600.0 / share)
 

@@ -123,7 +123,7 @@ class ReportBuilder:
 
     def _verdict(self, checks: Mapping[str, CheckSummary]) -> State:
         """The worst state of anybody; genuine only if a face or a voice was judged: a moving picture alone says little."""
-        worst = max((status.state for status in self._worst.values()), key=_ORDER.index, default="cannot_judge")
+        worst: State = max((status.state for status in self._worst.values()), key=_ORDER.index, default="cannot_judge")
         if worst != "genuine":
             return worst
         face = any(s.state == "genuine" and who != FEED for who, s in self._worst.items())

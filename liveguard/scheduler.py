@@ -27,7 +27,7 @@ class Job:
             )
         try:
             return self.detector.evaluate(window)
-        except Exception as error:  # a plug-in may raise anything; it must not take the call down with it
+        except Exception as error:  # noqa: BLE001 (a plug-in may raise anything; it must not take the call down with it)
             return Fault(window.end_us, f"check {self.detector.name}", f"{type(error).__name__}: {error}")
 
 

@@ -108,7 +108,7 @@ class Session:
         except LiveguardError as error:
             self.error = error
             self._say(Fault(self._engine.timeline.end_us, "tap", str(error)))
-        except Exception as error:  # a tap may be foreign code
+        except Exception as error:  # noqa: BLE001 (a tap may be foreign code)
             self.error = LiveguardError(f"tap {self._tap.info.name}: {type(error).__name__}: {error}")
             self._say(Fault(self._engine.timeline.end_us, "tap", str(self.error)))
         finally:
@@ -149,7 +149,7 @@ class Session:
     def _observe(self, frame: VideoFrame) -> Observation:
         try:
             return self._observer.observe(frame)
-        except Exception as error:  # the face library or a plug-in's probe broke on this picture
+        except Exception as error:  # noqa: BLE001 (the face library or a plug-in's probe broke on this picture)
             self._say(Fault(frame.t_us, "face tracking", f"{type(error).__name__}: {error}"))
             return Observation(frame_sample(frame, noise_of(frame.image)), ())
 
@@ -210,13 +210,13 @@ class Session:
         for sink in self._sinks:
             try:
                 sink.close()
-            except Exception as error:  # closing is best effort; the rest must still be closed
+            except Exception as error:  # noqa: BLE001 (closing is best effort; the rest must still be closed)
                 self.error = self.error or LiveguardError(f"{type(sink).__name__}: {error}")
 
 
 def _send(sink: Sink, event: Event) -> Fault | None:
     try:
         sink.send(event)
-    except Exception as error:  # a sink may be foreign code
+    except Exception as error:  # noqa: BLE001 (a sink may be foreign code)
         return Fault(getattr(event, "t_us", 0), f"sink {type(sink).__name__}", f"{type(error).__name__}: {error}")
     return None

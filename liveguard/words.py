@@ -29,3 +29,8 @@ STATE_STYLE: dict[State, str] = {
     "cannot_judge": "cyan",
 }
 """Styles of rich; the words are always there too, for whoever does not see colours."""
+
+
+def percent(risk: float) -> str:
+    """A risk 0..1 for a person; nothing is ever quite certain."""
+    return ">99 %" if risk > 0.99 else "<1 %" if risk < 0.01 else f"{100 * risk:.0f} %"

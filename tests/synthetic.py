@@ -44,7 +44,9 @@ def frame(t_us: int, motion: float = 1.0, seed: int = 0) -> FrameSample:
     rng = np.random.default_rng(seed + t_us)
     place = np.arange(144).reshape(9, 16) / 9
     # Incommensurable rates: a living picture does not come back to where it was.
-    cells = 100 + 12 * motion * sum(np.sin(rate * t_s + k * place) for k, rate in enumerate((0.29, 0.83, 1.31, 2.17, 3.7)))
+    cells = 100 + 12 * motion * sum(
+        np.sin(rate * t_s + k * place) for k, rate in enumerate((0.29, 0.83, 1.31, 2.17, 3.7))
+    )
     cells = (cells + motion * rng.normal(0, 0.1, (9, 16))).astype(np.float32)
     return FrameSample(t_us, 1280, 720, zlib.crc32(cells.tobytes()), cells, 0.6)
 

@@ -35,7 +35,9 @@ class Costs:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="a recording with one face; 720p30 to compare with our figures")
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="a recording with one face; 720p30 to compare with our figures"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="rounds; medians are given (default: 3)")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     add_guard_options(parser)

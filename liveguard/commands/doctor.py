@@ -23,7 +23,12 @@ from liveguard.plugins import available, load
 # What is imported, the package that brings it, what it is for, and how to get it.
 LIBRARIES = (
     ("av", "av", "recordings and streams", "pip install 'liveguard[file]'"),
-    ("cv2", "opencv-contrib-python", "cameras and pictures", "pip install 'liveguard[face]'; apt install libgl1 libglib2.0-0"),
+    (
+        "cv2",
+        "opencv-contrib-python",
+        "cameras and pictures",
+        "pip install 'liveguard[face]'; apt install libgl1 libglib2.0-0",
+    ),
     ("librosa", "librosa", "sound", "pip install 'liveguard[audio]'"),
     ("webrtcvad", "webrtcvad-wheels", "voice activity", "pip install 'liveguard[audio]'"),
     ("onnxruntime", "onnxruntime", "trained models", "pip install 'liveguard[models]'"),
@@ -79,7 +84,7 @@ def _library(module: str, package: str, purpose: str, todo: str) -> Finding:
         return Finding(purpose, "ok", f"{package} {version(package)}")
     except PackageNotFoundError:
         return Finding(purpose, "ok", f"{module} (installed under another name than {package})")
-    except Exception as error:  # a damaged library may raise anything when imported
+    except Exception as error:  # noqa: BLE001 (a damaged library may raise anything when imported)
         state: Literal["missing", "broken"] = "missing" if module == "onnxruntime" else "broken"
         return Finding(purpose, state, f"{package}: {error}", todo)
 
@@ -116,7 +121,9 @@ def _devices() -> Iterator[Finding]:
         mark = ", the default" if microphone.default else ""
         yield Finding("microphone", "ok", f"{microphone.index}: {microphone.name} ({microphone.rate_hz} Hz{mark})")
     if not microphones:
-        yield Finding("microphone", "missing", "none found", "plug one in, start PulseAudio/PipeWire, or --microphone none")
+        yield Finding(
+            "microphone", "missing", "none found", "plug one in, start PulseAudio/PipeWire, or --microphone none"
+        )
 
 
 def _checks(config: Config) -> Iterator[Finding]:

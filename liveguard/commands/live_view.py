@@ -14,7 +14,7 @@ from rich.text import Text
 from liveguard.session import Stats
 from liveguard.sinks.terminal import clock_text, plain
 from liveguard.types import Alert, Event, Fault, Reading, Status
-from liveguard.words import HYPOTHESIS_WORDS, STATE_STYLE, STATE_WORDS
+from liveguard.words import HYPOTHESIS_WORDS, STATE_STYLE, STATE_WORDS, percent
 
 STRIP = 40  # readings shown of each check
 BARS = "▁▂▃▄▅▆▇█"
@@ -69,14 +69,16 @@ class LiveView:
         head = Text.assemble((clock_text(self._t_us), "bold"), "  ", plain(self._feed_name, 60))
         if stats is not None:
             age = stats.age_ms[int(0.95 * (len(stats.age_ms) - 1))] if stats.age_ms else 0.0
-            shed = f"  {stats.shed.frames_shed} of {stats.shed.frames_in} pictures shed" if stats.shed.frames_shed else ""
+            shed = (
+                f"  {stats.shed.frames_shed} of {stats.shed.frames_in} pictures shed" if stats.shed.frames_shed else ""
+            )
             head.append(f"  up to {stats.rate_hz:g} fps  picture age {age:.0f} ms{shed}", "dim")
         return head
 
     def _standing(self) -> Table:
         table = Table(box=None, pad_edge=False, show_header=False)
         for status in self._statuses[:MOST_ROWS]:
-            risk = "" if status.risk is None else f"risk {status.risk:.0%}"
+            risk = "" if status.risk is None else f"risk {percent(status.risk)}"
             words = Text(STATE_WORDS[status.state], STATE_STYLE[status.state])
             table.add_row(Text(status.participant, "bold"), words, risk, plain("; ".join(status.why)))
         if not self._statuses:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -23,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
     out = Console(highlight=False)
     result = replay(arguments.journal, load_detectors(config.only, config.without, config.options))
-    sink = TerminalSink(out.file)
+    sink = TerminalSink(sys.stdout)
     for event in result.events:
         sink.send(event)
     if not result.differences:

@@ -14,13 +14,15 @@ from liveguard.commands.options import add_guard_options, config_of
 from liveguard.errors import InputError
 from liveguard.guard import Guard
 from liveguard.report import Report
-from liveguard.words import STATE_STYLE, STATE_WORDS
+from liveguard.words import STATE_STYLE, STATE_WORDS, percent
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="recordings, paths or URLs")
     parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout, and nothing else there")
-    parser.add_argument("--journal", type=Path, metavar="FILE", help="write a journal (one FILE only): faces' shapes and voices")
+    parser.add_argument(
+        "--journal", type=Path, metavar="FILE", help="write a journal (one FILE only): faces' shapes and voices"
+    )
     add_guard_options(parser)
 
 
@@ -62,7 +64,7 @@ def _scan(guard: Guard, file: str, errors: Console, journal: Path | None) -> Rep
 
 def show(out: Console, report: Report) -> None:
     """Print a report for a person."""
-    risk = "" if report.risk is None else f"  risk {report.risk:.0%}"
+    risk = "" if report.risk is None else f"  risk {percent(report.risk)}"
     colour = STATE_STYLE[report.verdict]
     out.print(f"[{colour}]{STATE_WORDS[report.verdict].upper()}[/]{risk}  ", end="")
     length = f"({report.seconds:.1f} s, {report.faces} face{'s' * (report.faces != 1)})"
@@ -71,7 +73,8 @@ def show(out: Console, report: Report) -> None:
         out.print(f"  {why}", markup=False, soft_wrap=True, style="dim" if report.verdict == "genuine" else None)
     for alert in report.alerts:
         if alert.state == "raised":
-            out.print(f"  [bold red]{alert.t_us / 1e6:6.1f} s[/]  {alert.participant}: to settle it, {alert.settle}")
+            what = f"{alert.participant}: to settle it, {alert.settle}"
+            out.print(f"  [bold red]{alert.t_us / 1e6:6.1f} s[/]  {what}", soft_wrap=True)
     for name, check in report.checks.items():
         nats = "   -  " if check.llr is None else f"{check.llr:+6.2f}"
         why = f"cannot judge: {check.why}" if check.llr is None else check.why

@@ -34,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, help="stop by itself after so long")
     parser.add_argument("--json", action="store_true", help="all events as JSON lines on stdout instead of the view")
     parser.add_argument("--plain", action="store_true", help="one line a change instead of the view")
-    parser.add_argument("--journal", type=Path, metavar="FILE", help="write a journal: faces' shapes and voices, no pictures")
+    parser.add_argument(
+        "--journal", type=Path, metavar="FILE", help="write a journal: faces' shapes and voices, no pictures"
+    )
     add_guard_options(parser)
 
 

@@ -94,9 +94,7 @@ class Card:
             off = term.deviation(measures, self.ranges)
             if sign * term.weight * off > 0.05 and term.measure in words:
                 said.append((abs(term.weight * off), words[term.measure][off > 0]))
-        return (
-            "; ".join(text for _, text in sorted(said, reverse=True)[:most]) or "nothing out of the ordinary"
-        )
+        return "; ".join(text for _, text in sorted(said, reverse=True)[:most]) or "nothing out of the ordinary"
 
 
 @cache
@@ -112,10 +110,7 @@ def parse_card(table: Mapping[str, Any]) -> Card:
         Part(
             part["name"],
             float(part["bias"]),
-            tuple(
-                Term(t["measure"], t["centre"], t["scale"], t["weight"], t.get("slopes", {}))
-                for t in part["terms"]
-            ),
+            tuple(Term(t["measure"], t["centre"], t["scale"], t["weight"], t.get("slopes", {})) for t in part["terms"]),
         )
         for part in table.get("parts", ())
     ]

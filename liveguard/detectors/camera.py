@@ -61,16 +61,22 @@ class Camera:
         if loop_nats > 0:
             measures["loop_period_s"] = lag_s
         if still_nats >= loop_nats and still_nats > 0:
-            return self._reading(window, still_nats, f"pictures keep coming but nothing moves for {still_s:.1f} s", measures)
+            return self._reading(
+                window, still_nats, f"pictures keep coming but nothing moves for {still_s:.1f} s", measures
+            )
         if loop_nats > 0:
-            return self._reading(window, loop_nats, f"the picture repeats what it showed {lag_s:.1f} s before", measures)
+            return self._reading(
+                window, loop_nats, f"the picture repeats what it showed {lag_s:.1f} s before", measures
+            )
         odd = _oddities(window.feed.live, duplicates, noise, jitter_us)
         why = "the picture moves and does not repeat" + "".join(f", but {what}" for what in odd)
         return self._reading(window, GENUINE_NATS + WEAK_NATS * min(len(odd), 2), why, measures)
 
     def _reading(self, window: Window, llr: float | None, why: str, measures: dict[str, float]) -> Reading:
         recent_s = min((window.end_us - window.start_us) / 1e6, MIN_S)
-        seen_s = sum(1 for frame in window.frames if frame.t_us >= window.end_us - MIN_S * 1e6) / max(_fps(window), 1e-6)
+        seen_s = sum(1 for frame in window.frames if frame.t_us >= window.end_us - MIN_S * 1e6) / max(
+            _fps(window), 1e-6
+        )
         coverage = min(seen_s / max(recent_s, 1e-6), 1.0)
         return Reading(self.name, None, window.start_us, window.end_us, llr, coverage, why, measures)
 

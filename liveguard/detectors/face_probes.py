@@ -78,9 +78,7 @@ def surround(view: FaceView) -> FloatArray:
     # A sparse grid of samples is enough for means, and costs the same for a face of any size.
     steps = ((np.arange(samples) + 0.5) / samples - 0.5) * (SURROUND_FACES * size)
     columns, rows = (steps + x).astype(np.int64), (steps + y).astype(np.int64)
-    picked = view.image[rows.clip(0, height - 1)[:, None], columns.clip(0, width - 1)[None, :], 1].astype(
-        np.float32
-    )
+    picked = view.image[rows.clip(0, height - 1)[:, None], columns.clip(0, width - 1)[None, :], 1].astype(np.float32)
     picked[(rows < 0) | (rows >= height)] = np.nan
     picked[:, (columns < 0) | (columns >= width)] = np.nan
     blocks = picked.reshape(SURROUND_CELLS, SAMPLES_PER_CELL, SURROUND_CELLS, SAMPLES_PER_CELL)
@@ -185,9 +183,7 @@ def _slope_across(grey: FloatArray, points: FloatArray) -> FloatArray:
     rays = outline - middle
     curves = middle + np.array(SEAM_SCALES, np.float32)[:, None, None] * rays
     step = rays / np.maximum(np.linalg.norm(rays, axis=1, keepdims=True), 1e-3)
-    return np.asarray(
-        np.abs(_at(grey, curves + step) - _at(grey, curves - step)).mean(axis=1) / 2, np.float32
-    )
+    return np.asarray(np.abs(_at(grey, curves + step) - _at(grey, curves - step)).mean(axis=1) / 2, np.float32)
 
 
 def _at(grey: FloatArray, where: FloatArray) -> FloatArray:

@@ -78,9 +78,7 @@ def pulse_waves(colours: FloatArray, rate_hz: float) -> FloatArray:
     waves = np.zeros(colours.shape[:2], np.float32)
     if n < span:
         return waves
-    stretches = np.lib.stride_tricks.sliding_window_view(
-        colours, span, axis=0
-    )  # (n - span + 1, regions, 3, span)
+    stretches = np.lib.stride_tricks.sliding_window_view(colours, span, axis=0)  # (n - span + 1, regions, 3, span)
     steady = stretches / np.maximum(stretches.mean(axis=-1, keepdims=True), 1e-3)
     red, green, blue = (steady[:, :, i] for i in range(3))
     first, second = green - blue, green + blue - 2 * red

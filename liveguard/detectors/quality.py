@@ -101,8 +101,7 @@ def shortfall(window: Window, quality: Quality, limits: Limits) -> str:
         ),
         (
             quality.yaw_deg > limits.yaw_deg,
-            f"head turned away by {quality.yaw_deg:.0f} degrees, {limits.yaw_deg:.0f} at most: "
-            "face the camera",
+            f"head turned away by {quality.yaw_deg:.0f} degrees, {limits.yaw_deg:.0f} at most: face the camera",
         ),
         (
             quality.speed_per_s > limits.speed_per_s,

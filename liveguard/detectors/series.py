@@ -51,9 +51,7 @@ class FaceSeries:
 
 def face_series(window: Window) -> FaceSeries:
     """The samples of `window` whose landmarks are finite and whose time goes forward; may be empty."""
-    forward = [
-        sample for k, sample in enumerate(window.faces) if not k or sample.t_us > window.faces[k - 1].t_us
-    ]
+    forward = [sample for k, sample in enumerate(window.faces) if not k or sample.t_us > window.faces[k - 1].t_us]
     points = np.array([sample.landmarks for sample in forward], np.float32).reshape(-1, POINTS, 3)
     finite = np.isfinite(points.sum(axis=(1, 2)))
     kept = [sample for sample, good in zip(forward, finite, strict=True) if good]
@@ -139,9 +137,7 @@ def on_grid(t_s: FloatArray, values: FloatArray) -> tuple[FloatArray, float]:
     count = max(int((t_s[-1] - t_s[0]) * rate + 1e-3) + 1, 2)
     grid = t_s[0] + np.arange(count) / rate
     after = np.clip(np.searchsorted(t_s, grid), 1, len(t_s) - 1)
-    share = np.clip((grid - t_s[after - 1]) / np.maximum(t_s[after] - t_s[after - 1], 1e-6), 0.0, 1.0)[
-        :, None
-    ]
+    share = np.clip((grid - t_s[after - 1]) / np.maximum(t_s[after] - t_s[after - 1], 1e-6), 0.0, 1.0)[:, None]
     return np.asarray(values[after - 1] * (1 - share) + values[after] * share, np.float32), rate
 
 

@@ -86,9 +86,7 @@ def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
 class HttpPost:
     """Posts to one URL, a new connection each time. Any thread may call it."""
 
-    def __init__(
-        self, url: SplitResult, *, headers: Mapping[str, str], timeout_s: float = DEFAULT_TIMEOUT_S
-    ) -> None:
+    def __init__(self, url: SplitResult, *, headers: Mapping[str, str], timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
         self._url = url
         self._headers = {"User-Agent": "liveguard", **headers}
         self._timeout_s = timeout_s
@@ -118,9 +116,7 @@ class HttpPost:
         if proxy is None:
             return HTTPSConnection(host, port, timeout=self._timeout_s, context=self._tls)
         # The proxy sees a CONNECT and then only what TLS to the receiver lets it see.
-        tunnel = HTTPSConnection(
-            proxy.hostname or "", proxy.port or 8080, timeout=self._timeout_s, context=self._tls
-        )
+        tunnel = HTTPSConnection(proxy.hostname or "", proxy.port or 8080, timeout=self._timeout_s, context=self._tls)
         tunnel.set_tunnel(host, port, headers=_proxy_login(proxy))
         return tunnel
 

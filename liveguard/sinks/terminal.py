@@ -9,26 +9,9 @@ from rich.console import Console
 from rich.text import Text
 
 from liveguard.errors import SinkError
-from liveguard.types import Alert, Event, Fault, Hypothesis, Reading, State, Status
+from liveguard.types import Alert, Event, Fault, Reading, State, Status
+from liveguard.words import HYPOTHESIS_WORDS, STATE_STYLE, STATE_WORDS, percent
 
-HYPOTHESIS_WORDS: dict[Hypothesis, str] = {
-    "face_manipulated": "the face looks manipulated",
-    "voice_synthetic": "the voice sounds synthetic",
-    "av_mismatch": "voice and face do not belong together",
-    "feed_injected": "the feed looks injected or replayed",
-}
-STATE_WORDS: dict[State, str] = {
-    "genuine": "genuine so far",
-    "suspicious": "suspicious",
-    "alert": "alert",
-    "cannot_judge": "cannot judge",
-}
-_STATE_STYLE: dict[State, str] = {
-    "genuine": "green",
-    "suspicious": "yellow",
-    "alert": "bold red",
-    "cannot_judge": "cyan",
-}
 MAX_REASONS = 3
 LABEL_LIMIT = 40
 
@@ -103,9 +86,9 @@ def _head(t_us: int, participant: str) -> Text:
 
 def _status_line(event: Status) -> Text:
     line = _head(event.t_us, event.participant)
-    line.append(STATE_WORDS[event.state], _STATE_STYLE[event.state])
+    line.append(STATE_WORDS[event.state], STATE_STYLE[event.state])
     if event.risk is not None:
-        line.append(f"  risk {event.risk:.2f}")
+        line.append(f"  risk {percent(event.risk)}")
     if event.why:
         line.append("  " + "; ".join(plain(reason) for reason in event.why))
     return line
@@ -115,7 +98,7 @@ def _alert_line(event: Alert) -> Text:
     line = _head(event.t_us, event.participant)
     raised = event.state == "raised"
     line.append("ALERT" if raised else "alert cleared", "bold red" if raised else "green")
-    line.append(f"  {HYPOTHESIS_WORDS[event.hypothesis]}  risk {event.risk:.2f}")
+    line.append(f"  {HYPOTHESIS_WORDS[event.hypothesis]}  risk {percent(event.risk)}")
     reasons = sorted((one for one in event.readings if one.llr is not None), key=_weight)
     if raised and reasons:
         line.append("  because " + "; ".join(_reason(one) for one in reasons[:MAX_REASONS]))

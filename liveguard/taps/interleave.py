@@ -41,7 +41,11 @@ class _Lane(Generic[T]):
 
 
 def by_time(
-    packets: Iterable[T], tracks: int, track_of: Callable[[T], int], stamp_us: Callable[[T], int | None], size: Callable[[T], int]
+    packets: Iterable[T],
+    tracks: int,
+    track_of: Callable[[T], int],
+    stamp_us: Callable[[T], int | None],
+    size: Callable[[T], int],
 ) -> Iterator[T]:
     """`packets` of `tracks` tracks (numbered from 0 by `track_of`) so that none comes before an older one of another track.
 

@@ -29,7 +29,9 @@ def triangles() -> np.ndarray:
     for a, b in FACEMESH_TESSELATION:
         neighbours.setdefault(a, set()).add(b)
         neighbours.setdefault(b, set()).add(a)
-    found = {tuple(sorted((a, b, c))) for a in neighbours for b, c in combinations(neighbours[a], 2) if c in neighbours[b]}
+    found = {
+        tuple(sorted((a, b, c))) for a in neighbours for b, c in combinations(neighbours[a], 2) if c in neighbours[b]
+    }
     return np.array(sorted(found), np.int32)
 
 

@@ -78,9 +78,7 @@ def observe(clip: Path, variant: str, cache: Path) -> None:
         path = cache.with_suffix(".webm")
         as_call(clip, path, *settings)
     observer = Observer(SolutionsBackend(), [Mesh(), Texture(), Blink(), Pulse()])
-    seen = [
-        observer.observe(VideoFrame(t_us, frame.to_ndarray(format="rgb24"))) for t_us, frame in decode(path)
-    ]
+    seen = [observer.observe(VideoFrame(t_us, frame.to_ndarray(format="rgb24"))) for t_us, frame in decode(path)]
     observer.close()
     samples = [sample for observation in seen for sample in observation.faces]
     tracks = [sample.track for sample in samples]
@@ -94,9 +92,7 @@ def observe(clip: Path, variant: str, cache: Path) -> None:
         "end_us": np.array(seen[-1].t_us + 1 if seen else 0),
     }
     probes = samples[0].probes if samples else {}
-    np.savez(
-        cache, **kept, **{f"probe_{name}": np.array([s.probes[name] for s in samples]) for name in probes}
-    )
+    np.savez(cache, **kept, **{f"probe_{name}": np.array([s.probes[name] for s in samples]) for name in probes})
     if path != clip:
         path.unlink()
 

@@ -113,9 +113,7 @@ def fit_part(name: str, table: Table, signs: dict[str, int], ranges: Ranges) -> 
         spread = c[fine].std(axis=0) + 1e-6
         a = np.c_[np.ones(fine.sum()), (c[fine] - middle) / spread]
         w = weight[fine] / weight[fine].sum()
-        ridge = np.diag(
-            [0.0] + [0.1] * len(conditions)
-        )  # lines are drawn flat where the genuine clips do not insist
+        ridge = np.diag([0.0] + [0.1] * len(conditions))  # lines are drawn flat where the genuine clips do not insist
         beta = np.linalg.solve((a * w[:, None]).T @ a + ridge, (a * w[:, None]).T @ x[fine])
         slopes = beta[1:] / spread
         rest = x[fine] - a @ beta
@@ -128,9 +126,7 @@ def fit_part(name: str, table: Table, signs: dict[str, int], ranges: Ranges) -> 
     goal = np.where(table.attack, 1.0, -1.0)
 
     def loss(v: np.ndarray) -> float:
-        return float(
-            (weight * np.logaddexp(0, -goal * (z @ v[1:] + v[0]))).sum() / 2 + PENALTY * (v[1:] ** 2).sum()
-        )
+        return float((weight * np.logaddexp(0, -goal * (z @ v[1:] + v[0]))).sum() / 2 + PENALTY * (v[1:] ** 2).sum())
 
     bounds = [(None, None), *[(0, None) if s > 0 else (None, 0) for s in sign]]
     best = minimize(loss, np.zeros(1 + len(sign)), method="L-BFGS-B", bounds=bounds).x
@@ -237,9 +233,7 @@ def left_out_figures(scores: np.ndarray, table: Table) -> tuple[str, str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("cache", type=Path)
     parser.add_argument("--jobs", type=int, default=1)

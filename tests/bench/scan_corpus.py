@@ -37,7 +37,7 @@ def scan(row: dict[str, str]) -> dict[str, Any]:
         report = _guard[0].scan(row["file"]).to_dict()
     except LiveguardError as error:
         return about | {"file": row["file"], "refused": str(error)}
-    except Exception as error:  # the point of this run is to find these
+    except Exception as error:  # noqa: BLE001 (the point of this run is to find these)
         return about | {"file": row["file"], "crash": f"{type(error).__name__}: {error}"}
     return about | report | {"wall_s": time.perf_counter() - started_s}
 
@@ -75,7 +75,12 @@ def summarise(reports: list[dict[str, Any]]) -> int:
         kinds[f"{report['label']}/{report['kind']}"][report["verdict"]] += 1
         kinds[f"{report['label']}/{report['kind']}"]["files"] += 1
     for kind, counts in sorted(kinds.items()):
-        print(f"  {kind:<24}" + "  ".join(f"{name} {counts[name]}" for name in ("files", "alert", "suspicious", "genuine", "cannot_judge")))
+        print(
+            f"  {kind:<24}"
+            + "  ".join(
+                f"{name} {counts[name]}" for name in ("files", "alert", "suspicious", "genuine", "cannot_judge")
+            )
+        )
     media_s, cpu_s = (sum(report[key] for report in judged) for key in ("seconds", "compute_s"))
     print(f"  {media_s / 60:.1f} min of media, {cpu_s / max(media_s, 1e-9):.3f} CPU s per s of media")
     for name in sorted({name for report in judged for name in report["checks"]}):

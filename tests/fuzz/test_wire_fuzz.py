@@ -116,9 +116,7 @@ def test_damaged_lines(event: Event) -> None:
         accepts_or_refuses(bytes(data))
 
 
-@pytest.mark.parametrize(
-    "text", ["[" * 100_000, '{"v":' + "9" * 5000 + "}", '{"a":' * 50_000, "NaN", "1e999"]
-)
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"v":' + "9" * 5000 + "}", '{"a":' * 50_000, "NaN", "1e999"])
 def test_deep_and_long_input(text: str) -> None:
     with pytest.raises(wire.WireError):
         wire.loads(text)

@@ -29,9 +29,13 @@ print(json.dumps({"llr": [event.llr for event in mine], "why": mine[-1].why, "co
 @pytest.mark.replay
 def test_it_installs_and_runs_beside_the_built_in_checks(tmp_path: Path) -> None:
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*install, "--disable-pip-version-check", "--target", str(tmp_path), str(PLUGIN)], check=True, timeout=120)
+    subprocess.run(
+        [*install, "--disable-pip-version-check", "--target", str(tmp_path), str(PLUGIN)], check=True, timeout=120
+    )
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(PLUGIN.parents[1])])}
-    done = subprocess.run([sys.executable, "-c", USE], env=env, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", USE], env=env, capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert said["llr"][0] == pytest.approx(0.1)

@@ -107,9 +107,7 @@ class Handler(BaseHTTPRequestHandler):
 
 def start(url: str, path: Path, first: int, count: int) -> subprocess.Popen[str]:
     command = [sys.executable, __file__, url, str(path), str(first), str(count)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
 def kill_after(sender: subprocess.Popen[str], lines: int, wait_s: float) -> int:

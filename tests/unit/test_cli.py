@@ -26,7 +26,9 @@ def report(alert: bool = False, judged: bool = True):  # type: ignore[no-untyped
     builder.add(Reading("mesh", 1, 0, 1_000_000, -0.1, 1.0, "fine"))
     builder.status(Status(1, "face 1", "genuine" if judged else "cannot_judge", 0.01 if judged else None, ()))
     if alert:
-        builder.add(Alert("s-1", "feed", "raised", "feed_injected", 5_000_000, 0.999, 14.0, 13.5, (reading,), 4_000_000, "ask"))
+        builder.add(
+            Alert("s-1", "feed", "raised", "feed_injected", 5_000_000, 0.999, 14.0, 13.5, (reading,), 4_000_000, "ask")
+        )
         builder.status(Status(5_000_000, "feed", "alert", 0.999, ("the picture: nothing moves",)))
     builder.add(Fault(1, "check x", "oh"))
     return builder.build(8.0, 1.0)
@@ -74,7 +76,9 @@ def test_scan_prints_one_object_a_line_and_goes_on_after_a_bad_file(
     assert err == "liveguard: bad.mp4: no such file\n"
 
 
-def test_scan_says_it_by_its_exit_status_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_scan_says_it_by_its_exit_status_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     fake_scan(monkeypatch, fine=report(), fake=report(alert=True))
     assert main(["scan", "fine"]) == 0
     assert main(["scan", "fine", "fake"]) == 1
@@ -127,6 +131,8 @@ def test_doctor_finds_its_way_around(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_importing_stays_light() -> None:
-    code = "import sys, liveguard; print([m for m in ('numpy', 'cv2', 'av', 'mediapipe', 'librosa') if m in sys.modules])"
+    code = (
+        "import sys, liveguard; print([m for m in ('numpy', 'cv2', 'av', 'mediapipe', 'librosa') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"

@@ -19,7 +19,19 @@ from liveguard.types import AudioChunk, Cue, Event, Fault, Gap, Need, Observatio
 from tests.synthetic import AUDIO, AV, VIDEO, Breaks, Says, Spy, by_time, chunks, face, frame, pictures, voice
 
 PACKAGE = Path(liveguard.__file__).parent
-CORE = ["types", "timeline", "scheduler", "fusion", "alert", "engine", "policy", "report", "replaying", "ladder", "wire"]
+CORE = [
+    "types",
+    "timeline",
+    "scheduler",
+    "fusion",
+    "alert",
+    "engine",
+    "policy",
+    "report",
+    "replaying",
+    "ladder",
+    "wire",
+]
 CLOCKS = {"time", "asyncio", "threading", "random", "datetime", "secrets", "uuid", "concurrent"}
 
 
@@ -34,8 +46,12 @@ def run(samples: list[Sample], engine: Engine) -> list[Event]:
 )
 def test_core_and_detectors_import_no_clock(path: Path) -> None:
     tree = ast.parse(path.read_text())
-    imported = {alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    imported |= {node.module.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    imported = {
+        alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+    }
+    imported |= {
+        node.module.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module
+    }
     assert not imported & CLOCKS
 
 
@@ -68,7 +84,9 @@ def test_window_holds_exactly_its_span() -> None:
 )
 def test_any_chunking_and_interleaving_gives_the_same_bits(sizes: list[int], skew_us: int) -> None:
     seen, pcm = pictures(2.5), voice(2.5)
-    plain = run(by_time(seen, chunks(pcm, [320])), Engine(AV, [Spy(), Spy("feed", Need(1_000_000, 3_000_000, scope="feed"))]))
+    plain = run(
+        by_time(seen, chunks(pcm, [320])), Engine(AV, [Spy(), Spy("feed", Need(1_000_000, 3_000_000, scope="feed"))])
+    )
     keyed = [(s.t_us, 0, s) for s in seen]
     keyed += [(c.t_us + skew_us, 1, c) for c in chunks(pcm, sizes)]  # type: ignore[misc]
     mixed: list[Sample] = [sample for *_, sample in sorted(keyed, key=lambda item: item[:2])]
@@ -138,7 +156,9 @@ def test_a_second_without_a_face_is_said_as_a_gap() -> None:
 
 
 def test_a_face_that_never_comes_back_is_said_at_the_end() -> None:
-    samples: list[Sample] = [Observation(frame(t), (face(t),) if t < 1_000_000 else ()) for t in range(0, 3_000_000, 40_000)]
+    samples: list[Sample] = [
+        Observation(frame(t), (face(t),) if t < 1_000_000 else ()) for t in range(0, 3_000_000, 40_000)
+    ]
     gaps = [event for event in run(samples, Engine(VIDEO, [])) if isinstance(event, Gap)]
     assert [(gap.start_us, gap.reason) for gap in gaps] == [(960_000, "no_face")]
 

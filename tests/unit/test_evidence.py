@@ -114,6 +114,7 @@ def test_an_old_judgement_does_not_stand_for_ever() -> None:
 def test_threshold_follows_the_budget() -> None:
     # 0.02/h over four hypotheses: one false alarm in 720,000 s each.
     assert Policy().threshold_nats(FEED) == pytest.approx(math.log(720_000))
+    assert Policy(thresholds_nats={FEED: 9.0}).threshold_nats(FEED) == 9.0
     assert Policy(false_alerts_per_hour=2.0).threshold_nats(FEED) < Policy().threshold_nats(FEED)
 
 
@@ -132,6 +133,8 @@ def test_risk_is_the_prior_without_evidence_and_grows_with_it() -> None:
         {"most_nats": -1.0},
         {"weights": {"mesh": -1.0}},
         {"ceilings_nats": {"mesh": math.inf}},
+        {"thresholds_nats": {"feed_injected": 0.0}},
+        {"thresholds_nats": {"no such thing": 9.0}},
     ],
 )
 def test_settings_out_of_range_are_refused_by_name(bad: dict[str, float]) -> None:

@@ -59,7 +59,11 @@ def test_a_track_that_ends_early_holds_the_other_back_for_a_while_only() -> None
 
 
 def test_stamps_that_start_again_do_not_reorder_a_track() -> None:
-    first = [p for k in range(100) for p in (lane(0, 40_000, 1, 100_000_000 + k * 40_000) + lane(1, 40_000, 1, 100_000_000 + k * 40_000))]
+    first = [
+        p
+        for k in range(100)
+        for p in (lane(0, 40_000, 1, 100_000_000 + k * 40_000) + lane(1, 40_000, 1, 100_000_000 + k * 40_000))
+    ]
     again = [p for k in range(100) for p in (lane(0, 40_000, 1, k * 40_000) + lane(1, 40_000, 1, k * 40_000))]
     out = order(first + again)
     for track in (0, 1):

@@ -43,7 +43,7 @@ def write(path: Path, samples: list[Sample], detectors: list[Detector]) -> list[
     return events
 
 
-@pytest.fixture()
+@pytest.fixture
 def journal(tmp_path: Path) -> Path:
     path = tmp_path / "call.lgj"
     events = write(path, session(), [Camera(), LipSync(), Spy(need=Need(1_000_000, 2_000_000, 2_000_000))])
@@ -105,7 +105,7 @@ def test_a_truncated_journal_gives_what_is_there_then_says_so(journal: Path) -> 
 
     def take() -> None:
         for item in items:
-            got.append(item)  # noqa: PERF402 (what came before the damage counts)
+            got.append(item)
 
     with pytest.raises(JournalError, match="truncated after record"):
         take()

@@ -10,9 +10,8 @@ from typing import get_args
 
 import pytest
 
-from liveguard import wire
+from liveguard import wire, words
 from liveguard.errors import ConfigError, SinkError
-from liveguard.sinks import terminal
 from liveguard.sinks.jsonl import JsonlSink
 from liveguard.sinks.terminal import TerminalSink, clock_text, plain
 from liveguard.types import HYPOTHESES, Alert, Event, Fault, Gap, Reading, State, Status
@@ -157,11 +156,11 @@ def printed(*events: Event) -> list[str]:
 
 def test_the_lines_that_a_person_reads() -> None:
     assert printed(*EVENTS, CLEARED) == [
-        "0:00:00.0  guest  genuine so far  risk 0.02",
-        "0:01:05.4  guest  ALERT  the face looks manipulated  risk 0.97"
+        "0:00:00.0  guest  genuine so far  risk 2 %",
+        "0:01:05.4  guest  ALERT  the face looks manipulated  risk 97 %"
         "  because mesh: landmarks jitter 0.9 px (1.0-3.0 s, +2.5 nats)  to settle it: turn the head",
         "0:00:00.0  fault in camera: pulled out",
-        "0:01:30.0  guest  alert cleared  the face looks manipulated  risk 0.20",
+        "0:01:30.0  guest  alert cleared  the face looks manipulated  risk 20 %",
     ]
 
 
@@ -204,12 +203,12 @@ def test_a_stream_of_few_characters() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
     TerminalSink(stream).send(Status(0, "Zoë", "genuine", 0.1, ()))
-    assert raw.getvalue() == b"0:00:00.0  Zo?  genuine so far  risk 0.10\n"
+    assert raw.getvalue() == b"0:00:00.0  Zo?  genuine so far  risk 10 %\n"
 
 
 def test_all_hypotheses_and_states_have_words() -> None:
-    assert set(terminal.HYPOTHESIS_WORDS) == set(HYPOTHESES)
-    assert set(terminal.STATE_WORDS) == set(terminal._STATE_STYLE) == set(get_args(State))
+    assert set(words.HYPOTHESIS_WORDS) == set(words.SETTLE) == set(HYPOTHESES)
+    assert set(words.STATE_WORDS) == set(words.STATE_STYLE) == set(get_args(State))
 
 
 def test_clock_and_plain() -> None:

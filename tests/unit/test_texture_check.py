@@ -101,9 +101,7 @@ def test_flicker_of_the_inner_face_shows_against_ring_and_background() -> None:
 
 def test_gain_of_the_camera_is_no_flicker() -> None:
     def brighter(sample: FaceSample, gain: float) -> FaceSample:
-        return replace(
-            sample, probes={**sample.probes, "face_cells": sample.probes["face_cells"] * np.float32(gain)}
-        )
+        return replace(sample, probes={**sample.probes, "face_cells": sample.probes["face_cells"] * np.float32(gain)})
 
     samples = faces(ALIVE, 3)
     pumping = [brighter(sample, 1 + 0.1 * np.sin(k)) for k, sample in enumerate(samples)]

@@ -98,7 +98,7 @@ class Pretender:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def mesh(self, image: ByteArray, region: Region, *, certain: bool = False) -> FloatArray | None:  # noqa: ARG002
+    def mesh(self, image: ByteArray, region: Region, *, certain: bool = False) -> FloatArray | None:
         """The visible face nearest to the region's middle, if it is inside: like the network, it takes any face."""
         near = [
             (np.hypot(head.x - region.x, head.y - region.y), head)

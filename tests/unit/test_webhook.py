@@ -167,9 +167,7 @@ def test_with_two_secrets_either_one_verifies() -> None:
         assert signing.verify(both, b"x", secret, now_s=T0_S) == "m"
 
 
-@pytest.mark.parametrize(
-    "bad", ["", "pass phrase without a prefix", "whsec_", "whsec_$$$", "whsec_c2hvcnQ=", b"short"]
-)
+@pytest.mark.parametrize("bad", ["", "pass phrase without a prefix", "whsec_", "whsec_$$$", "whsec_c2hvcnQ=", b"short"])
 def test_a_bad_secret_is_refused_and_not_quoted(bad: str | bytes) -> None:
     with pytest.raises(ConfigError) as caught:
         signing.parse_secret(bad)
@@ -205,9 +203,7 @@ def test_http_is_for_this_machine_or_on_request() -> None:
     assert parse_url("http://hooks.example/", allow_insecure=True).hostname == "hooks.example"
 
 
-@pytest.mark.parametrize(
-    "bad", [{"Webhook-Id": "x"}, {"Host": "x"}, {"X y": "x"}, {"A": "s3cr3t\r\nB: c"}, {"": "x"}]
-)
+@pytest.mark.parametrize("bad", [{"Webhook-Id": "x"}, {"Host": "x"}, {"X y": "x"}, {"A": "s3cr3t\r\nB: c"}, {"": "x"}])
 def test_headers_that_break_a_request_or_are_ours_are_refused(bad: dict[str, str]) -> None:
     with pytest.raises(ConfigError) as caught:
         check_headers(bad)
@@ -403,9 +399,7 @@ def test_a_try_whose_mark_was_lost_is_repeated_with_the_same_key(
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_whatever_the_receiver_does_nothing_is_lost_or_out_of_order(
-    make: Make, world: World, seed: int
-) -> None:
+def test_whatever_the_receiver_does_nothing_is_lost_or_out_of_order(make: Make, world: World, seed: int) -> None:
     rng = random.Random(seed)
     replies = [Answer(0), Answer(503, "7"), Answer(429), Answer(302), Answer(200)]
 
@@ -469,9 +463,7 @@ def test_close_says_what_is_left(make: Make, world: World) -> None:
         sink.send(alert(2))
 
 
-def test_nothing_secret_or_personal_is_logged(
-    make: Make, world: World, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_nothing_secret_or_personal_is_logged(make: Make, world: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     replies: list[Callable[[], Answer]] = [down, lambda: Answer(404)]
     world.answer = lambda: replies.pop(0)()
