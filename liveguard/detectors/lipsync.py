@@ -30,6 +30,7 @@ from liveguard.types import Hypothesis, Need, Reading, Window
 
 LIMITS: Final = Limits(seconds=2.8, fps=9.5, face_px=60.0, light=25.0, yaw_deg=45.0)
 MIN_VOICED_S: Final = 2.0
+CLIPPED_LEVEL, MOST_CLIPPED = 0.99, 0.02
 MIN_SHARED_S: Final = 2.4  # of lips and sound together
 CERTAIN: Final = 0.8  # posterior probability from which a lag is named
 STILL_MOTION: Final = 0.006  # eye distances; speaking mouths move by 0.0096 and more, a still photo's mesh by 0.003
@@ -37,7 +38,7 @@ STILL_NATS: Final = 0.6  # weak: the voice may be somebody else's in the room
 
 # Lags of genuine feeds: corpora lie between -30 and +60 ms on the average and nearly all clips within 170 ms of 0;
 # recorders and links add to that. Beyond, no lag is impossible, only rare.
-GENUINE_LAG_MS, GENUINE_SD_MS, ODD_SHARE = 20.0, 100.0, 0.05
+GENUINE_LAG_MS, GENUINE_SD_MS, ODD_SHARE = 20.0, 100.0, 0.02
 # Log-likelihood of foreign sound, on the scale of `Evidence.log_likelihood`: the more the lips had to say, the
 # stranger it is that nothing was found. Logistic fit on genuine, shifted and exchanged sound with whole corpora left
 # out (0.09, 0.94), lowered to be careful.
@@ -88,6 +89,9 @@ def _no_speech(window: Window) -> str:
     voiced_s = window.speech.voiced_s
     if not window.speech.present.any():
         return "no sound arrives: unmute the microphone"
+    clipped = np.count_nonzero(np.abs(window.pcm) >= CLIPPED_LEVEL) / max(len(window.pcm), 1)
+    if clipped > MOST_CLIPPED:
+        return f"the sound is overdriven: {clipped:.0%} of it is clipped: turn the microphone down"
     return "" if voiced_s >= MIN_VOICED_S else f"no speech: {voiced_s:.1f} s of voice, {MIN_VOICED_S:g} s needed: speak"
 
 
