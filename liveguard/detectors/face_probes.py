@@ -101,7 +101,7 @@ def detail(view: FaceView) -> FloatArray:
 
 FACE_CELLS = Probe("face_cells", face_cells)
 SURROUND = Probe("surround", surround)
-DETAIL = Probe("detail", detail, every_us=200_000)  # its median over seconds is used, and it is the dearest
+DETAIL = Probe("detail", detail, every_us=400_000)  # its median over seconds is used, and it is the dearest
 
 
 def _middle_and_size(landmarks: FloatArray) -> tuple[tuple[float, float], float]:

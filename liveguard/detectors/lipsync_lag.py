@@ -94,11 +94,14 @@ def mouth_signals(points: npt.NDArray[np.float32]) -> Array:
     `points` (n, 478, 3) pixels. Each face is turned onto the mean face by the points that speech moves least, so that
     nodding does not open the mouth.
     """
-    head, _ = align(points, canonical_face().mean, RIGID_POINTS)
-    upper, lower = head[:, UPPER_LIP], head[:, LOWER_LIP]
+    rigid = len(RIGID_POINTS)
+    # Only the points that are looked at are turned: a window holds hundreds of faces of 478 points each.
+    used = np.array([*RIGID_POINTS, *UPPER_LIP, *LOWER_LIP, *CORNERS, CHIN])
+    head, _ = align(points[:, used], canonical_face().mean[used], np.arange(rigid))
+    upper, lower, corners, chin = np.split(head[:, rigid:], (3, 6, 8), axis=1)
     opening = np.linalg.norm(upper - lower, axis=2).mean(axis=1)
-    width = np.linalg.norm(head[:, CORNERS[0]] - head[:, CORNERS[1]], axis=1)
-    heights = (upper[:, :, 1].mean(axis=1), lower[:, :, 1].mean(axis=1), head[:, CHIN, 1])
+    width = np.linalg.norm(corners[:, 0] - corners[:, 1], axis=1)
+    heights = (upper[:, :, 1].mean(axis=1), lower[:, :, 1].mean(axis=1), chin[:, 0, 1])
     return np.asarray(np.stack([opening, width, *heights], axis=1), np.float64)
 
 

@@ -41,7 +41,7 @@ class Pulse:
     name = "pulse"
     hypothesis: Hypothesis = "face_manipulated"
     about = "Do the regions of the face pulse together, as blood does? (weak)"
-    need = Need(step_us=2_000_000, video_us=10_000_000, probes=(FACE_CELLS,))
+    need = Need(step_us=5_000_000, video_us=10_000_000, probes=(FACE_CELLS,))
 
     def evaluate(self, window: Window) -> Reading:
         return judge(self.name, window, LIMITS, pulse_measures, WORDS)

@@ -138,4 +138,4 @@ def _sharpness_and_light(view: FaceView) -> FloatArray:
     return np.array([float(spread[0, 0]) ** 2, cv2.mean(grey)[0]], np.float32)
 
 
-_SHARPNESS_AND_LIGHT = Probe("sharpness and light", _sharpness_and_light, every_us=100_000)
+_SHARPNESS_AND_LIGHT = Probe("sharpness and light", _sharpness_and_light, every_us=300_000)
