@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Literal
 
 from liveguard.fusion import Evidence
+from liveguard.onnx import NO_MODEL
 from liveguard.policy import Policy
 from liveguard.types import HYPOTHESES, Alert, Hypothesis, Reading, State, Status
 from liveguard.words import HYPOTHESIS_WORDS, SETTLE
 
 CLEAR_SHARE = 0.25  # an alert is cleared when its evidence has sunk to this share of the threshold
 SUSPICIOUS_RISK = 0.5
+LEAST_JUDGEMENTS = 3  # of late, before anybody is called genuine
+GONE_AFTER_US = 3_000_000  # without any reading, of any check
 FEED = "feed"
+LEFT = "left the picture"
+NOT_SETTLED = "the face left the picture before anything was settled"
 
 
 def participant(track: int | None) -> str:
@@ -22,13 +29,15 @@ def participant(track: int | None) -> str:
 
 @dataclass(slots=True)
 class _Standing:
-    """One participant's present state."""
+    """One participant's present state. `said`: what was last said of it, figures taken out."""
 
     track: int | None
     evidence: dict[Hypothesis, Evidence] = field(default_factory=dict)
     raised: dict[Hypothesis, str] = field(default_factory=dict)
     latest: dict[str, Reading] = field(default_factory=dict)
-    state: State = "cannot_judge"
+    read_us: int = 0
+    state: State | None = None
+    said: str = ""
 
 
 class AlertMachine:
@@ -45,47 +54,70 @@ class AlertMachine:
         standing = self._standings.setdefault(reading.track, _Standing(reading.track))
         standing.evidence[hypothesis] = evidence
         standing.latest[reading.detector] = reading
-        said: list[Alert | Status] = []
-        alert = self._judge(standing, hypothesis, evidence, reading.end_us)
-        if alert is not None:
-            said.append(alert)
+        standing.read_us = max(standing.read_us, reading.end_us)
+        said: list[Alert | Status] = self._judge(standing, hypothesis, reading.end_us)
         status = self._status(standing, reading.end_us)
         if status.state != standing.state:
-            standing.state = status.state
-            said.append(status)
+            said.append(self._say(standing, status))
         return said
+
+    def tick(self, t_us: int) -> tuple[list[Alert | Status], list[int | None]]:
+        """Called once a second of stream time: what has faded or changed, and who has gone for good."""
+        said: list[Alert | Status] = []
+        gone = [s.track for s in self._standings.values() if t_us - s.read_us > GONE_AFTER_US]
+        for track in gone:
+            said += self._dismiss(self._standings.pop(track), t_us)
+        for standing in self._standings.values():
+            for hypothesis in list(standing.evidence):
+                said += self._judge(standing, hypothesis, t_us)
+            status = self._status(standing, t_us)
+            if status.state != standing.state or (status.state == "cannot_judge" and _words(status) != standing.said):
+                said.append(self._say(standing, status))
+        return said, gone
 
     def statuses(self, t_us: int) -> list[Status]:
         """Where everybody stands at `t_us`."""
         order = sorted(self._standings.values(), key=lambda s: -1 if s.track is None else s.track)
         return [self._status(standing, t_us) for standing in order]
 
-    def _judge(self, standing: _Standing, hypothesis: Hypothesis, evidence: Evidence, t_us: int) -> Alert | None:
-        threshold = self._policy.threshold_nats(hypothesis)
+    def _dismiss(self, standing: _Standing, t_us: int) -> list[Alert | Status]:
+        """Who has gone cannot be judged any more; what was raised is withdrawn, and said to be unsettled."""
+        said: list[Alert | Status] = [
+            self._alert(alert_id, "cleared", standing, hypothesis, t_us, NOT_SETTLED)
+            for hypothesis, alert_id in standing.raised.items()
+        ]
+        return [*said, Status(t_us, participant(standing.track), "cannot_judge", None, (LEFT,))]
+
+    def _say(self, standing: _Standing, status: Status) -> Status:
+        standing.state, standing.said = status.state, _words(status)
+        return status
+
+    def _judge(self, standing: _Standing, hypothesis: Hypothesis, t_us: int) -> list[Alert | Status]:
+        threshold, nats = self._policy.threshold_nats(hypothesis), standing.evidence[hypothesis].nats
         raised = standing.raised.get(hypothesis)
-        if raised is None and evidence.nats >= threshold:
+        if raised is None and nats >= threshold:
             self._count += 1
-            alert_id = f"{self._session_id}-{self._count}"
-            standing.raised[hypothesis] = alert_id
-            return self._alert(alert_id, "raised", standing, hypothesis, evidence, t_us)
-        if raised is not None and evidence.nats < CLEAR_SHARE * threshold:
+            alert_id = standing.raised[hypothesis] = f"{self._session_id}-{self._count}"
+            return [self._alert(alert_id, "raised", standing, hypothesis, t_us, SETTLE[hypothesis])]
+        if raised is not None and nats < CLEAR_SHARE * threshold:
             del standing.raised[hypothesis]
-            return self._alert(raised, "cleared", standing, hypothesis, evidence, t_us)
-        return None
+            return [self._alert(raised, "cleared", standing, hypothesis, t_us, SETTLE[hypothesis])]
+        return []
 
     def _alert(
         self,
         alert_id: str,
-        state: str,
+        state: Literal["raised", "cleared"],
         standing: _Standing,
         hypothesis: Hypothesis,
-        evidence: Evidence,
         t_us: int,
+        settle: str,
     ) -> Alert:
+        evidence = standing.evidence[hypothesis]
         return Alert(
             id=alert_id,
             participant=participant(standing.track),
-            state="raised" if state == "raised" else "cleared",
+            state=state,
             hypothesis=hypothesis,
             t_us=t_us,
             risk=self._policy.risk(evidence.nats),
@@ -93,29 +125,29 @@ class AlertMachine:
             threshold_nats=self._policy.threshold_nats(hypothesis),
             readings=evidence.supporting(),
             lag_us=t_us - evidence.onset_us,
-            settle=SETTLE[hypothesis],
+            settle=settle,
         )
 
     def _status(self, standing: _Standing, t_us: int) -> Status:
-        fresh_us = int(self._policy.judged_within_s * 1e6)
-        judged = {
-            hypothesis: evidence
-            for hypothesis, evidence in standing.evidence.items()
-            if evidence.judged_us is not None and t_us - evidence.judged_us <= fresh_us
-        }
-        who = participant(standing.track)
+        who, evidence = participant(standing.track), standing.evidence
         if standing.raised:
-            worst = max(self._policy.risk(standing.evidence[h].nats) for h in standing.raised)
-            why = tuple(
-                f"{HYPOTHESIS_WORDS[h]}: {_reasons(standing.evidence[h])}" for h in HYPOTHESES if h in standing.raised
-            )
+            worst = max(self._policy.risk(evidence[h].nats) for h in standing.raised)
+            why = tuple(f"{HYPOTHESIS_WORDS[h]}: {_reasons(evidence[h])}" for h in HYPOTHESES if h in standing.raised)
             return Status(t_us, who, "alert", worst, why)
+        since_us = t_us - int(self._policy.judged_within_s * 1e6)
+        judgements = {h: sum(at_us >= since_us for at_us in evidence[h].judged_us) for h in evidence}
+        judged = [h for h, count in judgements.items() if count]
         if not judged:
-            return Status(t_us, who, "cannot_judge", None, _excuses(standing))
-        hypothesis, evidence = max(judged.items(), key=lambda item: item[1].nats)
-        risk = self._policy.risk(evidence.nats)
+            return Status(t_us, who, "cannot_judge", None, _excuses(standing, since_us))
+        worst_of = max(judged, key=lambda h: evidence[h].nats)
+        risk = self._policy.risk(evidence[worst_of].nats)
         if risk >= SUSPICIOUS_RISK:
-            return Status(t_us, who, "suspicious", risk, (f"{HYPOTHESIS_WORDS[hypothesis]}: {_reasons(evidence)}",))
+            why = (f"{HYPOTHESIS_WORDS[worst_of]}: {_reasons(evidence[worst_of])}",)
+            return Status(t_us, who, "suspicious", risk, why)
+        if sum(judgements.values()) < LEAST_JUDGEMENTS:
+            return Status(
+                t_us, who, "cannot_judge", None, ("too little was seen so far", *_excuses(standing, since_us))
+            )
         return Status(t_us, who, "genuine", risk, ())
 
 
@@ -123,7 +155,13 @@ def _reasons(evidence: Evidence) -> str:
     return "; ".join(reading.why for reading in evidence.supporting()[:3]) or "earlier evidence"
 
 
-def _excuses(standing: _Standing) -> tuple[str, ...]:
-    """Why nothing can be judged, the most frequent reason first."""
-    reasons = Counter(reading.why for reading in standing.latest.values() if reading.llr is None)
+def _excuses(standing: _Standing, since_us: int) -> tuple[str, ...]:
+    """Why nothing can be judged, the most frequent reason first; a missing model only where there is no other."""
+    recent = [r.why for r in standing.latest.values() if r.llr is None and r.end_us >= since_us]
+    reasons = Counter(why for why in recent if why != NO_MODEL) or Counter(recent)
     return tuple(why for why, _ in reasons.most_common(3))
+
+
+def _words(status: Status) -> str:
+    """The main reason without its figures, which change all the time."""
+    return re.sub(r"[\d.]+", "#", status.why[0]) if status.why else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from liveguard.alert import AlertMachine
@@ -9,17 +10,33 @@ from liveguard.errors import ConfigError
 from liveguard.fusion import Fusion
 from liveguard.policy import Policy
 from liveguard.scheduler import Job, Scheduler
-from liveguard.timeline import Timeline
-from liveguard.types import Detector, Event, Fault, FeedInfo, Gap, Observation, Reading, Sample, Status
+from liveguard.timeline import STALL_US, Timeline
+from liveguard.types import (
+    SAMPLE_RATE_HZ,
+    AudioChunk,
+    Detector,
+    Event,
+    Fault,
+    FeedInfo,
+    Gap,
+    Observation,
+    Reading,
+    Sample,
+    Status,
+)
 
 NO_FACE_AFTER_US = 1_000_000
+TICK_US = 1_000_000
+PIECE = SAMPLE_RATE_HZ // 5  # samples: longer chunks are taken in piece by piece, so that memory need not hold them
+LATE_AGAIN_US = 60_000_000
+LEAST_SAMPLES = 3  # of a face, before it is counted
 
 
 class Engine:
     """One feed's core. Not thread-safe: one thread owns it and calls everything.
 
     `push` runs the jobs itself. A shell that wants to run heavy ones elsewhere gets them from `accept`, and hands each
-    result to `take`.
+    result to `take`. Jobs must be drawn to the end before the next sample is taken in.
     """
 
     def __init__(
@@ -36,8 +53,18 @@ class Engine:
         self._scheduler = Scheduler(detectors, self.timeline)
         self.fusion = Fusion(policy)
         self._alerts = AlertMachine(policy, session_id)
+        self._tick_us = TICK_US
         self._face_seen_us = 0
         self._no_face_said = False
+        self._late_said: Counter[str] = Counter()
+        self._late_again_us = 0
+        self._seen: Counter[int] = Counter()
+        self._seen_alive: Counter[int] = Counter()
+
+    @property
+    def faces(self) -> int:
+        """How many people were seen so far; pictures on the wall are none."""
+        return sum(self._seen_alive[track] >= max(LEAST_SAMPLES, n / 2) for track, n in self._seen.items())
 
     def push(self, sample: Sample) -> list[Event]:
         """Take one sample in; the events that it brings about, in order of stream time."""
@@ -47,17 +74,21 @@ class Engine:
         return events
 
     def accept(self, sample: Sample) -> tuple[list[Event], Iterator[Job]]:
-        """Take one sample in; what is to be said of it, and the jobs that it made due."""
-        self.timeline.add(sample)
-        return self._gaps(sample), self._scheduler.due()
+        """Take one sample in; what is to be said of it, and the jobs that it makes due as they are drawn."""
+        return self._remarks(sample), self._jobs(sample)
 
     def take(self, result: Reading | Fault) -> list[Event]:
-        """Count one result in: itself, then what follows from it."""
+        """Count one result in: itself, then what follows from it, and from the time that has gone by."""
         if isinstance(result, Fault):
             return [result]
+        events: list[Event] = []
+        while self._tick_us < result.end_us:
+            events += self._tick(self._tick_us)
+            # After a long hole one tick does for all of it.
+            self._tick_us = max(self._tick_us + TICK_US, (result.end_us - 1) // TICK_US * TICK_US)
         detector = self._detectors[result.detector]
         evidence = self.fusion.add(result, detector.hypothesis, detector.need)
-        return [result, *self._alerts.add(result, detector.hypothesis, evidence)]
+        return [*events, result, *self._alerts.add(result, detector.hypothesis, evidence)]
 
     def finish(self) -> list[Event]:
         """The feed has ended: judge what is left."""
@@ -74,16 +105,52 @@ class Engine:
         """Where each participant stands now."""
         return self._alerts.statuses(self.timeline.watermark_us)
 
-    def _gaps(self, sample: Sample) -> list[Event]:
-        """Gaps are passed on; a second without any face is one."""
+    def _jobs(self, sample: Sample) -> Iterator[Job]:
+        for piece in _pieces(sample):
+            self.timeline.add(piece)
+            yield from self._scheduler.due()
+
+    def _tick(self, t_us: int) -> list[Event]:
+        self.fusion.tick(t_us)
+        said, gone = self._alerts.tick(t_us)
+        for track in gone:
+            self.fusion.forget(track)
+        return list(said)
+
+    def _remarks(self, sample: Sample) -> list[Event]:
+        """Gaps are passed on; a second without any face is one; samples that came too late are said."""
+        events: list[Event] = self._late()
         if isinstance(sample, Gap):
-            return [sample]
-        if not isinstance(sample, Observation):
-            return []
-        if sample.faces:
-            since_us, self._face_seen_us, said = self._face_seen_us, sample.t_us, self._no_face_said
+            events.append(sample)
+        elif isinstance(sample, Observation):
+            events += self._faces(sample)
+        return events
+
+    def _faces(self, seen: Observation) -> list[Event]:
+        self._seen.update(face.track for face in seen.faces)
+        self._seen_alive.update(face.track for face in seen.faces if not face.picture)
+        if seen.faces:
+            since_us, self._face_seen_us, said = self._face_seen_us, seen.t_us, self._no_face_said
             self._no_face_said = False
-            return [Gap("video", since_us, sample.t_us, "no_face")] if said else []
-        if sample.t_us - self._face_seen_us >= NO_FACE_AFTER_US:
+            return [Gap("video", since_us, seen.t_us, "no_face")] if said else []
+        if seen.t_us - self._face_seen_us >= NO_FACE_AFTER_US:
             self._no_face_said = True
         return []
+
+    def _late(self) -> list[Event]:
+        fresh = self.timeline.late - self._late_said
+        if not fresh or self.timeline.end_us < self._late_again_us:
+            return []
+        self._late_said = self.timeline.late.copy()
+        self._late_again_us = self.timeline.end_us + LATE_AGAIN_US
+        what = ", ".join(f"{count} of {track}" for track, count in sorted(fresh.items()))
+        why = f"came more than {STALL_US / 1e6:g} s behind the other track and were left out: {what}"
+        return [Fault(self.timeline.watermark_us, "feed", why)]
+
+
+def _pieces(sample: Sample) -> Iterator[Sample]:
+    if not isinstance(sample, AudioChunk) or len(sample.pcm) <= PIECE:
+        yield sample
+        return
+    for at in range(0, len(sample.pcm), PIECE):
+        yield AudioChunk(sample.t_us + at * 1_000_000 // SAMPLE_RATE_HZ, sample.pcm[at : at + PIECE])

@@ -8,21 +8,25 @@ however long it goes on, so that an alert takes either several checks or one tha
 
 from __future__ import annotations
 
-import math
+from collections import deque
 from dataclasses import dataclass, field
 
 from liveguard.policy import Policy
 from liveguard.types import Hypothesis, Need, Reading
 
+FADED_NATS = 0.01
+JUDGED_KEPT = 16
+
 
 @dataclass(slots=True)
 class Evidence:
-    """The standing of one hypothesis: `parts` by check, in nats. `onset_us`: where the present run of evidence began."""
+    """The standing of one hypothesis: `parts` by check, in nats. `onset_us`: where the present run of evidence began;
+    `judged_us`: when it was judged, of late."""
 
-    parts: dict[str, float] = field(default_factory=dict)
+    at_us: int
     onset_us: int = 0
-    at_us: int = 0
-    judged_us: int | None = None
+    parts: dict[str, float] = field(default_factory=dict)
+    judged_us: deque[int] = field(default_factory=lambda: deque(maxlen=JUDGED_KEPT))
     newest: dict[str, Reading] = field(default_factory=dict)
 
     @property
@@ -34,6 +38,19 @@ class Evidence:
         speaking = [name for name, nats in self.parts.items() if nats > 0 and name in self.newest]
         return tuple(self.newest[name] for name in sorted(speaking, key=lambda name: (-self.parts[name], name)))
 
+    def fade(self, t_us: int, half_life_s: float) -> None:
+        """Evidence that nothing new supports loses weight with stream time."""
+        left = 0.5 ** (max(t_us - self.at_us, 0) / 1e6 / half_life_s)
+        for name in self.parts:
+            self.parts[name] *= left
+        self.at_us = max(self.at_us, t_us)
+        if self.nats < FADED_NATS:
+            self.clear()
+
+    def clear(self) -> None:
+        self.parts.clear()
+        self.newest.clear()
+
 
 class Fusion:
     """Adds readings up. Owned by the session's thread; depends on nothing but the readings and their order."""
@@ -44,20 +61,23 @@ class Fusion:
 
     def add(self, reading: Reading, hypothesis: Hypothesis, need: Need) -> Evidence:
         """Count one reading in; returns the evidence that it went to."""
-        evidence = self._evidence.setdefault((reading.track, hypothesis), Evidence())
-        self._fade(evidence, reading.end_us)
-        if reading.llr is None or not math.isfinite(reading.llr):
+        key = (reading.track, hypothesis)
+        evidence = self._evidence.get(key)
+        if evidence is None:
+            evidence = self._evidence[key] = Evidence(at_us=reading.end_us)
+        evidence.fade(reading.end_us, self._policy.half_life_s)
+        worth = self.worth(reading, need)
+        if worth == 0.0:  # could not judge, is switched off, or saw nothing
             return evidence
-        name, ceiling = reading.detector, self._policy.ceiling_nats(reading.detector)
-        part = evidence.parts.get(name, 0.0) + self.worth(reading, need)
-        evidence.parts[name] = max(min(part, ceiling), -ceiling)
-        evidence.judged_us = reading.end_us
-        if reading.llr > 0:
+        name, ceiling = reading.detector, self._policy.ceiling_nats(reading.detector, hypothesis)
+        if not evidence.parts:
+            evidence.onset_us = reading.end_us - need.step_us
+        evidence.parts[name] = max(min(evidence.parts.get(name, 0.0) + worth, ceiling), -ceiling)
+        evidence.judged_us.append(reading.end_us)
+        if worth > 0:
             evidence.newest[name] = reading
         if sum(evidence.parts.values()) <= 0:
-            evidence.parts.clear()
-            evidence.newest.clear()
-            evidence.onset_us = reading.end_us
+            evidence.clear()
         return evidence
 
     def worth(self, reading: Reading, need: Need) -> float:
@@ -69,9 +89,12 @@ class Fusion:
         worth = reading.llr * fresh * reading.coverage * self._policy.weights.get(reading.detector, 1.0)
         return max(min(worth, self._policy.most_nats), -self._policy.most_nats)
 
-    def _fade(self, evidence: Evidence, t_us: int) -> None:
-        passed_s = max(t_us - evidence.at_us, 0) / 1e6
-        left = 0.5 ** (passed_s / self._policy.half_life_s)
-        for name in evidence.parts:
-            evidence.parts[name] *= left
-        evidence.at_us = max(evidence.at_us, t_us)
+    def tick(self, t_us: int) -> None:
+        """Time has gone on, whether or not anything was read."""
+        for evidence in self._evidence.values():
+            evidence.fade(t_us, self._policy.half_life_s)
+
+    def forget(self, track: int | None) -> None:
+        """A participant has gone."""
+        for key in [key for key in self._evidence if key[0] == track]:
+            del self._evidence[key]

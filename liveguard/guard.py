@@ -76,7 +76,7 @@ class Guard:
             if on_progress is not None and engine.timeline.end_us - said_us > 250_000:
                 said_us = engine.timeline.end_us
                 on_progress(said_us / 1e6, tap.info.seconds)
-        return builder.build(engine.timeline.end_us / 1e6, time.process_time() - started_s)
+        return builder.build(engine.timeline.end_us / 1e6, time.process_time() - started_s, engine.faces)
 
     def events(self, tap: Tap) -> Iterator[Event]:
         """Everything that is said about a feed, as it happens, in the caller's thread."""

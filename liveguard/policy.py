@@ -9,16 +9,17 @@ from dataclasses import dataclass, field
 from liveguard.errors import ConfigError
 from liveguard.types import HYPOTHESES, Hypothesis
 
+ALONE = frozenset({"camera", "lipsync", "replay", "voice"})
+"""Checks that may raise an alert alone: physical facts about the feed, the relation of two tracks, trained models that
+are the only one to speak about their hypothesis."""
 CEILINGS_NATS: Mapping[str, float] = {
-    # Physical facts about the feed, or about two tracks: they suffice alone.
-    "camera": 27.0,
-    "lipsync": 20.0,
     # Statistics of one face, wrong about it for as long as they look. None of them makes a face suspicious alone
     # (4.6 nats at the default prior), and together they stay below an alert until a better check joins them.
     "mesh": 4.0,
     "texture": 4.5,
     "blink": 2.0,
     "pulse": 1.0,
+    "swap": 12.0,
 }
 OTHER_CEILING_NATS = 6.0
 
@@ -37,7 +38,7 @@ class Policy:
     false_alerts_per_hour: float = 0.02
     prior: float = 0.01
     half_life_s: float = 60.0
-    judged_within_s: float = 10.0
+    judged_within_s: float = 5.0
     most_nats: float = 2.5
     weights: Mapping[str, float] = field(default_factory=dict)
     ceilings_nats: Mapping[str, float] = field(default_factory=dict)
@@ -66,9 +67,14 @@ class Policy:
         if unknown:
             raise ConfigError(f"policy.thresholds_nats.{unknown[0]}: there are {', '.join(HYPOTHESES)}")
 
-    def ceiling_nats(self, check: str) -> float:
-        """The most that `check` can contribute to a hypothesis."""
-        return self.ceilings_nats.get(check, CEILINGS_NATS.get(check, OTHER_CEILING_NATS))
+    def ceiling_nats(self, check: str, hypothesis: Hypothesis) -> float:
+        """The most that `check` can contribute to a hypothesis.
+
+        Beyond twice the threshold more evidence would change nothing but the time that clearing takes.
+        """
+        enough = 2 * self.threshold_nats(hypothesis)
+        usual = enough if check in ALONE else CEILINGS_NATS.get(check, OTHER_CEILING_NATS)
+        return min(self.ceilings_nats.get(check, usual), enough)
 
     def threshold_nats(self, hypothesis: Hypothesis) -> float:
         """Evidence at which an alert is raised.

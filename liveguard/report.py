@@ -79,14 +79,11 @@ class ReportBuilder:
     _faults: Counter[str] = field(default_factory=Counter)
     _worst: dict[str, Status] = field(default_factory=dict)
     _risk: float | None = None
-    _tracks: set[int] = field(default_factory=set)
 
     def add(self, event: Event, worth: float = 0.0) -> None:
         if isinstance(event, Reading):
             by_track = self._readings.setdefault(event.detector, defaultdict(list))
             by_track[event.track].append((event, worth))
-            if event.track is not None:
-                self._tracks.add(event.track)
         elif isinstance(event, Alert):
             self._alerts.append(event)
         elif isinstance(event, Gap):
@@ -104,7 +101,8 @@ class ReportBuilder:
         if status.risk is not None:
             self._risk = max(self._risk or 0.0, status.risk)
 
-    def build(self, seconds: float, compute_s: float) -> Report:
+    def build(self, seconds: float, compute_s: float, faces: int) -> Report:
+        """The report on all that was collected; `faces`: how many people were seen."""
         checks = {name: _summary(self._readings.get(name, {})) for name in self.checks}
         verdict = self._verdict(checks)
         return Report(
@@ -115,7 +113,7 @@ class ReportBuilder:
             why=self._why(verdict, checks),
             alerts=tuple(self._alerts),
             checks=checks,
-            faces=len(self._tracks),
+            faces=faces,
             gaps=tuple(self._gaps),
             faults=tuple(f"{what} ({count} times)" if count > 1 else what for what, count in self._faults.items()),
             compute_s=compute_s,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -26,9 +27,22 @@ class Job:
                 self.detector.name, window.track, window.start_us, window.end_us, None, window.coverage, PICTURE_WHY
             )
         try:
-            return self.detector.evaluate(window)
+            return _checked(self.detector.name, window, self.detector.evaluate(window))
         except Exception as error:  # noqa: BLE001 (a plug-in may raise anything; it must not take the call down with it)
             return Fault(window.end_us, f"check {self.detector.name}", f"{type(error).__name__}: {error}")
+
+
+def _checked(name: str, window: Window, reading: object) -> Reading:
+    """The reading, if it is one about this window; raises TypeError or ValueError where a check broke its promise."""
+    if not isinstance(reading, Reading):
+        raise TypeError(f"gave {type(reading).__name__} instead of a Reading")
+    if (reading.detector, reading.track, reading.end_us) != (name, window.track, window.end_us):
+        raise ValueError(f"gave a reading of {reading.detector!r} about another window or face")
+    if reading.llr is not None and not math.isfinite(reading.llr):
+        raise ValueError(f"gave {reading.llr} as its ratio")
+    if not 0.0 <= reading.coverage <= 1.0:
+        raise ValueError(f"gave {reading.coverage} as its coverage")
+    return reading
 
 
 class Scheduler:
@@ -41,6 +55,7 @@ class Scheduler:
 
     def due(self) -> Iterator[Job]:
         """Jobs whose window ends at or before the watermark."""
+        self._skip_hole()
         while (detector := self._first()) and self._next_us[detector.name] <= self._timeline.watermark_us:
             end_us = self._next_us[detector.name]
             self._next_us[detector.name] += detector.need.step_us
@@ -53,6 +68,14 @@ class Scheduler:
             step_us = detector.need.step_us
             if end_us - (self._next_us[detector.name] - step_us) > step_us // 2:
                 yield from self._jobs(detector, end_us)
+
+    def _skip_hole(self) -> None:
+        """After a jump of time beyond all memory nothing is known of what lies between: it is not gone through."""
+        behind_us = self._timeline.watermark_us - self._timeline.keep_us
+        for detector in self._detectors:
+            if self._next_us[detector.name] < behind_us:
+                step_us = detector.need.step_us
+                self._next_us[detector.name] = -(-behind_us // step_us) * step_us
 
     def _first(self) -> Detector | None:
         return min(self._detectors, key=lambda detector: (self._next_us[detector.name], detector.name), default=None)

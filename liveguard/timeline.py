@@ -7,7 +7,7 @@ counted, so that what lies before it never changes again.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections import Counter
 from typing import TypeVar
 
@@ -49,7 +49,7 @@ class Timeline:
     def __init__(self, feed: FeedInfo, keep_us: int, wants_audio: bool) -> None:
         self.feed = feed
         self.late: Counter[str] = Counter()
-        self._keep_us = keep_us + SPARE_US + STALL_US
+        self.keep_us = keep_us + SPARE_US + STALL_US
         self._marks: dict[Track, int] = dict.fromkeys(sorted(feed.tracks), 0)
         self._watermark_us = 0
         self._frames: list[FrameSample] = []
@@ -57,8 +57,8 @@ class Timeline:
         self._cues: list[Cue] = []
         self._gaps: list[Gap] = []
         with_audio = wants_audio and "audio" in feed.tracks
-        self._ring = AudioRing(self._keep_us * SAMPLE_RATE_HZ // 1_000_000) if with_audio else None
-        self._speech = SpeechFeatures(self._keep_us) if with_audio else None
+        self._ring = AudioRing(self.keep_us * SAMPLE_RATE_HZ // 1_000_000) if with_audio else None
+        self._speech = SpeechFeatures(self.keep_us) if with_audio else None
 
     @property
     def watermark_us(self) -> int:
@@ -70,7 +70,12 @@ class Timeline:
         return max(self._marks.values(), default=0)
 
     def add(self, sample: Sample) -> None:
-        """Take one sample in; one that lies behind the watermark is dropped and counted in `late`."""
+        """Take one sample in; one that lies behind the watermark is dropped and counted in `late`.
+
+        What is too old by now is forgotten here, not when the watermark moved: the windows that had become due by then
+        still had to be cut.
+        """
+        self._forget(self._watermark_us - self.keep_us)
         if isinstance(sample, Observation):
             self._add_observation(sample)
         elif isinstance(sample, AudioChunk):
@@ -78,8 +83,10 @@ class Timeline:
         elif isinstance(sample, Gap):
             self._gaps.append(sample)
             self._advance(sample.kind, sample.end_us)
+        elif sample.t_us < self._watermark_us:
+            self.late["cue"] += 1
         else:
-            self._cues.append(sample)
+            insort(self._cues, sample, key=_time)
         low, high = min(self._marks.values(), default=0), self.end_us
         self._close(max(low, high - STALL_US))
 
@@ -166,9 +173,9 @@ class Timeline:
         self._watermark_us = t_us
         if self._ring is not None and self._speech is not None:
             closed = to_index(t_us)
+            self._speech.skip_to(to_index(max(t_us - self.keep_us, 0)))
             while (start := self._speech.next_block_at) + BLOCK_NEEDS <= closed:
                 self._speech.add_block(*self._ring.read(start, start + BLOCK_NEEDS))
-        self._forget(t_us - self._keep_us)
 
     def _forget(self, before_us: int) -> None:
         self._frames = _since(self._frames, before_us)

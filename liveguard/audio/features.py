@@ -47,6 +47,14 @@ class SpeechFeatures:
         """Index of the sample at which the next block starts."""
         return (self._first_frame + len(self._voiced)) * HOP
 
+    def skip_to(self, index: int) -> None:
+        """After a hole longer than all that is kept: go on with the block that holds the sample `index`."""
+        frame = index // (BLOCK * HOP) * BLOCK
+        if frame > self._first_frame + len(self._voiced) + self._keep_frames:
+            self._first_frame = frame
+            self._log_mel, self._level_db = self._log_mel[:0], self._level_db[:0]
+            self._voiced, self._present = self._voiced[:0], self._present[:0]
+
     def add_block(self, pcm: FloatArray, present: BoolArray) -> None:
         """One block: the `BLOCK_NEEDS` samples from `next_block_at`, and which of them were there."""
         frames = np.lib.stride_tricks.sliding_window_view(pcm, FRAME)[::HOP]

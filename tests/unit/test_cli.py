@@ -31,7 +31,7 @@ def report(alert: bool = False, judged: bool = True):  # type: ignore[no-untyped
         )
         builder.status(Status(5_000_000, "feed", "alert", 0.999, ("the picture: nothing moves",)))
     builder.add(Fault(1, "check x", "oh"))
-    return builder.build(8.0, 1.0)
+    return builder.build(8.0, 1.0, 1)
 
 
 def test_the_json_shape_that_others_rely_on() -> None:

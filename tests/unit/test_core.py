@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,20 @@ import liveguard
 from liveguard.audio.ring import AudioRing
 from liveguard.engine import Engine
 from liveguard.errors import ConfigError
-from liveguard.types import AudioChunk, Cue, Event, Fault, Gap, Need, Observation, Reading, Sample
+from liveguard.types import (
+    Alert,
+    AudioChunk,
+    Cue,
+    Event,
+    Fault,
+    Gap,
+    Need,
+    Observation,
+    Reading,
+    Sample,
+    Status,
+    Window,
+)
 from tests.synthetic import AUDIO, AV, VIDEO, Breaks, Says, Spy, by_time, chunks, face, frame, pictures, voice
 
 PACKAGE = Path(liveguard.__file__).parent
@@ -142,7 +156,7 @@ def test_cues_and_gaps_reach_the_window() -> None:
     spy = Spy(need=Need(1_000_000, 1_000_000))
     gap, cue = Gap("video", 1_200_000, 1_400_000, "lost"), Cue(1_300_000, "light", {"colour": "red"})
     samples = by_time(pictures(3.0), [cue])
-    events = run([*samples[:30], gap, *samples[30:]], Engine(VIDEO, [spy]))
+    events = run([*samples[:37], gap, *samples[37:]], Engine(VIDEO, [spy]))
     assert [(w.cues, w.gaps) for w in spy.windows] == [((), ()), ((cue,), (gap,)), ((), ())]
     assert gap in events
 
@@ -183,6 +197,90 @@ def test_a_broken_check_becomes_a_fault_and_the_others_go_on() -> None:
     faults = [e for e in events if isinstance(e, Fault)]
     assert [(f.where, f.what) for f in faults] == [("check bad", "ZeroDivisionError: oh")] * 2
     assert [e.detector for e in events if isinstance(e, Reading)] == ["good", "good"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"llr": math.nan}, "gave nan as its ratio"),
+        ({"llr": math.inf}, "gave inf as its ratio"),
+        ({"coverage": math.nan}, "gave nan as its coverage"),
+        ({"coverage": 1.5}, "gave 1.5 as its coverage"),
+        ({"detector": "other"}, "another window or face"),
+        ({"track": 7}, "another window or face"),
+        (None, "gave NoneType instead of a Reading"),
+    ],
+)
+def test_a_reading_that_breaks_its_promise_is_a_fault(changes: dict[str, object] | None, words: str) -> None:
+    class Careless(Spy):
+        def evaluate(self, window: Window) -> Reading:
+            right = super().evaluate(window)
+            return None if changes is None else replace(right, **changes)  # type: ignore[return-value, arg-type]
+
+    events = run(list(pictures(2.0)), Engine(VIDEO, [Careless(need=Need(1_000_000, 1_000_000))]))
+    assert [words in e.what for e in events if isinstance(e, Fault)] == [True, True]
+    assert not [e for e in events if isinstance(e, Reading)]
+
+
+def test_who_has_left_is_dismissed_with_all_that_was_raised() -> None:
+    engine = Engine(VIDEO, [Says("camera", Need(500_000, 1_000_000, evidence_us=500_000), 6.0)])
+    seen: list[Sample] = list(pictures(8.0))
+    seen += [Observation(frame(t), ()) for t in range(8_000_000, 16_000_000, 40_000)]
+    events = run(seen, engine)
+    alerts = [
+        (e.state, e.participant, e.t_us // 1_000_000)
+        for e in events
+        if isinstance(e, Alert) and e.participant == "face 1"
+    ]
+    assert alerts[0][:2] == ("raised", "face 1")
+    assert alerts[1][:2] == ("cleared", "face 1")
+    assert 11 <= alerts[1][2] <= 13
+    last = [e for e in events if isinstance(e, Status) and e.participant == "face 1"][-1]
+    assert (last.state, last.why) == ("cannot_judge", ("left the picture",))
+    assert [s.participant for s in engine.statuses()] == ["feed"]
+
+
+def test_ten_thousand_faces_leave_nothing_behind() -> None:
+    engine = Engine(VIDEO, [Says("mesh", Need(500_000, 500_000), 0.1)])
+    for k in range(2000):
+        t_us = k * 250_000
+        engine.push(Observation(frame(t_us), (face(t_us, track=k),)))
+    assert len(engine.statuses()) < 30
+
+
+def test_what_comes_too_late_is_said() -> None:
+    engine = Engine(AV, [Spy()])
+    events: list[Event] = []
+    for chunk in chunks(voice(3.0), [320]):
+        events += engine.push(chunk)
+    for one in pictures(1.0):
+        events += engine.push(one)
+    faults = [e.what for e in events if isinstance(e, Fault)]
+    assert faults == ["came more than 0.4 s behind the other track and were left out: 1 of video"]
+
+
+@pytest.mark.parametrize("jump_s", [600, 36_000, 2**40 // 1_000_000])
+def test_a_jump_of_hours_takes_no_time_and_is_not_gone_through(jump_s: int) -> None:
+    spy = Spy(need=Need(500_000, 2_000_000, 2_000_000))
+    engine = Engine(AV, [spy])
+    shift_us = jump_s * 1_000_000
+    early: list[Sample] = by_time(pictures(2.0), chunks(voice(2.0), [320]))
+    events = [event for sample in early for event in engine.push(sample)]
+    for one in pictures(2.0):
+        events += engine.push(Observation(frame(shift_us + one.t_us), (face(shift_us + one.t_us),)))
+        events += engine.push(AudioChunk(shift_us + one.t_us, voice(0.04)))
+    assert len(spy.windows) < 40
+    assert spy.windows[-1].end_us > shift_us
+    assert spy.windows[-1].pcm.any()
+    assert len(spy.windows[-1].speech.voiced) > 50
+
+
+def test_long_chunks_give_the_same_as_short_ones() -> None:
+    need = Need(step_us=500_000, audio_us=1_500_000, scope="feed")
+    short, long = Spy(need=need), Spy(need=need)
+    run(list(chunks(voice(12.0), [320])), Engine(AUDIO, [short]))
+    run(list(chunks(voice(12.0), [160_000])), Engine(AUDIO, [long]))
+    assert [w.pcm.tobytes() for w in short.windows] == [w.pcm.tobytes() for w in long.windows]
 
 
 def test_two_checks_of_one_name_are_refused() -> None:
