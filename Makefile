@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
+TESTS_READY := $(VENV)/.tests-ready
 
 .PHONY: demo test check unit bench clean
 .DELETE_ON_ERROR:
@@ -11,7 +12,7 @@ READY := $(VENV)/.ready
 demo: $(READY)
 	$(PY) -m demo
 
-test: check
+test: $(TESTS_READY) check
 	$(PY) -m pytest
 
 check: $(READY)
@@ -28,6 +29,16 @@ bench: $(READY)
 $(READY): pyproject.toml setup.sh
 	sh setup.sh "$(PYTHON)" "$(VENV)"
 	touch $@
+
+# What only the tests want of the system.
+$(TESTS_READY): $(READY)
+	sh setup.sh "$(PYTHON)" "$(VENV)" tests
+	touch $@
+
+# A virtual environment whose Python has gone, or changed, is not ready, whatever its stamp says.
+ifneq ($(shell $(PY) -c 'import pip; print("well")' 2>/dev/null),well)
+.PHONY: $(READY)
+endif
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

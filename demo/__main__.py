@@ -10,14 +10,17 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
 
 from demo.clips import OTHER, SENTENCE, loop, photo, speech, talking, write
 from demo.puppet import Puppet
-from liveguard.cli import main as liveguard
+from liveguard.commands import watch
 from liveguard.commands.scan import show
+from liveguard.errors import DeviceError
 from liveguard.guard import Guard
 from liveguard.taps.devices import list_cameras, list_microphones
 from liveguard.types import FloatArray, Hypothesis
+from liveguard.words import plain
 
 OUT = Path("out/demo")
 PHOTO_S, PERIOD_S, LOOP_S = 8.0, 3.0, 12.0
@@ -72,16 +75,25 @@ def main() -> int:
     parser.add_argument("--clips", action="store_true", help="the clips, even where there is a camera")
     arguments = parser.parse_args()
     if list_cameras() and not arguments.clips:
-        return liveguard(["watch", "--microphone", "default" if list_microphones() else "none"])
+        try:
+            return guard_camera()
+        except DeviceError as error:
+            Console().print(Text(f"No live view: {plain(str(error))}"), soft_wrap=True)
     return guard_clips(OUT)
+
+
+def guard_camera() -> int:
+    """The live view of the first camera. Raises DeviceError where it does not open: being listed is not being there."""
+    parser = argparse.ArgumentParser()
+    watch.add_arguments(parser)
+    microphone = "default" if list_microphones() else "none"
+    return watch.run(parser.parse_args(["--camera", str(list_cameras()[0].index), "--microphone", microphone]))
 
 
 def guard_clips(folder: Path) -> int:
     """Makes the clips in `folder` (kept for the next time) and guards them: 0 when each attack was caught."""
     out = Console(highlight=False)
-    out.print(
-        "No camera: guarding clips that are made now, from one public-domain portrait. None of them is a real call."
-    )
+    out.print("Guarding clips that are made now, from one public-domain portrait. None of them is a real call.")
     out.print("The portrait is bent into a puppet, so a check of the face may well find it strange.\n")
     folder.mkdir(parents=True, exist_ok=True)
     missed = []

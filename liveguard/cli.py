@@ -10,6 +10,7 @@ from importlib import import_module
 
 from liveguard import __version__
 from liveguard.errors import LiveguardError
+from liveguard.words import plain
 
 COMMANDS = {
     "scan": "judge recordings",
@@ -19,6 +20,8 @@ COMMANDS = {
     "bench": "measure what guarding costs on this machine",
     "replay": "go through a journal again and compare to the bit",
 }
+
+ERROR_LIMIT = 2000
 
 
 def one_thread_each() -> None:
@@ -48,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(import_module(f"liveguard.commands.{chosen.command}").run(chosen))
     except LiveguardError as error:
-        print(f"liveguard: {error}", file=sys.stderr)  # noqa: T201
+        print(f"liveguard: {plain(str(error), ERROR_LIMIT)}", file=sys.stderr)  # noqa: T201
         return 2
     except KeyboardInterrupt:
         return 130

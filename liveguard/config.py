@@ -17,6 +17,7 @@ url = "https://example.org/alerts"
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -46,7 +47,9 @@ class Config:
 
     def __post_init__(self) -> None:
         if not 1 <= self.max_faces <= 16:
-            raise ConfigError(f"face.max_faces is {self.max_faces}: allowed are 1 to 16")
+            raise ConfigError("face.max_faces: allowed are 1 to 16")
+        if self.only is not None and not self.only:
+            raise ConfigError("checks.only is empty: name at least one check, or leave it out for all of them")
 
 
 def read_config(path: Path) -> Config:
@@ -55,7 +58,7 @@ def read_config(path: Path) -> Config:
         table = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # beside bad TOML and bad UTF-8: absurdly long numbers, deep nesting
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     try:
         return parse_config(table)
@@ -70,26 +73,20 @@ def parse_config(table: Mapping[str, Any]) -> Config:
     _known("policy", policy, {item.name for item in fields(Policy)})
     _known("checks", checks, {"only", "without", "options"})
     _known("face", face, {"max_faces", "task_file"})
-    for key, value in policy.items():
-        if isinstance(value, Mapping):
-            for check, number in value.items():
-                _number(f"policy.{key}.{check}", number)
-        else:
-            _number(f"policy.{key}", value)
     max_faces, task_file = face.get("max_faces", 4), face.get("task_file")
     if not isinstance(max_faces, int) or isinstance(max_faces, bool):
         raise ConfigError("face.max_faces must be a whole number")
     if task_file is not None and not isinstance(task_file, str):
         raise ConfigError("face.task_file must be a path in quotes")
-    options = _table(checks, "options")
+    options = _table(checks, "options", "checks.")
     sinks = table.get("sinks", [])
     if not isinstance(sinks, list) or not all(isinstance(s, dict) and isinstance(s.get("kind"), str) for s in sinks):
         raise ConfigError("sinks must be tables ([[sinks]]), each with a kind in quotes")
     return Config(
-        policy=Policy(**policy),
+        policy=Policy(**{key: _policy_value(key, value) for key, value in policy.items()}),
         only=_names(checks, "only") if "only" in checks else None,
         without=_names(checks, "without"),
-        options={name: _table(options, name) for name in options},
+        options={name: _table(options, name, "checks.options.") for name in options},
         max_faces=max_faces,
         task_file=Path(task_file) if task_file is not None else None,
         sinks=tuple(sinks),
@@ -102,16 +99,33 @@ def _known(where: str, table: Mapping[str, Any], allowed: set[str]) -> None:
         raise ConfigError(f"{where} has an unknown key {unknown[0]!r}: allowed are {', '.join(sorted(allowed))}")
 
 
-def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def _table(table: Mapping[str, Any], key: str, where: str = "") -> Mapping[str, Any]:
     value = table.get(key, {})
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{key} must be a table")
+        raise ConfigError(f"{where}{key} must be a table")
     return value
 
 
-def _number(name: str, value: object) -> None:
+def _policy_value(key: str, value: object) -> Any:
+    """A number, or a table of numbers, as the policy's own default is; the policy itself knows what is allowed."""
+    if not isinstance(getattr(_POLICY, key), Mapping):
+        return _number(f"policy.{key}", value)
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"policy.{key} must be a table of numbers, such as {{ NAME = 1.0 }}")
+    return {name: _number(f"policy.{key}.{name}", number) for name, number in value.items()}
+
+
+_POLICY = Policy()
+
+
+def _number(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigError(f"{name} must be a number")
+    try:
+        float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+    return value
 
 
 def _names(table: Mapping[str, Any], key: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from liveguard.alert import AlertMachine
 from liveguard.errors import ConfigError
@@ -25,6 +26,7 @@ from liveguard.types import (
     Status,
 )
 
+CORE_FAULT = "feed"  # where the core's own remarks on a feed come from
 NO_FACE_AFTER_US = 1_000_000
 TICK_US = 1_000_000
 PIECE = SAMPLE_RATE_HZ // 5  # samples: longer chunks are taken in piece by piece, so that memory need not hold them
@@ -92,14 +94,18 @@ class Engine:
 
     def finish(self) -> list[Event]:
         """The feed has ended: judge what is left."""
+        events, jobs = self.end()
+        for job in jobs:
+            events += self.take(job.run())
+        return events
+
+    def end(self) -> tuple[list[Event], Iterator[Job]]:
+        """As `accept`, for the end of the feed."""
+        events = self._late()
         self.timeline.finish()
-        events: list[Event] = []
         if self._no_face_said:
             events.append(Gap("video", self._face_seen_us, self.timeline.end_us, "no_face"))
-        for jobs in (self._scheduler.due(), self._scheduler.last()):
-            for job in jobs:
-                events += self.take(job.run())
-        return events
+        return events, chain(self._scheduler.due(), self._scheduler.last())
 
     def statuses(self) -> list[Status]:
         """Where each participant stands now."""
@@ -145,7 +151,7 @@ class Engine:
         self._late_again_us = self.timeline.end_us + LATE_AGAIN_US
         what = ", ".join(f"{count} of {track}" for track, count in sorted(fresh.items()))
         why = f"came more than {STALL_US / 1e6:g} s behind the other track and were left out: {what}"
-        return [Fault(self.timeline.watermark_us, "feed", why)]
+        return [Fault(self.timeline.watermark_us, CORE_FAULT, why)]
 
 
 def _pieces(sample: Sample) -> Iterator[Sample]:

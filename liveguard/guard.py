@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+import uuid
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from liveguard.config import Config
 from liveguard.engine import Engine
+from liveguard.errors import InputError, LiveguardError
 from liveguard.journal import JournalWriter
 from liveguard.plugins import load_detectors
 from liveguard.report import Report, ReportBuilder
-from liveguard.types import Detector, Event, FeedInfo, Reading, Sample, Sink, Status, Tap, VideoFrame
+from liveguard.session import Session, observe_or_fault
+from liveguard.types import (
+    AudioChunk,
+    Detector,
+    Event,
+    Fault,
+    FeedInfo,
+    Reading,
+    Sample,
+    Sink,
+    Status,
+    Tap,
+    TapSample,
+    VideoFrame,
+)
 
 if TYPE_CHECKING:
     from liveguard.face.observer import Observer
-    from liveguard.session import Session
 
 SCAN_FPS = 30.0
+ASK_EVERY_US = 250_000
 
 
 class Guard:
@@ -35,6 +53,8 @@ class Guard:
             detectors = load_detectors(self.config.only, self.config.without, self.config.options)
         self.detectors: tuple[Detector, ...] = tuple(detectors)
         self._pool: ThreadPoolExecutor | None = None
+        self._sessions: list[Session] = []
+        self._lock = threading.Lock()
 
     def scan(
         self,
@@ -61,26 +81,31 @@ class Guard:
         on_progress: Callable[[float, float | None], None] | None = None,
         journal: Path | None = None,
     ) -> Report:
-        """The report on all that `tap` delivers until it ends; no threads, nothing shed."""
+        """The report on all that `tap` delivers until it ends; no threads, nothing shed.
+
+        A tap that breaks midway gives the report up to there, with a fault; one that never delivers raises its error.
+        """
         started_s = time.process_time()
-        engine = self.engine(tap.info)
+        session_id = new_id()
+        engine = self.engine(tap.info, session_id)
         builder = ReportBuilder(name, tuple(detector.name for detector in self.detectors))
         needs = {detector.name: detector.need for detector in self.detectors}
-        said_us = 0
-        for event in self._run(tap, engine, journal):
-            is_reading = isinstance(event, Reading)
-            builder.add(event, engine.fusion.worth(event, needs[event.detector]) if isinstance(event, Reading) else 0.0)
-            if is_reading:
-                for status in engine.statuses():
-                    builder.status(status)
-            if on_progress is not None and engine.timeline.end_us - said_us > 250_000:
-                said_us = engine.timeline.end_us
-                on_progress(said_us / 1e6, tap.info.seconds)
+        asked_us = 0
+        with closing(self._run(tap, engine, journal, session_id)) as events:
+            for event in events:
+                worth = engine.fusion.worth(event, needs[event.detector]) if isinstance(event, Reading) else 0.0
+                builder.add(event, worth)
+                if engine.timeline.end_us - asked_us >= ASK_EVERY_US:
+                    asked_us = engine.timeline.end_us
+                    _ask(engine, builder)
+                    if on_progress is not None:
+                        on_progress(asked_us / 1e6, tap.info.seconds)
+        _ask(engine, builder)
         return builder.build(engine.timeline.end_us / 1e6, time.process_time() - started_s, engine.faces)
 
     def events(self, tap: Tap) -> Iterator[Event]:
         """Everything that is said about a feed, as it happens, in the caller's thread."""
-        return self._run(tap, self.engine(tap.info), None)
+        return self._run(tap, self.engine(tap.info))
 
     def watch(
         self,
@@ -88,22 +113,28 @@ class Guard:
         sinks: Sequence[Sink] = (),
         journal: Path | None = None,
         on_tick: Callable[[list[Status]], None] | None = None,
-        session_id: str = "session",
+        session_id: str | None = None,
     ) -> Session:
-        """Guard a live feed in threads of its own; the session returned has been started."""
-        from liveguard.session import Session
+        """Guard a live feed in threads of its own; the session returned has been started, and closes tap and sinks.
 
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="liveguard-model")
+        `session_id` begins the ids of its alerts, and must be unlike all others (the default is).
+        """
+        session_id = session_id or new_id()
         engine = self.engine(tap.info, session_id)
-        writer = self._writer(journal, tap.info, session_id)
-        session = Session(tap, engine, self.observer(), sinks, self._pool, writer, on_tick)
-        session.start()
+        with ExitStack() as undo:
+            observer, writer = self._parts(undo, tap.info, journal, session_id)
+            with self._lock:
+                if self._pool is None:
+                    self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="liveguard-model")
+                session = Session(tap, engine, observer, sinks, self._pool, writer, on_tick)
+                session.start()
+                undo.pop_all()
+                self._sessions = [*(other for other in self._sessions if not other.join(0.0)), session]
         return session
 
-    def engine(self, feed: FeedInfo, session_id: str = "scan") -> Engine:
+    def engine(self, feed: FeedInfo, session_id: str | None = None) -> Engine:
         """A fresh core for one feed."""
-        return Engine(feed, self.detectors, self.config.policy, session_id)
+        return Engine(feed, self.detectors, self.config.policy, session_id or new_id())
 
     def observer(self) -> Observer:
         """A fresh face tracker for one feed. Raises BackendError where no face library is installed."""
@@ -113,9 +144,15 @@ class Guard:
         return Observer(open_backend(self.config.task_file), self.detectors, self.config.max_faces)
 
     def close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-            self._pool = None
+        """End the sessions that are still running, then the models. A call that hangs is not waited for twice."""
+        with self._lock:
+            sessions, self._sessions = self._sessions, []
+            pool, self._pool = self._pool, None
+        for session in sessions:
+            session.stop()
+        ended = [session.close() for session in sessions]
+        if pool is not None:
+            pool.shutdown(wait=all(ended), cancel_futures=True)
 
     def __enter__(self) -> Guard:
         return self
@@ -125,35 +162,77 @@ class Guard:
     ) -> None:
         self.close()
 
-    def _run(self, tap: Tap, engine: Engine, journal: Path | None) -> Iterator[Event]:
-        writer = self._writer(journal, tap.info, "scan")
-        observer = self.observer() if "video" in tap.info.tracks else None
-        try:
-            for delivered in tap.samples():
-                if not isinstance(delivered, VideoFrame):
-                    sample: Sample = delivered
-                elif observer is not None:
-                    sample = observer.observe(delivered)
-                else:
+    def _parts(
+        self, stack: ExitStack, feed: FeedInfo, journal: Path | None, session_id: str
+    ) -> tuple[Observer | None, JournalWriter | None]:
+        """The face tracker, which sound alone does not need, and the journal; `stack` closes them."""
+        observer = writer = None
+        if "video" in feed.tracks:
+            observer = self.observer()
+            stack.callback(observer.close)
+        if journal is not None:
+            names = [detector.name for detector in self.detectors]
+            writer = JournalWriter(journal, feed, self.config.policy, session_id, names)
+            stack.callback(writer.close)
+        return observer, writer
+
+    def _run(
+        self, tap: Tap, engine: Engine, journal: Path | None = None, session_id: str = ""
+    ) -> Generator[Event, None, None]:
+        """All events of a feed. The journal gets what goes into the core and comes out, so that it replays."""
+        with ExitStack() as parts:
+            observer, writer = self._parts(parts, tap.info, journal, session_id)
+            for delivered in _delivered(tap):
+                sample, fault = _sample(delivered, observer)
+                if fault is not None:
+                    yield fault
+                if sample is None:
                     continue
                 if writer is not None:
                     writer.sample(sample)
-                for event in engine.push(sample):
-                    if writer is not None:
-                        writer.event(event)
-                    yield event
-            for event in engine.finish():
-                if writer is not None:
-                    writer.event(event)
-                yield event
-        finally:
-            if observer is not None:
-                observer.close()
-            if writer is not None:
-                writer.close()
+                yield from _written(engine.push(sample), writer)
+            yield from _written(engine.finish(), writer)
 
-    def _writer(self, path: Path | None, feed: FeedInfo, session_id: str) -> JournalWriter | None:
-        if path is None:
-            return None
-        names = [detector.name for detector in self.detectors]
-        return JournalWriter(path, feed, self.config.policy, session_id, names)
+
+def new_id() -> str:
+    """An id that no other session has."""
+    return uuid.uuid4().hex[:12]
+
+
+def _ask(engine: Engine, builder: ReportBuilder) -> None:
+    for status in engine.statuses():
+        builder.status(status)
+
+
+def _written(events: Sequence[Event], writer: JournalWriter | None) -> Iterator[Event]:
+    for event in events:
+        if writer is not None:
+            writer.event(event)
+        yield event
+
+
+def _delivered(tap: Tap) -> Iterator[TapSample | Fault]:
+    """The tap's samples; when it breaks after it gave pictures or sound, a Fault is the last."""
+    end_us: int | None = None
+    try:
+        for sample in tap.samples():
+            if isinstance(sample, VideoFrame | AudioChunk):
+                end_us = max(sample.t_us, end_us or 0)
+            yield sample
+    except Exception as error:  # (a tap may be foreign code)
+        known = isinstance(error, LiveguardError)
+        what = str(error) if known else f"{tap.info.name}: {type(error).__name__}: {error}"
+        if end_us is None:
+            if known:
+                raise
+            raise InputError(what) from error
+        yield Fault(end_us, "tap", what)
+
+
+def _sample(delivered: TapSample | Fault, observer: Observer | None) -> tuple[Sample | None, Fault | None]:
+    """What goes into the core, and what there is to be said of it."""
+    if isinstance(delivered, Fault):
+        return None, delivered
+    if not isinstance(delivered, VideoFrame):
+        return delivered, None
+    return observe_or_fault(observer, delivered) if observer is not None else (None, None)

@@ -1,7 +1,8 @@
 """A session written down without its pictures, so that it can be replayed to the bit.
 
 A gzip file of JSON lines: a header, then samples as they went into the core and events as they came out. It holds the
-shapes of faces and the sound of voices: it is written only when asked for, and should be kept like a recording.
+shapes of faces and the sound of voices: it is written only when asked for, only its owner may read it, and it should be
+kept like a recording.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -36,6 +38,7 @@ from liveguard.types import (
 
 VERSION = 1
 FLUSH_EVERY = 60  # records; what a crash may lose
+_LEVEL, _AS_GZIP = 3, 31  # how hard zlib tries, and the frame that it puts around
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,14 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """The file ends too early, after so many records (the header is the first): what came before it is sound."""
+
+    after_records: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """What a session started with."""
 
@@ -63,14 +74,23 @@ class Header:
 
 
 class JournalWriter:
-    """Writes one session. Owned by the session's thread. Raises JournalError when the file cannot be written."""
+    """Writes one session. Owned by the session's thread.
+
+    Each method raises JournalError where the file cannot be written; `close` gives it back all the same. What is there
+    already is never written over.
+    """
 
     def __init__(self, path: Path, feed: FeedInfo, policy: Policy, session_id: str, checks: Sequence[str]) -> None:
+        self._path = path
         try:
-            self._file = gzip.open(path, "wt", encoding="ascii", compresslevel=3)  # noqa: SIM115 (closed by close())
+            self._file = open(path, "xb", opener=_private)  # noqa: SIM115 (closed by close())
+        except FileExistsError as error:
+            raise JournalError(f"{path} exists already: choose another name or remove it") from error
         except OSError as error:
-            raise JournalError(f"cannot write the journal {path}: {error.strerror}") from error
+            raise self._error(error) from error
+        self._packer = zlib.compressobj(_LEVEL, wbits=_AS_GZIP)
         self._count = 0
+        self._whole = True
         feed_record = {**asdict(feed), "tracks": sorted(feed.tracks)}
         policy_record = {**asdict(policy), "weights": dict(policy.weights), "ceilings_nats": dict(policy.ceilings_nats)}
         policy_record["thresholds_nats"] = dict(policy.thresholds_nats)
@@ -86,19 +106,45 @@ class JournalWriter:
         self._write({"k": "event", "event": wire.to_dict(event)})
 
     def close(self) -> None:
-        self._file.close()
+        """May be called again. After an error the file keeps its sound beginning, as one that was cut off."""
+        if self._file.closed:
+            return
+        try:
+            with self._file:
+                if self._whole:
+                    self._file.write(self._packer.flush())
+        except OSError as error:
+            raise self._error(error) from error
 
     def _write(self, record: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(record, separators=(",", ":")) + "\n")
+        data = self._packer.compress(json.dumps(record, separators=(",", ":")).encode("ascii") + b"\n")
         self._count += 1
-        if self._count % FLUSH_EVERY == 0:
-            self._file.flush()
+        try:
+            self._file.write(data)
+            if self._count % FLUSH_EVERY == 0:
+                self._file.write(self._packer.flush(zlib.Z_SYNC_FLUSH))
+                self._file.flush()
+        except OSError as error:
+            self._whole = False
+            raise self._error(error) from error
+
+    def _error(self, error: OSError) -> JournalError:
+        return JournalError(f"cannot write the journal {self._path}: {error.strerror or error}")
 
 
-def read_journal(path: Path) -> tuple[Header, Iterator[Came | Said]]:
-    """The header and then everything else in order. Raises JournalError, also while iterating, for a damaged file."""
-    lines = _lines(path)
-    first = next(lines, None)
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def read_journal(path: Path) -> tuple[Header, Iterator[Came | Said | Cut]]:
+    """The header and then everything else in order; a `Cut` comes last where the rest of the file is missing.
+
+    Raises JournalError for a damaged file, also while iterating.
+    """
+    records = _records(path)
+    first = next(records, None)
+    if isinstance(first, Cut):
+        raise JournalError(f"{path} is cut off within its header: nothing of it can be used")
     if first is None or first.get("k") != "liveguard":
         raise JournalError(f"{path} is no liveguard journal")
     if first.get("v") != VERSION:
@@ -106,35 +152,42 @@ def read_journal(path: Path) -> tuple[Header, Iterator[Came | Said]]:
     try:
         feed = FeedInfo(**{**first["feed"], "tracks": frozenset(first["feed"]["tracks"])})
         header = Header(feed, Policy(**first["policy"]), str(first["session"]), tuple(map(str, first["checks"])))
-    except (KeyError, TypeError, ValueError) as error:
+    except _DAMAGE as error:
         raise JournalError(f"{path}: damaged header ({type(error).__name__}: {error})") from error
-    return header, _items(path, lines)
+    return header, _items(path, records)
 
 
-def _items(path: Path, lines: Iterator[Mapping[str, Any]]) -> Iterator[Came | Said]:
-    for number, record in enumerate(lines, start=2):
+_DAMAGE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, LiveguardError)
+
+
+def _items(path: Path, records: Iterator[Mapping[str, Any] | Cut]) -> Iterator[Came | Said | Cut]:
+    for number, record in enumerate(records, start=2):
+        if isinstance(record, Cut):
+            yield record
+            return
         try:
             said = record["k"] == "event"
             item = Said(wire.from_dict(record["event"])) if said else Came(_sample(record))
-        except (KeyError, TypeError, ValueError, AttributeError, LiveguardError) as error:
+        except _DAMAGE as error:
             raise JournalError(f"{path}, record {number}: damaged ({type(error).__name__}: {error})") from error
         yield item
 
 
-def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
+def _records(path: Path) -> Iterator[Mapping[str, Any] | Cut]:
     number = 0
     try:
-        with gzip.open(path, "rt", encoding="ascii") as file:
-            for line in file:
-                number += 1
+        with gzip.open(path, "rb") as file:
+            for number, line in enumerate(file, start=1):
                 record = json.loads(line)
                 if not isinstance(record, dict):
                     raise JournalError(f"{path}, record {number}: not an object")
                 yield record
+    except EOFError:
+        yield Cut(number, "its end was never written, or was not copied")
     except FileNotFoundError as error:
         raise JournalError(f"{path}: no such file") from error
-    except (OSError, EOFError, ValueError, zlib.error, RecursionError) as error:
-        raise JournalError(f"{path}: damaged or truncated after record {number} ({type(error).__name__})") from error
+    except (OSError, ValueError, zlib.error, RecursionError) as error:
+        raise JournalError(f"{path}: damaged at or after record {number} ({type(error).__name__})") from error
 
 
 def _sample_record(sample: Sample) -> dict[str, Any]:

@@ -14,26 +14,49 @@ from liveguard.errors import ConfigError, LiveguardError, PluginError
 from liveguard.types import Detector, Need
 
 Group: TypeAlias = Literal["detectors", "taps", "sinks"]
+OURS = "liveguard"
 _NO_OPTIONS: Mapping[str, Any] = {}
 
 
 def available(group: Group) -> dict[str, EntryPoint]:
     """The names that installed packages offer, in alphabetical order; nothing is imported."""
-    found = {point.name: point for point in entry_points(group=f"liveguard.{group}")}
-    return dict(sorted(found.items()))
+    return {name: offers[0] for name, offers in _offers(group).items()}
+
+
+def _offers(group: Group) -> dict[str, list[EntryPoint]]:
+    """All offers of each name, our own first."""
+    offers: dict[str, list[EntryPoint]] = {}
+    for point in sorted(entry_points(group=f"liveguard.{group}"), key=_place):
+        offers.setdefault(point.name, []).append(point)
+    return offers
+
+
+def _place(point: EntryPoint) -> tuple[str, bool, str]:
+    package = _package(point)
+    return point.name, package != OURS, package
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name.lower() if point.dist is not None else "an unknown package"
 
 
 def load(group: Group, name: str, options: Mapping[str, Any] = _NO_OPTIONS) -> Any:
     """The object that `name` makes of `options`.
 
-    Raises ConfigError for an unknown name, PluginError where it does not import or refuses its options.
+    Raises ConfigError for an unknown name, PluginError where it does not import or refuses its options, or where another
+    package offers one of the same name: which of the two is meant must not depend on the order of folders.
     """
-    points = available(group)
-    if name not in points:
-        raise ConfigError(f"no {group[:-1]} is called {name!r}: installed are {', '.join(points) or 'none'}")
-    where = f"{group[:-1]} {name!r} ({points[name].value})"
+    offers = _offers(group)
+    if name not in offers:
+        raise ConfigError(f"no {group[:-1]} is called {name!r}: installed are {', '.join(offers) or 'none'}")
+    point, *rivals = offers[name]
+    where = f"{group[:-1]} {name!r} ({point.value})"
+    if rivals:
+        others = ", ".join(f"{_package(rival)} ({rival.value})" for rival in rivals)
+        todo = f", or leave the check out (--without {name})" if group == "detectors" else ""
+        raise PluginError(f"{where} of {_package(point)} is offered by {others} too: remove that package{todo}")
     try:
-        factory = points[name].load()
+        factory = point.load()
     except Exception as error:
         raise PluginError(f"{where} does not import: {type(error).__name__}: {error}") from error
     try:
@@ -44,20 +67,28 @@ def load(group: Group, name: str, options: Mapping[str, Any] = _NO_OPTIONS) -> A
         raise PluginError(f"{where} does not start: {type(error).__name__}: {error}") from error
 
 
+def require_installed(key: str, names: Iterable[str]) -> None:
+    """Raises ConfigError where a setting names a check that is not there, so that a slip of the pen does not go unseen."""
+    installed = available("detectors")
+    for name in names:
+        if name not in installed:
+            raise ConfigError(f"{key}: no detector is called {name!r}: installed are {', '.join(installed) or 'none'}")
+
+
 def load_detectors(
     only: Iterable[str] | None = None,
     without: Iterable[str] = (),
     options: Mapping[str, Mapping[str, Any]] = _NO_OPTIONS,
 ) -> list[Detector]:
     """All installed checks, or `only` these, less `without`; by name. One that does not load stops the start."""
-    installed = available("detectors")
-    wanted = list(installed) if only is None else list(dict.fromkeys(only))
     dropped = set(without)
-    for name in (*dropped, *options):
-        if name not in installed:
-            raise ConfigError(f"no detector is called {name!r}: installed are {', '.join(installed)}")
-    found = [load("detectors", name, options.get(name, {})) for name in sorted(wanted) if name not in dropped]
-    for name, detector in zip(sorted(n for n in wanted if n not in dropped), found, strict=True):
+    require_installed("checks.without", dropped)
+    require_installed("checks.options", options)
+    names = sorted((set(available("detectors")) if only is None else set(only)) - dropped)
+    if not names:
+        raise ConfigError("no check is left: checks.without takes away all that there are")
+    found = [load("detectors", name, options.get(name, {})) for name in names]
+    for name, detector in zip(names, found, strict=True):
         _check_shape(name, detector)
     return cast("list[Detector]", found)
 

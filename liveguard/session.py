@@ -1,32 +1,37 @@
-"""A live call under guard: three threads around the pure core.
+"""A live call under guard: threads around the pure core.
 
-    reader (the tap) -> Inbox -> worker (owns the observer and the engine) -> queue -> speaker (the sinks)
+    reader (the tap) -> Inbox -> worker (owns the observer and the engine) -> Speaker (a thread for each sink)
 
-The worker owns all state of the call, so there are no locks but the two queues'. Nothing that breaks in a tap, a check or
-a sink ends the call: it becomes a Fault event, and the rest goes on.
+The worker owns all state of the call, so there are no locks but the queues'. Nothing that breaks in a tap, a check or
+a sink ends the call: it becomes a Fault event, and the rest goes on. What breaks in here ends it in good order.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
+from operator import methodcaller
+from typing import TYPE_CHECKING
 
 from liveguard.engine import Engine
 from liveguard.errors import LiveguardError
-from liveguard.face.observer import Observer, frame_sample, noise_of
 from liveguard.inbox import Inbox, Shed
 from liveguard.journal import JournalWriter
 from liveguard.scheduler import Job
-from liveguard.types import Alert, Event, Fault, Observation, Reading, Sample, Sink, Status, Tap, TapSample, VideoFrame
+from liveguard.speaker import Speaker
+from liveguard.types import Alert, Event, Fault, Gap, Observation, Reading, Sample, Sink, Status, Tap, VideoFrame
 
-MOST_EVENTS = 4096
+if TYPE_CHECKING:
+    from liveguard.face.observer import Observer
+
 AGES_KEPT = 300
 LAST_JOBS_S = 5.0  # for models that are still at work when the feed ends
+CLOSE_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,48 +46,101 @@ class Stats:
     events_dropped: int
 
 
+def observe_or_fault(observer: Observer, picture: VideoFrame) -> tuple[Sample, Fault | None]:
+    """What is kept of a picture. One that breaks the face library, or a plug-in's probe, gives what it has without
+    faces, and the Fault; one that nothing can be done with is lost."""
+    try:
+        return observer.observe(picture), None
+    except Exception as error:  # noqa: BLE001 (foreign code, on foreign pixels)
+        fault = Fault(picture.t_us, "face tracking", f"{type(error).__name__}: {error}")
+    try:
+        from liveguard.face.observer import frame_sample, noise_of
+
+        return Observation(frame_sample(picture, noise_of(picture.image)), ()), fault
+    except Exception:  # noqa: BLE001 (not even a picture)
+        return Gap("video", picture.t_us, picture.t_us, "lost"), fault
+
+
 class Session:
-    """Guards one feed until it ends or `stop` is called. `start`, `stop`, `join` and `stats` are for any thread."""
+    """Guards one feed until it ends or is closed. All methods are for any thread.
+
+    `observer` may be None where the feed has no pictures.
+    """
 
     def __init__(
         self,
         tap: Tap,
         engine: Engine,
-        observer: Observer,
+        observer: Observer | None,
         sinks: Sequence[Sink] = (),
         pool: ThreadPoolExecutor | None = None,
         journal: JournalWriter | None = None,
         on_tick: Callable[[list[Status]], None] | None = None,
     ) -> None:
         self._tap, self._engine, self._observer = tap, engine, observer
-        self._sinks, self._pool, self._journal, self._on_tick = list(sinks), pool, journal, on_tick
+        self._pool, self._journal, self._on_tick = pool, journal, on_tick
         self._inbox = Inbox(live=tap.info.live)
-        self._events: queue.Queue[Event | None] = queue.Queue()
+        self._speaker = Speaker(sinks)
         self._ages_ms: deque[float] = deque(maxlen=AGES_KEPT)
-        self._flying: dict[str, Future[Reading | Fault]] = {}
-        self._jobs_skipped = self._events_dropped = 0
+        self._flying: dict[tuple[str, int | None], Future[Reading | Fault]] = {}
+        self._jobs_skipped = 0
         self._arrived_s: dict[int, float] = {}
-        self.error: LiveguardError | None = None
-        self._threads = [
-            threading.Thread(target=target, name=f"liveguard-{name}", daemon=True)
-            for name, target in (("reader", self._read), ("worker", self._work), ("speaker", self._speak))
-        ]
+        self._aborted = self._closed = self._tick_broken = False
+        self._error: LiveguardError | None = None
+        self.alerts_raised = 0
+        self._reader = threading.Thread(target=self._read, name="liveguard-reader", daemon=True)
+        self._worker = threading.Thread(target=self._work, name="liveguard-worker", daemon=True)
+        self._threads = (self._reader, self._worker)
+
+    @property
+    def error(self) -> LiveguardError | None:
+        """What ended the feed or kept a sink from taking an alert; None while nothing did."""
+        return self._error or self._speaker.error
 
     def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        self._speaker.start()
+        self._reader.start()
+        self._worker.start()
 
     def stop(self) -> None:
         """End the call: what has come in is still judged and said."""
-        self._tap.close()
-        self._inbox.close()
+        try:
+            self._tap.close()
+        except Exception as error:  # noqa: BLE001 (a tap may be foreign code)
+            self._fail("tap", error)
+        finally:
+            self._inbox.close()
+
+    def abort(self) -> None:
+        """End the call at once: what waits is not judged, and the sinks only take their last alerts and faults."""
+        self._aborted = True
+        self._speaker.hurry()
+        self.stop()
+
+    def ended(self, timeout_s: float | None = None) -> bool:
+        """Wait until all that came in is judged; True once it is. The sinks may still be at work."""
+        self._worker.join(timeout_s)
+        return not self._worker.is_alive()
 
     def join(self, timeout_s: float | None = None) -> bool:
         """Wait for the end; True once all threads are done."""
         until_s = None if timeout_s is None else time.monotonic() + timeout_s
         for thread in self._threads:
             thread.join(None if until_s is None else max(until_s - time.monotonic(), 0.0))
-        return not any(thread.is_alive() for thread in self._threads)
+        spoken = self._speaker.join(None if until_s is None else max(until_s - time.monotonic(), 0.0))
+        return spoken and not any(thread.is_alive() for thread in self._threads)
+
+    def close(self, timeout_s: float = CLOSE_S) -> bool:
+        """`stop`, and wait for the end; who has not finished by then is named in `error`. Waits only the first time."""
+        self.stop()
+        if self.join(0.0 if self._closed else timeout_s):
+            return True
+        if not self._closed:
+            names = [thread.name.replace("-", " ") for thread in self._threads if thread.is_alive()]
+            busy = ", ".join(names + self._speaker.unfinished)
+            self._error = self._error or LiveguardError(f"not finished in time: {busy}")
+        self._closed = True
+        return False
 
     def stats(self) -> Stats:
         shed = self._inbox.shed
@@ -92,7 +150,7 @@ class Session:
             tuple(sorted(self._ages_ms)),
             dict(self._engine.timeline.late),
             self._jobs_skipped,
-            self._events_dropped,
+            self._speaker.events_dropped,
         )
 
     # --- reader -----------------------------------------------------------------------------------------------------
@@ -105,12 +163,8 @@ class Session:
                     while len(self._arrived_s) > AGES_KEPT:
                         self._arrived_s.pop(next(iter(self._arrived_s)), None)
                 self._inbox.put(sample)
-        except LiveguardError as error:
-            self.error = error
-            self._say(Fault(self._engine.timeline.end_us, "tap", str(error)))
         except Exception as error:  # noqa: BLE001 (a tap may be foreign code)
-            self.error = LiveguardError(f"tap {self._tap.info.name}: {type(error).__name__}: {error}")
-            self._say(Fault(self._engine.timeline.end_us, "tap", str(self.error)))
+            self._fail("tap", error)
         finally:
             self._inbox.close()
 
@@ -118,105 +172,129 @@ class Session:
 
     def _work(self) -> None:
         try:
-            while not self._inbox.closed:
-                sample = self._inbox.get(timeout_s=0.1)
-                if sample is not None:
-                    self._take(sample)
-                self._land()
-            wait(self._flying.values(), timeout=LAST_JOBS_S)
-            self._land()
-            self._say_all(self._engine.finish())
-            self._tick()
+            self._attempt(self._guard)
+            # However it ended, the reader must end too, and the sinks' end mark comes last.
+            self.stop()
+            self._close_journal()
+            if self._observer is not None:
+                self._attempt(self._observer.close)
         finally:
-            if self._journal is not None:
-                self._journal.close()
-            self._observer.close()
-            self._events.put(None)
+            self._speaker.end()
 
-    def _take(self, sample: TapSample) -> None:
-        if not isinstance(sample, VideoFrame):
-            self._push(sample)
+    def _attempt(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 (whatever it is, the rest must still be done)
+            self._fail("session", error)
+
+    def _guard(self) -> None:
+        while not (self._aborted or self._inbox.closed):
+            sample = self._inbox.get(timeout_s=0.1)
+            if isinstance(sample, VideoFrame):
+                self._take(sample)
+            elif sample is not None:
+                self._push(sample)
+            self._land()
+        if self._aborted:
+            return
+        wait(self._flying.values(), timeout=LAST_JOBS_S)
+        self._land()
+        self._jobs_skipped += len(self._flying)
+        self._say_all(self._engine.finish())
+        self._tick()
+
+    def _take(self, picture: VideoFrame) -> None:
+        if self._observer is None:
             return
         start_s = time.monotonic()
-        self._push(self._observe(sample))
+        sample, fault = observe_or_fault(self._observer, picture)
+        if fault is not None:
+            self._speaker.say(fault)
+        self._push(sample)
         end_s = time.monotonic()
-        self._inbox.worked(sample.t_us, round((end_s - start_s) * 1e6))
-        arrived_s = self._arrived_s.get(sample.t_us)
+        self._inbox.worked(picture.t_us, round((end_s - start_s) * 1e6))
+        arrived_s = self._arrived_s.get(picture.t_us)
         if arrived_s is not None:
             self._ages_ms.append((end_s - arrived_s) * 1e3)
         self._tick()
 
-    def _observe(self, frame: VideoFrame) -> Observation:
-        try:
-            return self._observer.observe(frame)
-        except Exception as error:  # noqa: BLE001 (the face library or a plug-in's probe broke on this picture)
-            self._say(Fault(frame.t_us, "face tracking", f"{type(error).__name__}: {error}"))
-            return Observation(frame_sample(frame, noise_of(frame.image)), ())
-
     def _push(self, sample: Sample) -> None:
-        if self._journal is not None:
-            self._journal.sample(sample)
+        self._write(methodcaller("sample", sample))
         events, jobs = self._engine.accept(sample)
         self._say_all(events)
         for job in jobs:
-            if self._pool is None or job.detector.need.cost == "light":
+            if job.detector.need.cost == "light" or not self._launch(job):
                 self._say_all(self._engine.take(job.run()))
-            else:
-                self._launch(self._pool, job)
 
-    def _launch(self, pool: ThreadPoolExecutor, job: Job) -> None:
-        """At most one job of a check in flight: a slow model skips windows, it never queues them."""
-        if job.detector.name in self._flying:
+    def _launch(self, job: Job) -> bool:
+        """At most one job of a check and face in flight: a slow model skips windows, it never queues them, and the
+        pool's order gives each face its turn. False where there is no pool to run it."""
+        key = job.detector.name, job.window.track
+        if self._pool is None:
+            return False
+        if key in self._flying:
             self._jobs_skipped += 1
-        else:
-            self._flying[job.detector.name] = pool.submit(job.run)
+            return True
+        try:
+            self._flying[key] = self._pool.submit(job.run)
+        except RuntimeError:  # the pool was shut down
+            self._pool = None
+            return False
+        return True
 
     def _land(self) -> None:
-        for name, future in list(self._flying.items()):
+        for key, future in list(self._flying.items()):
             if future.done():
-                del self._flying[name]
-                self._say_all(self._engine.take(future.result()))
+                del self._flying[key]
+                if future.cancelled():
+                    self._jobs_skipped += 1
+                else:
+                    self._say_all(self._engine.take(future.result()))
 
     def _tick(self) -> None:
-        if self._on_tick is not None:
-            self._on_tick(self._engine.statuses())
+        if self._on_tick is None:
+            return
+        statuses = self._engine.statuses()
+        try:
+            self._on_tick(statuses)
+        except Exception as error:  # noqa: BLE001 (not our code)
+            if not self._tick_broken:
+                self._tick_broken = True
+                self._fault("on_tick", f"{type(error).__name__}: {error}")
 
-    # --- speaker ----------------------------------------------------------------------------------------------------
+    # --- what is said and written down ------------------------------------------------------------------------------
 
     def _say_all(self, events: Sequence[Event]) -> None:
+        """What the core says goes into the journal too; the faults of this shell do not, as a replay has none."""
         for event in events:
-            if self._journal is not None:
-                self._journal.event(event)
-            self._say(event)
+            self._write(methodcaller("event", event))
+            self.alerts_raised += isinstance(event, Alert) and event.state == "raised"
+            self._speaker.say(event)
 
-    def _say(self, event: Event) -> None:
-        """Hand an event to the sinks; when they are far behind, all but alerts are dropped and counted."""
-        if isinstance(event, Alert) or self._events.qsize() < MOST_EVENTS:
-            self._events.put(event)
-        else:
-            self._events_dropped += 1
+    def _write(self, record: Callable[[JournalWriter], object]) -> None:
+        """A journal that breaks is left off; the call goes on without."""
+        if self._journal is None:
+            return
+        try:
+            record(self._journal)
+        except Exception as error:  # noqa: BLE001 (a full disk, or a plug-in's reading that cannot be written)
+            with suppress(Exception):
+                self._journal.close()
+            self._journal = None
+            what = str(error) if isinstance(error, LiveguardError) else f"{type(error).__name__}: {error}"
+            self._fault("journal", f"{what}; the call goes on without a journal")
 
-    def _speak(self) -> None:
-        broken: set[int] = set()
-        while (event := self._events.get()) is not None:
-            for at, sink in enumerate(self._sinks):
-                fault = _send(sink, event)
-                # A sink that stays broken is reported once, until it works again.
-                if fault is not None and at not in broken:
-                    for other in self._sinks:
-                        if other is not sink:
-                            _send(other, fault)
-                (broken.add if fault is not None else broken.discard)(at)
-        for sink in self._sinks:
-            try:
-                sink.close()
-            except Exception as error:  # noqa: BLE001 (closing is best effort; the rest must still be closed)
-                self.error = self.error or LiveguardError(f"{type(sink).__name__}: {error}")
+    def _close_journal(self) -> None:
+        self._write(methodcaller("close"))
+        self._journal = None
 
+    def _fault(self, where: str, what: str) -> None:
+        self._speaker.say(Fault(self._engine.timeline.end_us, where, what))
 
-def _send(sink: Sink, event: Event) -> Fault | None:
-    try:
-        sink.send(event)
-    except Exception as error:  # noqa: BLE001 (a sink may be foreign code)
-        return Fault(getattr(event, "t_us", 0), f"sink {type(sink).__name__}", f"{type(error).__name__}: {error}")
-    return None
+    def _fail(self, where: str, error: Exception) -> None:
+        """Something that the feed cannot do without broke: keep it as the session's error, and say so."""
+        if not isinstance(error, LiveguardError):
+            what = f"tap {self._tap.info.name}" if where == "tap" else where
+            error = LiveguardError(f"{what}: {type(error).__name__}: {error}")
+        self._error = self._error or error
+        self._fault(where, str(error))

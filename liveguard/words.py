@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from liveguard.types import Hypothesis, State
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # numpy, behind the types, must not be loaded before the command line has spoken
+    from liveguard.types import Hypothesis, State
+
 
 HYPOTHESIS_WORDS: dict[Hypothesis, str] = {
     "face_manipulated": "the face looks manipulated",
@@ -29,6 +33,12 @@ STATE_STYLE: dict[State, str] = {
     "cannot_judge": "cyan",
 }
 """Styles of rich; the words are always there too, for whoever does not see colours."""
+
+
+def plain(text: str, limit: int = 300) -> str:
+    """Foreign text on one line without control characters: a label may come from the other end of a call."""
+    shown = "".join(char if char.isprintable() else " " for char in text[: limit + 1])
+    return shown[: limit - 1] + "…" if len(shown) > limit else shown
 
 
 def percent(risk: float) -> str:

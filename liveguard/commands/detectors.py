@@ -9,11 +9,13 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from liveguard.commands.options import add_guard_options, config_of
 from liveguard.plugins import load_detectors
 from liveguard.timeline import STALL_US
 from liveguard.types import Detector
+from liveguard.words import plain
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
         table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(
-            row["name"],
-            row["about"],
+            Text(plain(row["name"])),
+            Text(plain(row["about"])),
             row["hypothesis"].replace("_", " "),
             f"{row['video_s']:g} s" if row["video_s"] else "-",
             f"{row['audio_s']:g} s" if row["audio_s"] else "-",

@@ -14,11 +14,13 @@ from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from liveguard.commands.options import add_guard_options, config_of
 from liveguard.config import Config
 from liveguard.errors import LiveguardError
 from liveguard.plugins import available, load
+from liveguard.words import plain
 
 # What is imported, the package that brings it, what it is for, and how to get it.
 LIBRARIES = (
@@ -150,8 +152,8 @@ def _show(findings: list[Finding]) -> None:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for finding in findings:
-        todo = f"\n  → {finding.todo}" if finding.todo else ""
-        table.add_row(marks[finding.state], finding.what, f"{finding.found}{todo}".replace("[", "\\["))
+        todo = f"\n  → {plain(finding.todo)}" if finding.todo else ""
+        table.add_row(marks[finding.state], Text(plain(finding.what)), Text(f"{plain(finding.found)}{todo}"))
     out = Console(highlight=False)
     out.print(table)
     broken = sum(finding.state == "broken" for finding in findings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -11,16 +12,20 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from liveguard.alert import participant
 from liveguard.session import Stats
-from liveguard.sinks.terminal import clock_text, plain
-from liveguard.types import Alert, Event, Fault, Reading, Status
-from liveguard.words import HYPOTHESIS_WORDS, STATE_STYLE, STATE_WORDS, percent
+from liveguard.sinks.terminal import clock_text
+from liveguard.types import Alert, Event, Fault, Reading, State, Status
+from liveguard.words import HYPOTHESIS_WORDS, STATE_STYLE, STATE_WORDS, percent, plain
 
 STRIP = 40  # readings shown of each check
 BARS = "▁▂▃▄▅▆▇█"
 FULL_NATS = 4.0  # a bar of full height
 MOST_ALERTS = 6
 MOST_ROWS = 16
+KEPT_US = 60_000_000  # of stream time; whoever has not been heard of for so long leaves the screen
+RECENT_US = 5_000_000  # seen within the same so many: equally recent, so that rows keep their places
+URGENCY: dict[State, int] = {"alert": 0, "suspicious": 1}
 
 
 class LiveView:
@@ -32,6 +37,7 @@ class LiveView:
         self._lock = threading.Lock()
         self._statuses: list[Status] = []
         self._strips: dict[tuple[str, str], deque[Reading]] = {}
+        self._seen_us: dict[str, int] = {}
         self._alerts: deque[Alert] = deque(maxlen=MOST_ALERTS)
         self._fault: Fault | None = None
         self._t_us = 0
@@ -39,7 +45,8 @@ class LiveView:
     def send(self, event: Event) -> None:
         with self._lock:
             if isinstance(event, Reading):
-                who = "feed" if event.track is None else f"face {event.track}"
+                who = participant(event.track)
+                self._seen_us[who] = max(event.end_us, self._seen_us.get(who, 0))
                 self._strips.setdefault((who, event.detector), deque(maxlen=STRIP)).append(event)
                 self._t_us = max(self._t_us, event.end_us)
             elif isinstance(event, Alert):
@@ -57,7 +64,10 @@ class LiveView:
 
     def render(self) -> RenderableType:
         with self._lock:
-            parts: list[RenderableType] = [self._head(), self._standing(), self._checks()]
+            since_us = self._t_us - KEPT_US
+            self._strips = {row: kept for row, kept in self._strips.items() if kept[-1].end_us >= since_us}
+            shown = self._shown()
+            parts: list[RenderableType] = [self._head(), self._standing(shown), self._checks(shown)]
             if self._alerts:
                 parts.append(self._alert_list())
             if self._fault is not None:
@@ -75,22 +85,39 @@ class LiveView:
             head.append(f"  up to {stats.rate_hz:g} fps  picture age {age:.0f} ms{shed}", "dim")
         return head
 
-    def _standing(self) -> Table:
+    def _shown(self) -> list[Status]:
+        """Who is shown, the most urgent and then the latest first: what is cut off at the screen's end matters least."""
+        age_us = {s.participant: self._t_us - self._seen_us.get(s.participant, self._t_us) for s in self._statuses}
+        came = {who: place for place, who in enumerate(self._seen_us)}
+
+        def order(status: Status) -> tuple[int, int, int]:
+            urgency, newest = URGENCY.get(status.state, len(URGENCY)), -came.get(status.participant, len(came))
+            return urgency, age_us[status.participant] // RECENT_US, newest
+
+        there = [status for status in self._statuses if age_us[status.participant] <= KEPT_US]
+        return sorted(there, key=order)[:MOST_ROWS]
+
+    def _standing(self, shown: list[Status]) -> Table:
         table = Table(box=None, pad_edge=False, show_header=False)
-        for status in self._statuses[:MOST_ROWS]:
+        for status in shown:
             risk = "" if status.risk is None else f"risk {percent(status.risk)}"
             words = Text(STATE_WORDS[status.state], STATE_STYLE[status.state])
-            table.add_row(Text(status.participant, "bold"), words, risk, plain("; ".join(status.why)))
-        if not self._statuses:
+            who, why = Text(plain(status.participant), "bold"), Text(plain("; ".join(status.why)))
+            table.add_row(who, words, Text(risk), why)
+        if not shown:
             table.add_row(Text("waiting for the first seconds of the feed", "dim"))
         return table
 
-    def _checks(self) -> Table:
+    def _checks(self, shown: list[Status]) -> Table:
+        """The checks of those who are shown, in the same order."""
         table = Table(box=None, pad_edge=False, show_header=False)
-        for (who, name), readings in sorted(self._strips.items())[: 4 * MOST_ROWS]:
+        places = {status.participant: place for place, status in enumerate(shown)}
+        rows = sorted((places[who], who, name) for who, name in self._strips if who in places)
+        for _, who, name in rows[: 4 * MOST_ROWS]:
+            readings = self._strips[who, name]
             latest = readings[-1]
-            why = plain(latest.why) if latest.llr is not None else f"cannot judge: {plain(latest.why)}"
-            table.add_row(Text(f"{who}  {name}", "dim"), strip(readings), why)
+            why = plain(latest.why) if judged(latest) else f"cannot judge: {plain(latest.why)}"
+            table.add_row(Text(plain(f"{who}  {name}"), "dim"), strip(readings), Text(why))
         return table
 
     def _alert_list(self) -> Table:
@@ -99,19 +126,23 @@ class LiveView:
             raised = alert.state == "raised"
             why = "; ".join(plain(reading.why) for reading in alert.readings)
             what = Text(f"{HYPOTHESIS_WORDS[alert.hypothesis]}", "bold red" if raised else "green")
-            note = f"{why}. To settle it: {alert.settle}" if raised else "cleared"
-            table.add_row(clock_text(alert.t_us), alert.participant, what, note)
+            note = f"{why}. To settle it: {plain(alert.settle)}" if raised else "cleared"
+            table.add_row(Text(clock_text(alert.t_us)), Text(plain(alert.participant)), what, Text(note))
         return table
+
+
+def judged(reading: Reading) -> bool:
+    return reading.llr is not None and math.isfinite(reading.llr)
 
 
 def strip(readings: deque[Reading]) -> Text:
     """One block a reading: red and high for an attack, green and low for genuine, a dot where it could not judge."""
     text = Text()
     for reading in readings:
-        if reading.llr is None:
+        if reading.llr is None or not judged(reading):
             text.append("·", "cyan")
         else:
-            height = max(min(abs(reading.llr) / FULL_NATS, 1.0), 0.0)
+            height = min(abs(reading.llr) / FULL_NATS, 1.0)
             text.append(BARS[round(height * (len(BARS) - 1))], "red" if reading.llr > 0 else "green")
     text.pad_left(STRIP - len(readings))
     return text

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from liveguard.config import Config, read_config
-from liveguard.plugins import load
+from liveguard.plugins import load, require_installed
 from liveguard.types import Sink
 
 
@@ -21,14 +21,22 @@ def add_guard_options(parser: argparse.ArgumentParser) -> None:
 
 
 def config_of(arguments: argparse.Namespace) -> Config:
-    """The settings file, with what the command line says on top."""
+    """The settings file, with what the command line says on top. Raises ConfigError for a check that is not there."""
     config = read_config(arguments.config) if arguments.config else Config()
-    if arguments.checks:
+    if arguments.checks is not None:
         config = replace(config, only=_names(arguments.checks))
     if arguments.without:
         config = replace(config, without=_names(arguments.without))
     if arguments.face_model:
         config = replace(config, task_file=arguments.face_model)
+    for key, names in (
+        ("checks.only", config.only or ()),
+        ("checks.without", config.without),
+        ("checks.options", config.options),
+        ("policy.weights", config.policy.weights),
+        ("policy.ceilings_nats", config.policy.ceilings_nats),
+    ):
+        require_installed(key, names)
     return config
 
 

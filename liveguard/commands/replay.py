@@ -7,11 +7,15 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from liveguard.commands.options import add_guard_options, config_of
 from liveguard.plugins import load_detectors
 from liveguard.replaying import replay
 from liveguard.sinks.terminal import TerminalSink
+from liveguard.words import plain
+
+DIFFERENCE_LIMIT = 1000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,17 +24,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0: the same events to the bit; 1: they differ."""
+    """0: the same events to the bit, as far as the journal goes; 1: they differ."""
     config = config_of(arguments)
     out = Console(highlight=False)
     result = replay(arguments.journal, load_detectors(config.only, config.without, config.options))
     sink = TerminalSink(sys.stdout)
     for event in result.events:
         sink.send(event)
+    if result.cut is not None:
+        out.print(f"the journal is cut off after {result.cut.after_records} records: {result.cut.why}")
     if not result.differences:
-        out.print(f"{len(result.events)} events, equal to those written down")
+        equal = "equal to those written down" if result.cut is None else "what is there is equal"
+        out.print(f"{len(result.events)} events, {equal}")
         return 0
     out.print(f"{len(result.events)} events, which differ from those written down:")
     for difference in result.differences[:10]:
-        out.print(f"  {difference}", markup=False, soft_wrap=True)
+        out.print(Text(f"  {plain(difference, DIFFERENCE_LIMIT)}"), soft_wrap=True)
     return 1

@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from liveguard.commands.options import add_guard_options, config_of
 from liveguard.errors import InputError
 from liveguard.guard import Guard
+from liveguard.onnx import NO_MODEL
 from liveguard.report import Report
-from liveguard.words import STATE_STYLE, STATE_WORDS, percent
+from liveguard.words import STATE_STYLE, STATE_WORDS, percent, plain
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
             try:
                 report = _scan(guard, file, errors, arguments.journal)
             except InputError as error:
-                errors.print(f"liveguard: {error}", markup=False, soft_wrap=True)
+                errors.print(Text(f"liveguard: {plain(str(error))}"), soft_wrap=True)
                 status = 2
                 continue
             if report.alerts and status == 0:
@@ -52,9 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _scan(guard: Guard, file: str, errors: Console, journal: Path | None) -> Report:
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[at]}"), TimeRemainingColumn())
+    name, at = TextColumn("{task.description}", markup=False), TextColumn("{task.fields[at]}", markup=False)
+    columns = (name, BarColumn(), at, TimeRemainingColumn())
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
-        task = progress.add_task(Path(file).name[-40:], total=None, at="")
+        task = progress.add_task(plain(Path(file).name[-40:]), total=None, at="")
 
         def on_progress(done_s: float, total_s: float | None) -> None:
             progress.update(task, completed=done_s, total=total_s, at=f"{done_s:.0f} s")
@@ -64,21 +68,30 @@ def _scan(guard: Guard, file: str, errors: Console, journal: Path | None) -> Rep
 
 def show(out: Console, report: Report) -> None:
     """Print a report for a person."""
+    for line in _lines(report):
+        out.print(line, soft_wrap=True)
+    out.print()
+
+
+def _lines(report: Report) -> Iterator[Text]:
+    """As `Text`, which takes nothing in a name for markup."""
     risk = "" if report.risk is None else f"  risk {percent(report.risk)}"
-    colour = STATE_STYLE[report.verdict]
-    out.print(f"[{colour}]{STATE_WORDS[report.verdict].upper()}[/]{risk}  ", end="")
     length = f"({report.seconds:.1f} s, {report.faces} face{'s' * (report.faces != 1)})"
-    out.print(f"{report.file}  {length}", markup=False, soft_wrap=True)
+    verdict = STATE_WORDS[report.verdict].upper(), STATE_STYLE[report.verdict]
+    yield Text.assemble(verdict, f"{risk}  {plain(report.file)}  {length}")
+    genuine = report.verdict == "genuine"
     for why in report.why:
-        out.print(f"  {why}", markup=False, soft_wrap=True, style="dim" if report.verdict == "genuine" else None)
+        yield Text(f"  {plain(why)}", "dim" if genuine else "")
+    unheard = ", ".join(name for name, check in report.checks.items() if check.llr is None and check.why == NO_MODEL)
+    if genuine and unheard:
+        yield Text(f"  not judged: {plain(unheard)} (no model)")
     for alert in report.alerts:
         if alert.state == "raised":
-            what = f"{alert.participant}: to settle it, {alert.settle}"
-            out.print(f"  [bold red]{alert.t_us / 1e6:6.1f} s[/]  {what}", soft_wrap=True)
+            when = f"{alert.t_us / 1e6:6.1f} s", "bold red"
+            yield Text.assemble("  ", when, f"  {plain(alert.participant)}: to settle it, {plain(alert.settle)}")
     for name, check in report.checks.items():
         nats = "   -  " if check.llr is None else f"{check.llr:+6.2f}"
         why = f"cannot judge: {check.why}" if check.llr is None else check.why
-        out.print(f"    {name:<10} {nats} nats  {why}", markup=False, soft_wrap=True)
+        yield Text(f"    {plain(name):<10} {nats} nats  {plain(why)}")
     for fault in report.faults:
-        out.print(f"  fault: {fault}", markup=False, soft_wrap=True, style="yellow")
-    out.print()
+        yield Text(f"  fault: {plain(fault)}", "yellow")

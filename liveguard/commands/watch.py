@@ -1,13 +1,17 @@
-"""`liveguard watch`: guard a live feed until it ends or Ctrl-C."""
+"""`liveguard watch`: guard a live feed until it ends, or Ctrl-C."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
+import threading
 import time
-import uuid
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -19,10 +23,12 @@ from liveguard.guard import Guard
 from liveguard.session import Session, Stats
 from liveguard.sinks.jsonl import JsonlSink
 from liveguard.sinks.terminal import TerminalSink
-from liveguard.types import Alert, Event, Sink, Status, Tap
+from liveguard.types import Sink, Status, Tap
 
 POLL_S = 0.2
-END_S = 15.0
+END_S = 15.0  # to end in good order
+ABORT_S = 2.0  # to close the sinks when there is no time
+INTERRUPTED = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,32 +46,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_guard_options(parser)
 
 
-class _AlertCounter:
-    """A sink that only counts."""
+class Interrupts:
+    """Counts Ctrl-C and SIGTERM, which so never break off what is being closed; after the second, one more ends the
+    process where it stands."""
 
     def __init__(self) -> None:
-        self.raised = 0
+        self.count = 0
+        self._before: dict[int, Any] = {}
 
-    def send(self, event: Event) -> None:
-        self.raised += isinstance(event, Alert) and event.state == "raised"
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._count) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
 
-    def close(self) -> None:
-        """Nothing is ours to close."""
+    def __exit__(self, *_: object) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def _count(self, _number: int, _frame: object) -> None:
+        self.count += 1
+        if self.count > 2:
+            os._exit(INTERRUPTED)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0: nothing raised; 1: at least one alert."""
+    """0: nothing raised; 1: at least one alert; 130: told twice to end."""
     config = config_of(arguments)
-    with Guard(config) as guard:
-        sinks: list[Sink] = [counter := _AlertCounter(), *open_sinks(config.sinks)]
-        tap = open_tap(arguments)
-        try:
-            session = _show(guard, tap, sinks, arguments)
-        finally:
-            tap.close()
-        if session.error is not None:
-            raise session.error
-        return 1 if counter.raised else 0
+    guard = Guard(config)  # first, as a wrong setting should not open a camera
+    tap = open_tap(arguments)
+    with Interrupts() as interrupts, closing(tap), guard:
+        session = _show(guard, tap, open_sinks(config.sinks), arguments, interrupts)
+        if not _ended(session, interrupts):
+            _leave(session, interrupts)
+    if interrupts.count > 1:
+        return INTERRUPTED
+    if session.error is not None:
+        raise session.error
+    return 1 if session.alerts_raised else 0
 
 
 def open_tap(arguments: argparse.Namespace) -> Tap:
@@ -81,8 +98,8 @@ def open_tap(arguments: argparse.Namespace) -> Tap:
     return CameraTap(camera, microphone, width=width, height=height, fps=arguments.fps)
 
 
-def _show(guard: Guard, tap: Tap, sinks: list[Sink], arguments: argparse.Namespace) -> Session:
-    session_id = uuid.uuid4().hex[:12]
+def _show(guard: Guard, tap: Tap, sinks: list[Sink], arguments: argparse.Namespace, interrupts: Interrupts) -> Session:
+    """Start a session, and show it until it is to end."""
     running: list[Session] = []
 
     def stats() -> Stats | None:
@@ -97,24 +114,43 @@ def _show(guard: Guard, tap: Tap, sinks: list[Sink], arguments: argparse.Namespa
         view = LiveView(tap.info.name, stats)
         sinks.append(view)
     on_tick: Callable[[list[Status]], None] | None = view.tick if view is not None else None
-    session = guard.watch(tap, sinks, arguments.journal, on_tick, session_id)
-    running.append(session)
     try:
-        if view is None:
-            _wait(session, arguments.seconds)
-        else:
-            with Live(get_renderable=view.render, console=Console(), refresh_per_second=5, screen=False):
-                _wait(session, arguments.seconds)
-    except KeyboardInterrupt:
-        pass
-    session.stop()
-    session.join(END_S)
+        session = guard.watch(tap, sinks, arguments.journal, on_tick)
+    except BaseException:
+        for sink in sinks:
+            sink.close()
+        raise
+    running.append(session)
+    if view is None:
+        _wait(session.ended, arguments.seconds, lambda: interrupts.count > 0)
+    else:
+        with Live(get_renderable=view.render, console=Console(), refresh_per_second=5, screen=False):
+            _wait(session.ended, arguments.seconds, lambda: interrupts.count > 0)
     return session
 
 
-def _wait(session: Session, seconds: float | None) -> None:
+def _ended(session: Session, interrupts: Interrupts) -> bool:
+    """End in good order, or at once if told so a second time; False where something hangs."""
+    session.stop()
+    _wait(session.join, END_S, lambda: interrupts.count > 1)
+    if interrupts.count > 1:
+        session.abort()
+        return session.close(ABORT_S)
+    return session.close(0.0)
+
+
+def _leave(session: Session, interrupts: Interrupts) -> None:
+    """End the process although a thread hangs: at a usual exit Python would wait for it, or stop it within C++ code,
+    which aborts the process."""
+    if session.error is not None:
+        sys.stderr.write(f"liveguard: {session.error}\n")
+    sys.stderr.flush()
+    os._exit(INTERRUPTED if interrupts.count > 1 else 2)
+
+
+def _wait(done: Callable[[float], bool], seconds: float | None, told_to_end: Callable[[], bool]) -> None:
     until_s = None if seconds is None else time.monotonic() + seconds
-    while not session.join(POLL_S):
+    while not (told_to_end() or done(POLL_S)):
         if until_s is not None and time.monotonic() >= until_s:
             return
 

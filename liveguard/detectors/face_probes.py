@@ -99,8 +99,9 @@ def detail(view: FaceView) -> FloatArray:
     return np.concatenate([figures, _slope_across(half, points / 2)]).astype(np.float32)
 
 
-FACE_CELLS = Probe("face_cells", face_cells)
-SURROUND = Probe("surround", surround)
+# 25 pictures a second are read in full, of 30 every other: skin that boils or pulses is slower than that by far.
+FACE_CELLS = Probe("face_cells", face_cells, every_us=38_000)
+SURROUND = Probe("surround", surround, every_us=38_000)
 DETAIL = Probe("detail", detail, every_us=400_000)  # its median over seconds is used, and it is the dearest
 
 

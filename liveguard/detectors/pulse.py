@@ -49,8 +49,9 @@ class Pulse:
 
 def pulse_measures(series: FaceSeries) -> dict[str, float]:
     """The figures of a series: rate, signal over noise of the common pulse, agreement between regions."""
-    colours = region_colours(series.probe(FACE_CELLS.name))
-    grid, rate = on_grid(series.t_s, colours.reshape(len(colours), -1))
+    fresh = series.fresh(FACE_CELLS.name)
+    colours = region_colours(series.probe(FACE_CELLS.name)[fresh])
+    grid, rate = on_grid(series.t_s[fresh], colours.reshape(len(colours), -1))
     waves = _in_band(pulse_waves(grid.reshape(len(grid), -1, 3), rate), rate)
     waves = waves / np.maximum(waves.std(axis=0), 1e-9)
     together = np.corrcoef(waves.T)

@@ -25,6 +25,7 @@ from liveguard.types import FaceSample, FloatArray, Window
 IndexArray: TypeAlias = npt.NDArray[np.int64]
 RIGID_POINTS: IndexArray = np.array(RIGID)
 MOST_GRID_HZ = 30.0
+LEAST_FRESH = 12
 GAP_STEPS = 1.7  # an interval of so many usual ones means that pictures are missing
 
 
@@ -47,6 +48,15 @@ class FaceSeries:
     def probe(self, name: str) -> FloatArray:
         """The probe `name` of every sample, stacked (n, ...)."""
         return np.stack([sample.probes[name] for sample in self.samples])
+
+    def fresh(self, name: str) -> npt.NDArray[np.bool_]:
+        """Which samples (n,) brought the probe `name` anew: in between, its last figures stand.
+
+        All, where hardly any did: then it is the picture that stands still.
+        """
+        values = self.probe(name).reshape(len(self.samples), -1)
+        anew = np.concatenate([[True], (values[1:] != values[:-1]).any(axis=1)])
+        return anew if np.count_nonzero(anew) >= LEAST_FRESH else np.ones(len(anew), np.bool_)
 
 
 def face_series(window: Window) -> FaceSeries:

@@ -65,15 +65,16 @@ def texture_measures(series: FaceSeries) -> dict[str, float]:
     """The figures of a series of at least 1.8 s; brightness in percent of the skin's, so that light does not
     matter.
     """
-    luma = series.probe(FACE_CELLS.name) @ LUMA
+    fresh = series.fresh(FACE_CELLS.name)
+    luma = series.probe(FACE_CELLS.name)[fresh] @ LUMA
     inner, ring = luma[:, inner_cells()], luma[:, ring_cells()]
     skin = float(max(np.median(inner), 1.0))
-    back = _background(series.probe(SURROUND.name))
+    back = _background(series.probe(SURROUND.name)[fresh])
     # The camera's own gain moves all cells together: what is left is the texture.
     level = np.maximum(np.concatenate([inner, ring], axis=1).mean(axis=1, keepdims=True), 1.0) / 100
     return (
         conditions(series)
-        | _flicker(series.t_s, inner / level, ring / level, back / skin * 100)
+        | _flicker(series.t_s[fresh], inner / level, ring / level, back / skin * 100)
         | _detail(series.probe(DETAIL.name), skin)
         | {"step_db": _step_db(inner / level), "skin_luma": skin}
     )

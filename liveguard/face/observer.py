@@ -105,7 +105,14 @@ def frame_sample(frame: VideoFrame, noise: float) -> FrameSample:
     thin = cv2.resize(frame.image, (min(width, THIN_WIDTH), min(height, THIN_HEIGHT)), interpolation=cv2.INTER_NEAREST)
     grey = cv2.cvtColor(thin, cv2.COLOR_RGB2GRAY)
     signature = cv2.resize(grey.astype(np.float32), (16, 9), interpolation=cv2.INTER_AREA)
-    return FrameSample(frame.t_us, width, height, zlib.crc32(thin.data), np.asarray(signature, np.float32), noise)
+    return FrameSample(
+        frame.t_us,
+        width,
+        height,
+        zlib.crc32(np.ascontiguousarray(thin[::2, ::2]).data),
+        np.asarray(signature, np.float32),
+        noise,
+    )
 
 
 def noise_of(image: ByteArray) -> float:

@@ -13,7 +13,7 @@ from liveguard.face.geometry import EYE_LEFT_OUTER, EYE_RIGHT_OUTER, RIGID
 from liveguard.face.looks import likeness
 from liveguard.types import Box, FloatArray
 
-POSE_EVERY_US = 90_000
+POSE_EVERY_US = 130_000
 POSES_US = 3_000_000
 LOOKS_EVERY_US = 1_000_000
 STILL_MOTION = 0.012  # in eye distances; the mesh of a noisy still photo trembles by 0.004

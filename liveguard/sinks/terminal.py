@@ -10,7 +10,7 @@ from rich.text import Text
 
 from liveguard.errors import SinkError
 from liveguard.types import Alert, Event, Fault, Reading, State, Status
-from liveguard.words import HYPOTHESIS_WORDS, STATE_STYLE, STATE_WORDS, percent
+from liveguard.words import HYPOTHESIS_WORDS, STATE_STYLE, STATE_WORDS, percent, plain
 
 MAX_REASONS = 3
 LABEL_LIMIT = 40
@@ -20,12 +20,6 @@ def clock_text(t_us: int) -> str:
     """Stream time as h:mm:ss.t."""
     tenths = t_us // 100_000
     return f"{tenths // 36_000}:{tenths // 600 % 60:02}:{tenths // 10 % 60:02}.{tenths % 10}"
-
-
-def plain(text: str, limit: int = 300) -> str:
-    """The text on one line without control characters: a label may come from the other end of a call."""
-    shown = "".join(char if char.isprintable() else " " for char in text[: limit + 1])
-    return shown[: limit - 1] + "…" if len(shown) > limit else shown
 
 
 class TerminalSink:

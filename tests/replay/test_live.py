@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import gc
+import json
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 
+from demo.clips import photo, write
+from demo.puppet import Puppet
 from liveguard.engine import Engine
 from liveguard.plugins import load_detectors
 from liveguard.session import Session
@@ -111,3 +119,46 @@ def _moved(seen: list[Observation], pcm: np.ndarray, shift_us: int) -> Iterator[
         faces = tuple(replace(f, t_us=t_us) for f in one.faces)
         yield Observation(replace(one.frame, t_us=t_us, signature=one.frame.signature + k % 7), faces)
         yield AudioChunk(t_us, pcm[k * 3200 : (k + 1) * 3200])
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A photo for 15 s: longer to watch than these tests take."""
+    return write(tmp_path_factory.mktemp("clips") / "photo.mp4", photo(Puppet(), 15.0))
+
+
+@contextmanager
+def watching(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """`liveguard watch` in a process of its own that has begun to say something."""
+    command = [sys.executable, "-m", "liveguard", "watch", "--checks", "camera", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline()
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.replay
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_being_told_to_end_ends_in_good_order(clip: Path, number: signal.Signals) -> None:
+    with watching("--json", str(clip)) as process:
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode in (0, 1), err
+    assert err == ""
+    last = json.loads(out.splitlines()[-1])
+    assert 0 < last.get("end_us", last.get("t_us")) < 14_000_000
+
+
+@pytest.mark.replay
+@pytest.mark.parametrize("pause_s", [0.0, 0.3], ids=["at once", "while ending"])
+def test_being_told_twice_ends_at_once_and_without_a_crash(clip: Path, pause_s: float) -> None:
+    with watching("--plain", str(clip)) as process:
+        process.send_signal(signal.SIGINT)
+        time.sleep(pause_s)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=10)
+    assert process.returncode == 130 or (pause_s and process.returncode in (0, 1)), "a quick machine may be done before"
+    assert err == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import subprocess
@@ -13,11 +14,15 @@ import cv2
 import numpy as np
 import pytest
 
+from demo import __main__ as demo_main
 from demo.clips import FPS, OTHER, SENTENCE, loop, photo, speech, talking, write
 from demo.puppet import SIZE, Puppet, film
+from liveguard.commands import watch
+from liveguard.errors import DeviceError, JournalError
 from liveguard.guard import Guard
 from liveguard.replaying import replay
 from liveguard.report import Report
+from liveguard.taps.devices import CameraInfo
 from liveguard.types import FloatArray, VideoFrame
 
 pytestmark = pytest.mark.replay
@@ -89,6 +94,33 @@ def test_a_matching_voice_raises_nothing_and_its_journal_replays_to_the_bit(
     assert replay(journal, guard.detectors).differences == ()
 
 
+def test_a_journal_is_never_written_over_the_recording(guard: Guard, puppet: Puppet, tmp_path: Path) -> None:
+    clip = write(tmp_path / "call.mp4", photo(puppet, 1.0))
+    before = clip.read_bytes()
+    with pytest.raises(JournalError, match="exists already"):
+        guard.scan(clip, journal=clip)
+    assert clip.read_bytes() == before
+
+
+@pytest.mark.parametrize("opens", [True, False])
+def test_the_demo_falls_back_to_clips_where_the_camera_does_not_open(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], opens: bool
+) -> None:
+    def run(arguments: argparse.Namespace) -> int:
+        assert (arguments.camera, arguments.microphone) == ("2", "none")
+        if not opens:
+            raise DeviceError("camera 2 is busy")
+        return 1
+
+    monkeypatch.setattr(demo_main, "list_cameras", lambda: [CameraInfo(2, "/dev/video2", "cam")])
+    monkeypatch.setattr(demo_main, "list_microphones", list)
+    monkeypatch.setattr(demo_main, "guard_clips", lambda _: 0)
+    monkeypatch.setattr(watch, "run", run)
+    monkeypatch.setattr(sys, "argv", ["demo"])
+    assert demo_main.main() == (1 if opens else 0)
+    assert capsys.readouterr().out == ("" if opens else "No live view: camera 2 is busy\n")
+
+
 def shrink(frame: VideoFrame) -> VideoFrame:
     small = cv2.resize(frame.image, (96, 54), interpolation=cv2.INTER_AREA)
     image = np.full_like(frame.image, 128)
@@ -148,7 +180,9 @@ def test_two_faces_have_their_own_readings_and_the_one_on_the_wall_none(
     assert not report.faults
 
 
-@pytest.mark.parametrize("content", [None, b"", b"this is no film " * 100, "folder"], ids=["missing", "empty", "text", "folder"])
+@pytest.mark.parametrize(
+    "content", [None, b"", b"this is no film " * 100, "folder"], ids=["missing", "empty", "text", "folder"]
+)
 def test_bad_files_are_one_line_and_status_2(tmp_path: Path, content: bytes | str | None) -> None:
     path = tmp_path / "bad.mp4"
     if isinstance(content, bytes):
@@ -156,7 +190,11 @@ def test_bad_files_are_one_line_and_status_2(tmp_path: Path, content: bytes | st
     elif content:
         path.mkdir()
     done = subprocess.run(
-        [sys.executable, "-m", "liveguard", "scan", "--json", str(path)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "liveguard", "scan", "--json", str(path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("liveguard: ")
@@ -167,13 +205,27 @@ def test_scan_prints_the_json_that_others_rely_on(puppet: Puppet, tmp_path: Path
     clip = write(tmp_path / "live.mp4", film(puppet, 4.0, FPS))
     assert SIZE == (1280, 720)
     done = subprocess.run(
-        [sys.executable, "-m", "liveguard", "scan", "--json", str(clip)], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-m", "liveguard", "scan", "--json", str(clip)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     assert set(record) >= {"file", "seconds", "verdict", "risk", "why", "alerts", "checks", "faces", "compute_s"}
     assert record["seconds"] == pytest.approx(4.0, abs=0.1)
-    assert set(record["checks"]) >= {"camera", "mesh", "texture", "blink", "lipsync", "pulse", "voice", "swap", "replay"}
+    assert set(record["checks"]) >= {
+        "camera",
+        "mesh",
+        "texture",
+        "blink",
+        "lipsync",
+        "pulse",
+        "voice",
+        "swap",
+        "replay",
+    }
     for one in record["checks"].values():
         assert set(one) >= {"llr", "coverage", "measures", "why"}
     assert done.stderr == ""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from liveguard.cli import main
 from liveguard.commands import scan
@@ -89,10 +93,60 @@ def test_scan_says_it_by_its_exit_status_too(
     assert "fault: check x: oh" in out
 
 
+def test_scan_says_what_it_had_no_model_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without_voice = replace(report(), checks={"camera": report().checks["camera"]})
+    fake_scan(monkeypatch, fine=report(), full=without_voice, fake=report(alert=True))
+    assert main(["scan", "fine"]) == 0
+    assert "not judged: voice (no model)" in capsys.readouterr().out
+    main(["scan", "full", "fake"])
+    assert "not judged" not in capsys.readouterr().out
+
+
+FOUL = "\x1b]0;owned\x07\x1b[2J\u202e[red]:smile:\nx"
+
+
+def test_no_name_or_message_controls_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    foul_alert = replace(report(alert=True).alerts[0], participant=FOUL, settle=FOUL)
+    summary = replace(report().checks["camera"], why=FOUL)
+    foul = replace(
+        report(alert=True), file=FOUL, why=(FOUL,), alerts=(foul_alert,), faults=(FOUL,), checks={FOUL: summary}
+    )
+    fake_scan(monkeypatch, foul=foul, bad=InputError(FOUL))
+    assert main(["scan", "foul", "bad"]) == 2
+    out, err = capsys.readouterr()
+    assert main(["scan", "--config", FOUL, "x"]) == 2
+    err += capsys.readouterr().err
+    for sign in ("\x1b", "\x07", "\u202e", "\nx"):
+        assert sign not in out + err
+    assert out.count("[red]:smile:") == 7
+    assert err.count("\n") == 2
+
+
+def test_the_progress_bar_takes_a_file_name_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "[/bold]\x1b[2J[red].mp4"
+
+    def scan_one(_guard: object, file: str, on_progress: Callable[[float, float | None], None], _: object) -> str:
+        on_progress(1.0, 2.0)
+        return file
+
+    monkeypatch.setattr(Guard, "scan", scan_one)
+    errors = Console(file=io.StringIO(), force_terminal=True, width=200)
+    with Guard(detectors=[]) as guard:
+        assert scan._scan(guard, name, errors, None) == name
+    shown = errors.file.getvalue()  # type: ignore[attr-defined]
+    assert "bold] [2J[red].mp4" in shown
+    assert "\x1b[2J[red]" not in shown
+
+
 @pytest.mark.parametrize(
     "words",
     [
         ["scan", "missing.mp4"],
+        ["scan", "--checks", "", "x.mp4"],
         ["scan", "--checks", "nonsense", "x.mp4"],
         ["scan", "--config", "missing.toml", "x.mp4"],
         ["scan", "--face-model", "missing.task", str(Path(__file__))],
@@ -136,3 +190,10 @@ def test_importing_stays_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_command_line_speaks_before_numpy_is_loaded() -> None:
+    """Else its matrix library has counted the cores already, and burns them."""
+    code = "import sys, liveguard.cli; print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "False"

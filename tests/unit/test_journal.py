@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import gzip
+import stat
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from liveguard.cli import main
+from liveguard.commands import replay as replay_command
 from liveguard.detectors.camera import Camera
 from liveguard.detectors.lipsync import LipSync
 from liveguard.engine import Engine
 from liveguard.errors import JournalError
-from liveguard.journal import Came, JournalWriter, Said, read_journal
+from liveguard.journal import FLUSH_EVERY, Came, Cut, JournalWriter, Said, read_journal
 from liveguard.policy import Policy
 from liveguard.replaying import replay
-from liveguard.types import AudioChunk, Cue, Detector, Event, Gap, Need, Observation, Reading, Sample
-from tests.synthetic import AV, Spy, by_time, chunks, pictures, voice
+from liveguard.types import Alert, AudioChunk, Cue, Detector, Event, Fault, Gap, Need, Observation, Reading, Sample
+from tests.synthetic import AV, VIDEO, Says, Spy, by_time, chunks, pictures, voice
 
 
 def session() -> list[Sample]:
@@ -43,11 +47,18 @@ def write(path: Path, samples: list[Sample], detectors: list[Detector]) -> list[
     return events
 
 
-@pytest.fixture
-def journal(tmp_path: Path) -> Path:
-    path = tmp_path / "call.lgj"
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("journal") / "call.lgj"
     events = write(path, session(), [Camera(), LipSync(), Spy(need=Need(1_000_000, 2_000_000, 2_000_000))])
     assert any(getattr(event, "hypothesis", "") == "feed_injected" for event in events), "no alert to replay"
+    return path.read_bytes()
+
+
+@pytest.fixture
+def journal(written: bytes, tmp_path: Path) -> Path:
+    path = tmp_path / "call.lgj"
+    path.write_bytes(written)
     return path
 
 
@@ -97,19 +108,203 @@ def test_a_missing_check_is_named(journal: Path) -> None:
         replay(journal, [Camera()])
 
 
-def test_a_truncated_journal_gives_what_is_there_then_says_so(journal: Path) -> None:
+CHECKS = (Camera(), LipSync(), Spy(need=Need(1_000_000, 2_000_000, 2_000_000)))
+
+
+def items_of(path: Path) -> list[Came | Said | Cut]:
+    return list(read_journal(path)[1])
+
+
+def key(item: Came | Said | Cut) -> object:
+    if isinstance(item, Came) and isinstance(item.sample, Observation):
+        return item.sample.t_us, item.sample.frame.digest, len(item.sample.faces)
+    return item
+
+
+def test_a_journal_that_was_cut_anywhere_gives_what_is_there_and_then_says_so(tmp_path: Path) -> None:
+    path, short = tmp_path / "call.lgj", tmp_path / "short.lgj"
+    live(path, pictures(1.0), [Says("spy", Need(200_000, 200_000))], 0)
+    whole, data = items_of(path), path.read_bytes()
+    for end in [*range(2000, len(data), len(data) // 40), *range(len(data) - 12, len(data))]:
+        short.write_bytes(data[:end])
+        *came, cut = items_of(short)
+        assert isinstance(cut, Cut)
+        assert cut.after_records == len(came) + 1
+        assert list(map(repr, map(key, came))) == list(map(repr, map(key, whole[: len(came)])))
+    assert len(came) == len(whole), "only the last bytes of the frame are missing"
+
+
+def test_a_journal_that_was_cut_within_its_header_is_refused(journal: Path, tmp_path: Path) -> None:
+    short = tmp_path / "short.lgj"
+    for end in range(60):
+        short.write_bytes(journal.read_bytes()[:end])
+        with pytest.raises(JournalError, match=r"no liveguard journal|within its header|damaged"):
+            read_journal(short)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.97, 1.0])
+def test_what_is_there_of_a_cut_journal_replays_to_the_bit(journal: Path, share: float) -> None:
+    data = journal.read_bytes()
+    journal.write_bytes(data[: int(share * len(data)) - 1])
+    result = replay(journal, CHECKS)
+    assert result.differences == ()
+    assert result.cut is not None
+
+
+def test_a_changed_check_is_noticed_in_a_cut_journal_too(journal: Path) -> None:
+    data = journal.read_bytes()
+    journal.write_bytes(data[: len(data) * 3 // 4])
+    assert replay(journal, [*CHECKS[:2], Spy(need=CHECKS[2].need, llr=3.0)]).differences
+    silent = Spy(need=Need(60_000_000, 60_000_000, 2_000_000))
+    assert replay(journal, [*CHECKS[:2], silent]).differences, "it says less than was written down"
+
+
+def test_the_command_says_how_far_a_cut_journal_goes(
+    journal: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(replay_command, "load_detectors", lambda *_: CHECKS)
     data = journal.read_bytes()
     journal.write_bytes(data[: len(data) // 2])
-    _, items = read_journal(journal)
-    got: list[Came | Said] = []
+    assert main(["replay", str(journal)]) == 0
+    out = capsys.readouterr().out
+    *_, cut = items_of(journal)
+    assert isinstance(cut, Cut)
+    assert f"cut off after {cut.after_records} records" in out
+    assert "what is there is equal" in out
 
-    def take() -> None:
-        for item in items:
-            got.append(item)
 
-    with pytest.raises(JournalError, match="truncated after record"):
-        take()
-    assert len(got) > 10
+def test_a_killed_writer_leaves_all_but_the_last_records(tmp_path: Path) -> None:
+    path, samples = tmp_path / "call.lgj", pictures(4 * FLUSH_EVERY / 25)
+    writer = JournalWriter(path, VIDEO, Policy(), "s", [])
+    for sample in samples:
+        writer.sample(sample)
+    killed = tmp_path / "killed.lgj"
+    killed.write_bytes(path.read_bytes())
+    writer.close()
+    *came, cut = items_of(killed)
+    assert isinstance(cut, Cut)
+    assert len(samples) - len(came) < FLUSH_EVERY
+
+
+def test_damage_in_the_middle_is_an_error(journal: Path) -> None:
+    lines = gzip.decompress(journal.read_bytes()).splitlines(keepends=True)
+    lines[20] = b'{"k":"seen"}\n'
+    journal.write_bytes(gzip.compress(b"".join(lines)))
+    with pytest.raises(JournalError, match="record 21: damaged"):
+        items_of(journal)
+
+
+def test_nothing_is_written_over_and_only_the_owner_may_read(tmp_path: Path) -> None:
+    recording = tmp_path / "call.mp4"
+    recording.write_bytes(b"the recording")
+    with pytest.raises(JournalError, match="exists already: choose another name or remove it"):
+        JournalWriter(recording, AV, Policy(), "s", [])
+    assert recording.read_bytes() == b"the recording"
+    fresh = tmp_path / "call.lgj"
+    JournalWriter(fresh, AV, Policy(), "s", []).close()
+    assert stat.S_IMODE(fresh.stat().st_mode) == 0o600
+
+
+def test_a_full_disk_is_a_journal_error_and_what_fitted_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "call.lgj"
+    writer = JournalWriter(path, VIDEO, Policy(), "s", [])
+    samples = pictures(2 * FLUSH_EVERY / 25)
+    for sample in samples[: FLUSH_EVERY + 10]:
+        writer.sample(sample)
+
+    class Full:
+        def __init__(self, file: object) -> None:
+            self._file = file
+            self.closed = False
+
+        def write(self, _data: bytes) -> int:
+            raise OSError(28, "No space left on device")
+
+        def __enter__(self) -> Full:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.closed = True
+            self._file.close()  # type: ignore[attr-defined]
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(writer, "_file", Full(writer._file))
+    with pytest.raises(JournalError, match=r"cannot write .*call.lgj: No space left"):
+        writer.sample(samples[-1])
+    with pytest.raises(JournalError, match="No space left"):
+        writer.close()
+    writer.close()
+    *came, cut = items_of(path)
+    assert isinstance(cut, Cut)
+    assert len(came) >= FLUSH_EVERY - 1
+
+
+def live(path: Path, samples: Iterable[Sample], checks: list[Detector], lands_after: int) -> list[Event]:
+    """As a live session does it: heavy checks land later, and a window is skipped while one of them is in flight."""
+    engine = Engine(VIDEO, checks, Policy(), "live")
+    writer = JournalWriter(path, VIDEO, Policy(), "live", [check.name for check in checks])
+    said: list[Event] = []
+    flying: list[tuple[int, Reading | Fault]] = []
+
+    def say(events: list[Event]) -> None:
+        for event in events:
+            writer.event(event)
+        said.extend(events)
+
+    for at, sample in enumerate(samples):
+        writer.sample(sample)
+        events, jobs = engine.accept(sample)
+        say(events)
+        for job in jobs:
+            if job.detector.need.cost == "light":
+                say(engine.take(job.run()))
+            elif not flying:
+                flying.append((at + lands_after, job.run()))
+        if flying and flying[0][0] <= at:
+            say(engine.take(flying.pop()[1]))
+    while flying:
+        say(engine.take(flying.pop()[1]))
+    say(engine.finish())
+    writer.close()
+    return said
+
+
+class NotRun(Says):
+    """A check whose results have to be taken from the journal."""
+
+    def evaluate(self, window: object) -> Reading:
+        raise AssertionError("it is run anew")
+
+
+@pytest.mark.parametrize("lands_after", [0, 7, 31, 60])
+def test_a_live_session_with_heavy_checks_replays_to_the_bit(tmp_path: Path, lands_after: int) -> None:
+    path, light, heavy = tmp_path / "call.lgj", Need(500_000, 1_000_000), Need(500_000, 1_000_000, cost="heavy")
+    seen = pictures(12.0)
+    absent = [replace(o, faces=()) for o in seen[200:]]  # the end finds a gap to report, among what lands
+    checks: list[Detector] = [Says("a", light, 1.0), Says("m", heavy, 2.4), Says("z", light, 1.2)]
+    events = live(path, [*seen[:200], *absent], checks, lands_after)
+    assert any(isinstance(event, Alert) for event in events)
+    assert any(isinstance(event, Gap) for event in events)
+    result = replay(path, [checks[0], NotRun("m", heavy), checks[2]])
+    assert result.differences == ()
+    assert len(result.events) == len(events)
+
+
+def test_faults_around_the_core_are_taken_from_the_journal(tmp_path: Path) -> None:
+    path, need = tmp_path / "call.lgj", Need(1_000_000, 1_000_000)
+    engine, check = Engine(VIDEO, [Says(need=need)], Policy(), "s"), Says(need=need)
+    writer = JournalWriter(path, VIDEO, Policy(), "s", ["spy"])
+    for sample in pictures(2.0):
+        writer.sample(sample)
+        writer.event(Fault(sample.t_us, "face tracking", "oh"))
+        for event in engine.push(sample):
+            writer.event(event)
+    for event in engine.finish():
+        writer.event(event)
+    writer.close()
+    assert replay(path, [check]).differences == ()
 
 
 @pytest.mark.parametrize(
@@ -120,7 +315,8 @@ def test_a_truncated_journal_gives_what_is_there_then_says_so(journal: Path) -> 
         ('{"k":"liveguard","v":99}\n', "version 99"),
         ('{"k":"liveguard","v":1}\n', "damaged header"),
         ("[1]\n", "not an object"),
-        ("nonsense\n", "damaged or truncated"),
+        ("nonsense\n", "damaged at or after record 1"),
+        ('{"k":"liveguard","v":1,"feed":{"name":"x","tracks":[]},"policy":{"weights":3}}\n', "damaged header"),
     ],
 )
 def test_what_is_no_journal_is_one_line(tmp_path: Path, text: str, message: str) -> None:

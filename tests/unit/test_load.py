@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from liveguard.engine import Engine
 from liveguard.inbox import KEEP_AUDIO_SAMPLES, Inbox
 from liveguard.ladder import RATES_HZ, Ladder
-from liveguard.types import AudioChunk, Gap, VideoFrame
+from liveguard.types import AudioChunk, Cue, Gap, Observation, TapSample, VideoFrame
+from tests.synthetic import VIDEO, frame
 
 PIXEL = np.zeros((2, 2, 3), np.uint8)
 
@@ -71,15 +75,63 @@ def test_the_rate_comes_back_three_seconds_after_the_load_is_gone() -> None:
     assert ladder.rate_hz == 30.0
 
 
-def test_sound_is_kept_for_two_seconds_then_the_oldest_leaves_a_gap() -> None:
+def sound(k: int) -> AudioChunk:
+    """The k-th chunk of 20 ms."""
+    return AudioChunk(k * 20_000, np.zeros(320, np.float32))
+
+
+def drain(inbox: Inbox) -> list[TapSample]:
+    return list(iter(lambda: inbox.get(timeout_s=0), None))
+
+
+def test_sound_is_kept_for_two_seconds_then_the_oldest_leaves_one_gap() -> None:
     inbox = Inbox(live=True)
     for k in range(150):
-        inbox.put(AudioChunk(k * 20_000, np.zeros(320, np.float32)))
-    taken = [sample for _ in range(150) if (sample := inbox.get(timeout_s=0)) is not None]
-    gaps = [sample for sample in taken if isinstance(sample, Gap)]
-    assert [gap.reason for gap in gaps] == ["shed"] * 50
-    assert (gaps[0].start_us, gaps[-1].end_us) == (0, 1_000_000)
+        inbox.put(sound(k))
+    taken = drain(inbox)
+    assert [sample for sample in taken if isinstance(sample, Gap)] == [Gap("audio", 0, 1_000_000, "shed")]
+    assert [sample.t_us for sample in taken if isinstance(sample, AudioChunk)] == list(
+        range(1_000_000, 3_000_000, 20_000)
+    )
     assert inbox.shed.audio_samples_shed == 150 * 320 - KEEP_AUDIO_SAMPLES
+
+
+def test_a_worker_that_stalls_for_an_hour_leaves_a_small_inbox() -> None:
+    inbox = Inbox(live=True)
+    lost = [Gap("audio", 0, 0, "lost"), Gap("video", 0, 0, "lost")]
+    for k in range(180_000):
+        inbox.put(sound(k))
+        if k % 25 == 0:
+            for gap in lost:
+                inbox.put(replace(gap, end_us=k * 20_000))
+    assert len(drain(inbox)) == 100 + 3
+
+
+def test_what_came_first_is_taken_first_around_a_hole_in_the_sound() -> None:
+    inbox = Inbox(live=True)
+    early, late = Cue(0, "early"), Cue(2_900_000, "late")
+    for sample in [early, *map(sound, range(145)), late, *map(sound, range(145, 150))]:
+        inbox.put(sample)
+    taken = drain(inbox)
+    assert taken[:2] == [early, Gap("audio", 0, 1_000_000, "shed")]
+    assert taken[-6] is late
+
+
+def test_one_long_chunk_is_kept() -> None:
+    inbox, long = Inbox(live=True), AudioChunk(0, np.zeros(3 * KEEP_AUDIO_SAMPLES, np.float32))
+    inbox.put(long)
+    assert drain(inbox) == [long]
+
+
+def test_a_video_gap_does_not_overtake_the_waiting_picture() -> None:
+    inbox, engine = Inbox(live=True), Engine(VIDEO, [])
+    inbox.put(VideoFrame(1_000_000, PIXEL))
+    inbox.put(Gap("video", 1_040_000, 3_000_000, "lost"))
+    taken = drain(inbox)
+    assert [type(sample) for sample in taken] == [VideoFrame, Gap]
+    for sample in taken:
+        engine.push(Observation(frame(sample.t_us), ()) if isinstance(sample, VideoFrame) else sample)  # type: ignore[arg-type]
+    assert not engine.timeline.late
 
 
 def test_a_file_is_never_shed_and_closing_wakes_everybody() -> None:

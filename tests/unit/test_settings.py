@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from liveguard import plugins
+from liveguard.cli import main
 from liveguard.config import Config, parse_config, read_config
 from liveguard.errors import ConfigError, PluginError
 from liveguard.onnx import find_model, read_card
@@ -52,6 +56,15 @@ def test_settings_are_read_in_full(tmp_path: Path) -> None:
         ("[policy]\nprior = 'x'", "policy.prior must be a number"),
         ("[policy]\nprior = 3", r"policy.prior is 3: allowed are 1e-06 to 0.5"),
         ("[policy]\nweights = {mesh = true}", "policy.weights.mesh must be a number"),
+        ("[policy]\nweights = 3", "policy.weights must be a table of numbers"),
+        ("[policy]\nhalf_life_s = {a = 1}", "policy.half_life_s must be a number"),
+        (f"[policy]\nprior = 1{400 * '0'}", "policy.prior is inf: allowed are 1e-06 to 0.5"),
+        (f"[policy]\nweights = {{mesh = -1{400 * '0'}}}", "policy.weights.mesh is -inf: allowed are 0 to 10"),
+        (f"[policy]\nprior = 1{5000 * '0'}", "not valid TOML"),
+        (f"x = {3000 * '['}", "not valid TOML"),
+        (f"[face]\nmax_faces = 0x{5000 * 'f'}", "face.max_faces: allowed are 1 to 16"),
+        ("[checks]\nonly = []", "checks.only is empty"),
+        ("[checks]\noptions.mesh = 3", "checks.options.mesh must be a table"),
         ("[checks]\nonly = 'mesh'", "checks.only must be a list"),
         ("[face]\nmax_faces = 0", "allowed are 1 to 16"),
         ("[face]\nmax_faces = 'two'", "whole number"),
@@ -65,6 +78,50 @@ def test_wrong_settings_say_what_is_allowed(tmp_path: Path, text: str, message: 
     path.write_text(text)
     with pytest.raises(ConfigError, match=message):
         read_config(path)
+
+
+KEYS = ("policy", "checks", "face", "sinks", "weights", "prior", "half_life_s", "thresholds_nats", "only", "without")
+ANY_KEY = st.sampled_from((*KEYS, "options", "max_faces", "task_file", "kind", "mesh", "av_mismatch")) | st.text(
+    max_size=3
+)
+HUGE = st.integers(4000, 6000).map(lambda digits: 16**digits)
+LEAF = st.booleans() | st.integers() | HUGE | st.floats() | st.text(max_size=3) | st.just(0.1)
+VALUE = st.recursive(LEAF, lambda of: st.lists(of, max_size=3) | st.dictionaries(ANY_KEY, of, max_size=3), max_leaves=8)
+TABLES = st.fixed_dictionaries(
+    {},
+    optional={
+        "policy": st.dictionaries(ANY_KEY, VALUE, max_size=3) | VALUE,
+        "checks": st.dictionaries(st.sampled_from(("only", "without", "options")), VALUE) | VALUE,
+        "face": st.dictionaries(st.sampled_from(("max_faces", "task_file")), VALUE) | VALUE,
+        "sinks": st.lists(st.fixed_dictionaries({"kind": LEAF})) | VALUE,
+    },
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(TABLES | st.dictionaries(ANY_KEY, VALUE, max_size=3))
+def test_any_settings_are_a_config_or_a_config_error(table: dict[str, object]) -> None:
+    with suppress(ConfigError):
+        assert isinstance(parse_config(table), Config)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[policy]\nweights = {mash = 0}", "policy.weights"),
+        ("[policy]\nceilings_nats = {mash = 1}", "policy.ceilings_nats"),
+        ("[checks.options.mash]\nmodel = 'x'", "checks.options"),
+        ("[checks]\nonly = ['mash']", "checks.only"),
+        ("[checks]\nwithout = ['mash']", "checks.without"),
+    ],
+)
+def test_a_check_that_is_not_there_is_named_with_its_key_and_what_there_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, key: str
+) -> None:
+    path = tmp_path / "guard.toml"
+    path.write_text(text)
+    assert main(["detectors", "--config", str(path)]) == 2
+    assert f"{key}: no detector is called 'mash': installed are blink, camera" in capsys.readouterr().err
 
 
 def test_a_missing_settings_file_is_one_line(tmp_path: Path) -> None:
@@ -81,6 +138,40 @@ def test_the_built_in_checks_use_the_same_door_as_plug_ins() -> None:
     detectors = plugins.load_detectors()
     assert [d.name for d in detectors] == sorted(d.name for d in detectors)
     assert all(d.about and d.need.step_us > 0 for d in detectors)
+
+
+def offer(folder: Path, monkeypatch: pytest.MonkeyPatch, package: str, name: str) -> None:
+    """As if `package` were installed, with a check of this name."""
+    info = folder / f"{package}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[liveguard.detectors]\n{name} = tests.unit.test_settings:explodes\n")
+    monkeypatch.syspath_prepend(folder)
+
+
+def test_no_package_can_put_itself_in_the_place_of_a_built_in_check(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    offer(tmp_path, monkeypatch, "aaa-evil", "camera")
+    assert plugins.available("detectors")["camera"].value == "liveguard.detectors.camera:Camera"
+    with pytest.raises(PluginError, match=r"'camera' .* of liveguard is offered by aaa-evil .*--without camera"):
+        plugins.load_detectors()
+    assert {d.name for d in plugins.load_detectors(without=["camera"])} == BUILT_IN - {"camera"}
+    assert [d.name for d in plugins.load_detectors(only=["mesh"])] == ["mesh"]
+
+
+def test_two_packages_with_one_name_are_not_told_apart_by_chance(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    offer(tmp_path / "a", monkeypatch, "first", "mine")
+    offer(tmp_path / "b", monkeypatch, "second", "mine")
+    with pytest.raises(PluginError, match=r"of first is offered by second"):
+        plugins.load("detectors", "mine")
+
+
+def test_no_check_left_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="no check is left"):
+        plugins.load_detectors(only=["mesh"], without=["mesh"])
 
 
 def test_unknown_names_list_what_there_is() -> None:

@@ -1,0 +1,79 @@
+"""Bench attacks on the camera check: `python -m tests.bench.camera_feeds MANIFEST.csv`.
+
+Every clip of the manifest is shown as it is, frozen after 1.6 s, and (where it is 4 s or longer) again and again; the
+delay counts from the freeze, or from where the first repetition begins. Real pictures, faked feeds: no deepfake is in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from liveguard.detectors.camera import Camera
+from liveguard.engine import Engine
+from liveguard.face.observer import frame_sample, noise_of
+from liveguard.taps.file import FileTap
+from liveguard.types import Alert, Box, FaceSample, FeedInfo, FrameSample, Observation, VideoFrame
+
+FREEZE_S, SECONDS, LOOP_FROM_S = 1.6, 20.0, 4.0
+FEED = FeedInfo("bench", frozenset({"video"}))
+
+
+def frames_of(path: Path) -> list[FrameSample]:
+    tap = FileTap(path, max_fps=30.0)
+    try:
+        shown = (s for s in tap.samples() if isinstance(s, VideoFrame))
+        return [frame_sample(frame, noise_of(frame.image)) for frame in shown]
+    finally:
+        tap.close()
+
+
+def first_alert_s(frames: list[FrameSample]) -> float | None:
+    """When the camera check raises its first alert, with a face in view all the time."""
+    engine, mesh = Engine(FEED, [Camera()]), np.zeros((478, 3), np.float32)
+    for frame in frames:
+        face = FaceSample(frame.t_us, 1, mesh, Box(0, 0, 1, 1), 1.0, 100.0)
+        for event in engine.push(Observation(frame, (face,))):
+            if isinstance(event, Alert):
+                return event.t_us / 1e6
+    return None
+
+
+def shown(frames: list[FrameSample], which: Callable[[int], int], step_us: int) -> list[FrameSample]:
+    return [replace(frames[which(k)], t_us=k * step_us) for k in range(int(SECONDS * 1e6 / step_us))]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("manifest", type=Path)
+    manifest = parser.parse_args().manifest
+    with manifest.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    false, frozen, looped = [], [], []
+    for row in track(rows, "measuring"):
+        frames = frames_of(manifest.parent / row["path"])
+        if len(frames) < 2:
+            continue
+        if first_alert_s(frames) is not None:
+            false.append(row["path"])
+        step_us = int(np.median(np.diff([frame.t_us for frame in frames])))
+        hold, length_s = round(FREEZE_S * 1e6 / step_us), len(frames) * step_us / 1e6
+        if hold < len(frames):
+            frozen.append((first_alert_s(shown(frames, lambda k, at=hold: min(k, at), step_us)), FREEZE_S))
+        if length_s >= LOOP_FROM_S:
+            looped.append((first_alert_s(shown(frames, lambda k, frames=frames: k % len(frames), step_us)), length_s))
+    print(f"as they are: {len(false)} of {len(rows)} clips raise an alert {false}")
+    for what, found in (("frozen", frozen), ("looped", looped)):
+        delays = [raised - since for raised, since in found if raised is not None]
+        low, middle, high = np.percentile(delays, [5, 50, 95])
+        print(f"{what}: caught {len(delays)} of {len(found)}, after {middle:.1f} s ({low:.1f} to {high:.1f}, 5-95 %)")
+
+
+if __name__ == "__main__":
+    main()
