@@ -24,7 +24,8 @@ unit: $(READY)
 	$(PY) -m pytest tests/unit
 
 bench: $(READY)
-	$(PY) -m liveguard bench
+	$(PY) -m demo --bench-clip out/bench/talking.mp4
+	$(PY) -m liveguard bench out/bench/talking.mp4
 
 $(READY): pyproject.toml setup.sh
 	sh setup.sh "$(PYTHON)" "$(VENV)"

@@ -41,10 +41,10 @@ def speech(text: str, folder: Path, voice: str = "en-gb", words_per_min: int = 1
     return np.concatenate(chunks)
 
 
-def write(path: Path, frames: Iterable[VideoFrame], pcm: FloatArray | None = None) -> Path:
+def write(path: Path, frames: Iterable[VideoFrame], pcm: FloatArray | None = None, fps: int = FPS) -> Path:
     """A film as an MP4 file with H.264 and, where there is sound, AAC."""
     with av.open(str(path), "w") as out:
-        video = out.add_stream("libx264", rate=FPS, options={"crf": "23", "preset": "veryfast"})
+        video = out.add_stream("libx264", rate=fps, options={"crf": "23", "preset": "veryfast"})
         video.width, video.height, video.pix_fmt = 1280, 720, "yuv420p"
         sound = out.add_stream("aac", rate=16_000, layout="mono") if pcm is not None else None
         for frame in frames:
@@ -74,6 +74,6 @@ def loop(puppet: Puppet, period_s: float, seconds: float) -> Iterator[VideoFrame
         yield VideoFrame(k * 1_000_000 // FPS, shown[k % len(shown)].image)
 
 
-def talking(puppet: Puppet, mouth_pcm: FloatArray, seconds: float) -> Iterator[VideoFrame]:
+def talking(puppet: Puppet, mouth_pcm: FloatArray, seconds: float, fps: int = FPS) -> Iterator[VideoFrame]:
     """A picture whose lips speak `mouth_pcm`, whatever is heard with it."""
-    return film(puppet, seconds, FPS, opening(mouth_pcm, FPS, seconds))
+    return film(puppet, seconds, fps, opening(mouth_pcm, fps, seconds))

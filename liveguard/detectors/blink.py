@@ -46,7 +46,7 @@ class Blink:
     name = "blink"
     hypothesis: Hypothesis = "face_manipulated"
     about = "Do lids, gaze and brows live, also while the mouth speaks? (weak)"
-    need = Need(step_us=2_000_000, video_us=20_000_000)
+    need = Need(step_us=4_000_000, video_us=20_000_000)
 
     def evaluate(self, window: Window) -> Reading:
         return judge(self.name, window, LIMITS, blink_measures, WORDS)

@@ -29,7 +29,7 @@ TOO_REGULAR_US = 20.0  # a driver's time stamps jitter by hundreds of microsecon
 MANY_DUPLICATES = 0.3
 MIN_S, MIN_FPS = 1.5, 4.0
 HALVED_FPS = 24.0
-MOST_QUERY_FRAMES = 30
+MOST_QUERY_FRAMES = 15
 
 
 class Camera:
