@@ -160,5 +160,6 @@ def test_being_told_twice_ends_at_once_and_without_a_crash(clip: Path, pause_s: 
         time.sleep(pause_s)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=10)
-    assert process.returncode == 130 or (pause_s and process.returncode in (0, 1)), "a quick machine may be done before"
+    # A quick machine may be done, or just leaving Python (then the signal itself ends it), before the second one comes.
+    assert process.returncode in ((130,) if not pause_s else (130, 0, 1, -signal.SIGINT))
     assert err == ""
