@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from liveguard.config import Config
 from liveguard.engine import Engine
 from liveguard.errors import InputError, LiveguardError
+from liveguard.face.backends import BackendPool
 from liveguard.journal import JournalWriter
 from liveguard.plugins import load_detectors
 from liveguard.report import Report, ReportBuilder
@@ -55,6 +56,7 @@ class Guard:
         self._pool: ThreadPoolExecutor | None = None
         self._sessions: list[Session] = []
         self._lock = threading.Lock()
+        self._backends = BackendPool(self.config.task_file)
 
     def scan(
         self,
@@ -138,10 +140,9 @@ class Guard:
 
     def observer(self) -> Observer:
         """A fresh face tracker for one feed. Raises BackendError where no face library is installed."""
-        from liveguard.face.backends import open_backend
         from liveguard.face.observer import Observer
 
-        return Observer(open_backend(self.config.task_file), self.detectors, self.config.max_faces)
+        return Observer(self._backends.lend(), self.detectors, self.config.max_faces)
 
     def close(self) -> None:
         """End the sessions that are still running, then the models. A call that hangs is not waited for twice."""
@@ -151,6 +152,7 @@ class Guard:
         for session in sessions:
             session.stop()
         ended = [session.close() for session in sessions]
+        self._backends.close()
         if pool is not None:
             pool.shutdown(wait=all(ended), cancel_futures=True)
 

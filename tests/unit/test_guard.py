@@ -12,6 +12,7 @@ from liveguard.cli import main
 from liveguard.commands import watch
 from liveguard.engine import Engine
 from liveguard.errors import DeviceError, InputError, JournalError
+from liveguard.face import backends
 from liveguard.face.observer import Observer
 from liveguard.guard import Guard
 from liveguard.journal import read_journal
@@ -137,3 +138,37 @@ def test_the_command_ends_although_a_sink_hangs(
         main(["watch", "--plain", "--checks", "camera"])
     stuck.let_go.set()
     assert capsys.readouterr().err == "liveguard: not finished in time: sink Stuck\n"
+
+
+def test_face_libraries_are_lent_out_again_instead_of_opened_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[object] = []
+
+    class Library:
+        name = "fake"
+        closed = 0
+
+        def find(self, image: object) -> list[object]:
+            return []
+
+        def new_mesher(self) -> object:
+            return object()
+
+        def close(self) -> None:
+            Library.closed += 1
+
+    def open_one(_task_file: object) -> Library:
+        opened.append(Library())
+        return opened[-1]  # type: ignore[return-value]
+
+    monkeypatch.setattr(backends, "open_backend", open_one)
+    pool = backends.BackendPool()
+    first = pool.lend()
+    first.close()
+    first.close()
+    second, third = pool.lend(), pool.lend()
+    assert len(opened) == 2
+    second.close()
+    pool.close()
+    assert Library.closed == 1
+    third.close()
+    assert Library.closed == 2
