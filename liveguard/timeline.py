@@ -115,6 +115,8 @@ class Timeline:
             shares.append(_seen_us(faces or frames, end_us) / need.video_us)
         if need.audio_us:
             shares.append(np.count_nonzero(present) / (need.audio_us * SAMPLE_RATE_HZ / 1e6))
+        # A reading about a whole feed is about its last stretch: who left before that is no peer of it.
+        peers_from = end_us - (need.evidence_us or need.length_us) if need.scope == "feed" else start_us
         return Window(
             start_us=start_us,
             end_us=end_us,
@@ -127,7 +129,7 @@ class Timeline:
             speech=speech,
             cues=tuple(_between(self._cues, start_us, end_us)),
             gaps=tuple(gap for gap in self._gaps if gap.end_us > start_us and gap.start_us < end_us),
-            peers=tuple(other for other in self.people(start_us, end_us) if other != track),
+            peers=tuple(other for other in self.people(peers_from, end_us) if other != track),
             coverage=min(1.0, *shares) if shares else 1.0,
         )
 

@@ -77,6 +77,16 @@ def test_an_empty_still_room_is_not_judged() -> None:
     assert "no face" in readings(room)[-1].why
 
 
+def test_a_room_that_somebody_has_left_may_be_still() -> None:
+    there = pictures(10.0)
+    gone = [at(replace(there[-1], faces=()), 10_000_000 + k * 40_000) for k in range(500)]
+    events = run([*there, *gone])
+    assert not [event for event in events if isinstance(event, Alert)]
+    late = [event for event in events if isinstance(event, Reading) and event.end_us > 13_000_000]
+    assert {reading.llr for reading in late} == {None}
+    assert "no face" in late[-1].why
+
+
 def test_a_line_that_delivers_nothing_is_a_gap_not_a_freeze() -> None:
     seen = [o for o in pictures(20.0) if not 8e6 <= o.t_us < 14e6]
     found = readings(seen)
