@@ -226,7 +226,8 @@ class Window:
 
     `faces`: samples of the track `track` in order (scope "face"). `frames`: whole pictures (scope "feed"). `pcm` (n,)
     float32 begins at `pcm_start_us`; missing samples are 0. `peers`: other tracks seen in the window that are people
-    rather than pictures on a wall; of a whole feed those of the stretch that the reading is about (`Need.evidence_us`). `coverage` 0..1: the share of the wanted length for which all needed tracks are there.
+    rather than pictures on a wall; of a whole feed those of the stretch that the reading is about (`Need.evidence_us`).
+    `coverage` 0..1: the share of the wanted length for which all needed tracks are there.
     """
 
     start_us: int
