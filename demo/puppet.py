@@ -21,7 +21,7 @@ from liveguard.types import ByteArray, FloatArray, VideoFrame
 SIZE = (1280, 720)  # pictures (width, height)
 LIP_LEAD_S = 0.1
 EYES = ((159, 145), (386, 374))  # upper and lower lid of each eye
-LIP_UPPER, LIP_LOWER, CHIN, CORNER_LEFT, CORNER_RIGHT = 13, 14, 152, 61, 291
+LIP_LOWER, CHIN, CORNER_LEFT, CORNER_RIGHT = 14, 152, 61, 291
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from liveguard.fusion import Evidence
-from liveguard.onnx import NO_MODEL
 from liveguard.policy import Policy
 from liveguard.types import HYPOTHESES, Alert, Hypothesis, Reading, State, Status
-from liveguard.words import HYPOTHESIS_WORDS, SETTLE
+from liveguard.words import HYPOTHESIS_WORDS, NO_MODEL, SETTLE
 
 CLEAR_SHARE = 0.25  # an alert is cleared when its evidence has sunk to this share of the threshold
 SUSPICIOUS_RISK = 0.5

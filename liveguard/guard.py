@@ -221,7 +221,7 @@ def _delivered(tap: Tap) -> Iterator[TapSample | Fault]:
             if isinstance(sample, VideoFrame | AudioChunk):
                 end_us = max(sample.t_us, end_us or 0)
             yield sample
-    except Exception as error:  # (a tap may be foreign code)
+    except Exception as error:  # a tap may be foreign code; raised on, or said as a Fault
         known = isinstance(error, LiveguardError)
         what = str(error) if known else f"{tap.info.name}: {type(error).__name__}: {error}"
         if end_us is None:

@@ -23,8 +23,6 @@ else:
 
 MODELS = Path(__file__).parent / "models"
 MOST_BYTES = 2 << 30
-NO_MODEL = "no model"
-"""Why a check that needs one cannot judge without."""
 
 
 @dataclass(frozen=True, slots=True)

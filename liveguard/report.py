@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from liveguard.alert import FEED
-from liveguard.onnx import NO_MODEL
 from liveguard.types import Alert, Event, Fault, Gap, Hypothesis, Reading, State, Status
-from liveguard.words import HYPOTHESIS_WORDS
+from liveguard.words import HYPOTHESIS_WORDS, NO_MODEL
 
 _ORDER: tuple[State, ...] = ("cannot_judge", "genuine", "suspicious", "alert")
 

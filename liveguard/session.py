@@ -53,11 +53,13 @@ def observe_or_fault(observer: Observer, picture: VideoFrame) -> tuple[Sample, F
         return observer.observe(picture), None
     except Exception as error:  # noqa: BLE001 (foreign code, on foreign pixels)
         fault = Fault(picture.t_us, "face tracking", f"{type(error).__name__}: {error}")
-    try:
-        from liveguard.face.observer import frame_sample, noise_of
+    import cv2
 
+    from liveguard.face.observer import frame_sample, noise_of
+
+    try:
         return Observation(frame_sample(picture, noise_of(picture.image)), ()), fault
-    except Exception:  # noqa: BLE001 (not even a picture)
+    except (cv2.error, ValueError, TypeError, AttributeError, IndexError):  # what a tap sent is no picture at all
         return Gap("video", picture.t_us, picture.t_us, "lost"), fault
 
 

@@ -100,7 +100,7 @@ class FaceSample:
 
     `landmarks` (478, 3) float32: x and y in pixels of the full picture, z in the same unit (smaller is nearer).
     `probes`: figures that detectors asked for, measured on the pixels once and kept by name.
-    `crops`: pictures that a model will score, (h, w, 3) uint8 RGB, only where a detector asked for them.
+    `crops`: pictures that a model will score, (h, w, 3) uint8 RGB, of five samples a second where a detector asked for them.
     `sharpness`: variance of the Laplacian of the face at 128 px width; `light`: mean luma of the skin, 0..255.
     `picture`: the face has kept still while another one moved, so it is taken for a photo or painting in the room.
     """
@@ -338,7 +338,8 @@ class Tap(Protocol):
 
 
 class Sink(Protocol):
-    """Where events go. `send` is called on one thread; it may raise `SinkError`, which is counted and said."""
+    """Where events go. `send` is called on one thread; it may raise `SinkError`, which is said. An alert that was refused
+    is sent again, so receivers tell repetitions apart by the alert's id and state."""
 
     def send(self, event: Event) -> None: ...
     def close(self) -> None: ...

@@ -8,6 +8,8 @@ if TYPE_CHECKING:  # numpy, behind the types, must not be loaded before the comm
     from liveguard.types import Hypothesis, State
 
 
+NO_MODEL = "no model"
+"""Why a check that needs one cannot judge without."""
 HYPOTHESIS_WORDS: dict[Hypothesis, str] = {
     "face_manipulated": "the face looks manipulated",
     "voice_synthetic": "the voice sounds synthetic",

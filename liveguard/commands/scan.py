@@ -15,9 +15,8 @@ from rich.text import Text
 from liveguard.commands.options import add_guard_options, config_of
 from liveguard.errors import InputError
 from liveguard.guard import Guard
-from liveguard.onnx import NO_MODEL
 from liveguard.report import Report
-from liveguard.words import STATE_STYLE, STATE_WORDS, percent, plain
+from liveguard.words import NO_MODEL, STATE_STYLE, STATE_WORDS, percent, plain
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,14 +7,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from liveguard.onnx import NO_MODEL, find_model
+from liveguard.onnx import find_model
 from liveguard.types import Hypothesis, Need, Reading, Window
-
-MOST_CROPS = 5  # a window of 1 s: so many crops a second are scored
+from liveguard.words import NO_MODEL
 
 
 class CropModel:
-    """Scores up to five crops a second, (n, 3, side, side) float32 RGB in 0..1, with one model; the mean is the score."""
+    """Scores the crops that the observer kept (five a second), (n, 3, side, side) float32 RGB in 0..1, with one model.
+
+    The mean is the score.
+    """
 
     name: ClassVar[str]
     hypothesis: ClassVar[Hypothesis]
@@ -36,17 +38,17 @@ class CropModel:
         """The mean score of the window's crops; None without a model, a face, or enough pixels."""
         llr: float | None = None
         measures: dict[str, float] = {}
+        crops = [face.crops[self.crop] for face in window.faces if self.crop in face.crops]
         face_px = float(np.median([face.box.width for face in window.faces])) if window.faces else 0.0
         if self._model is None:
             why = NO_MODEL
-        elif not window.faces:
+        elif not crops:
             why = "no face in view"
         elif face_px < self.min_face_px:
             why = f"face too small: {face_px:.0f} px wide, {self.min_face_px:g} px are needed"
         else:
-            every = max(len(window.faces) // MOST_CROPS, 1)
-            crops = np.stack([face.crops[self.crop] for face in window.faces[::every]][:MOST_CROPS])
-            score = self._model.score(np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32) / 255)
+            batch = np.stack(crops).transpose(0, 3, 1, 2)
+            score = self._model.score(np.ascontiguousarray(batch, np.float32) / 255)
             llr = self._model.card.llr(score)
             measures = {"score": score, "face_px": face_px}
             why = self.attack_why if llr > 0 else "no trace found"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from liveguard.onnx import NO_MODEL, find_model
+from liveguard.onnx import find_model
 from liveguard.types import Hypothesis, Need, Reading, Window
+from liveguard.words import NO_MODEL
 
 MIN_VOICED_S = 1.5
 

@@ -29,6 +29,7 @@ from liveguard.types import (
 
 FACE_PX = 128
 NOISE_EVERY_US = 500_000
+CROP_EVERY_US = 190_000  # five a second of any usual frame rate
 FORGET_AFTER_US = 2_000_000  # probes' last figures of faces that have gone
 NOISE_PATCH_PX = 64
 THIN_WIDTH, THIN_HEIGHT = 256, 144
@@ -58,6 +59,7 @@ class Observer:
         self._probes: dict[str, Probe] = {probe.name: probe for need in needs for probe in need.probes}
         self._crops = sorted({name for need in needs for name in need.crops})
         self._standing: dict[tuple[int, str], tuple[int, FloatArray]] = {}
+        self._cropped_us: dict[int, int] = {}
         self._noise, self._noise_at_us = 0.0, -NOISE_EVERY_US
 
     def observe(self, frame: VideoFrame) -> Observation:
@@ -82,8 +84,16 @@ class Observer:
             light=light,
             picture=face.picture,
             probes={name: self._measure(probe, view, face.track, frame.t_us) for name, probe in self._probes.items()},
-            crops={name: crop(frame.image, face.landmarks, name) for name in self._crops},
+            crops=self._cut(frame, face),
         )
+
+    def _cut(self, frame: VideoFrame, face: Face) -> dict[str, ByteArray]:
+        """The crops that models asked for, of as many pictures as they score and no more: pixels are dear to keep."""
+        if not self._crops or frame.t_us - self._cropped_us.get(face.track, -CROP_EVERY_US) < CROP_EVERY_US:
+            return {}
+        self._cropped_us = {t: us for t, us in self._cropped_us.items() if frame.t_us - us < FORGET_AFTER_US}
+        self._cropped_us[face.track] = frame.t_us
+        return {name: crop(frame.image, face.landmarks, name) for name in self._crops}
 
     def _measure(self, probe: Probe, view: FaceView, track: int, t_us: int) -> FloatArray:
         """The probe's figures, or the last ones while they still stand."""

@@ -167,7 +167,7 @@ class WebhookSink:
         if self._on_fault is not None:
             try:
                 self._on_fault(Fault(self._t_us, self._where, what))
-            except Exception:  # not our code, and the delivery thread must go on
+            except Exception:  # a sink of faults in the caller's hands: the delivery thread must outlive it
                 log.exception("%s: on_fault failed", self.name)
 
     def _run(self) -> None:

@@ -1,0 +1,126 @@
+"""The seam of the trained checks: with a model of the user's they judge, without one they say so, and pixels stay few."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from liveguard.detectors.replay import Replay
+from liveguard.detectors.swap import Swap
+from liveguard.detectors.voice import Voice
+from liveguard.engine import Engine
+from liveguard.face.backend import Region
+from liveguard.face.observer import Observer
+from liveguard.face.texture import canonical_face
+from liveguard.types import AudioChunk, Box, ByteArray, Detector, FloatArray, Observation, Reading, Sample, VideoFrame
+from tests.synthetic import AUDIO, VIDEO, chunks, pictures, voice
+
+
+def mean_model(folder: Path, shape: Sequence[int | None]) -> Path:
+    """A model whose score is the mean of its input, with llr = 10 * score - 5."""
+    onnx = pytest.importorskip("onnx")
+    node = onnx.helper.make_node("ReduceMean", ["x"], ["y"], keepdims=0)
+    x = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, shape)
+    y = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [])
+    graph = onnx.helper.make_graph([node], "mean", [x], [y])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8)
+    data = model.SerializeToString()
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(data)
+    (folder / "card.toml").write_text(
+        f'name = "mean"\nversion = "1"\nsha256 = "{hashlib.sha256(data).hexdigest()}"\n'
+        "[calibration]\nslope = 10.0\noffset = -5.0\nmost_nats = 4.0\n"
+    )
+    return folder
+
+
+def readings(detector: Detector, samples: Sequence[Sample]) -> list[Reading]:
+    engine = Engine(AUDIO if isinstance(samples[0], AudioChunk) else VIDEO, [detector])
+    events = [event for sample in samples for event in engine.push(sample)]
+    assert not [event for event in events if not isinstance(event, Reading) and "check" in str(event)]
+    return [event for event in events if isinstance(event, Reading)]
+
+
+def with_crops(seen: list[Observation], name: str, grey: int) -> list[Observation]:
+    """Every fifth picture brings a crop of one colour."""
+    crop = np.full((224, 224, 3), grey, np.uint8)
+    return [
+        replace(one, faces=tuple(replace(f, crops={name: crop} if k % 5 == 0 else {}) for f in one.faces))
+        for k, one in enumerate(seen)
+    ]
+
+
+@pytest.mark.parametrize("kind", [Swap, Replay])
+def test_a_model_scores_the_crops_that_were_kept(kind: type[Swap] | type[Replay], tmp_path: Path) -> None:
+    check = kind(mean_model(tmp_path / "model", [None, 3, 224, 224]))
+    assert check.need.crops == (kind.crop,)
+    assert check.need.cost == "heavy"
+    bright = readings(check, with_crops(pictures(3.0), kind.crop, 204))
+    dark = readings(check, with_crops(pictures(3.0), kind.crop, 51))
+    assert [r.llr for r in bright] == [pytest.approx(3.0, abs=1e-3)] * len(bright)
+    assert [r.llr for r in dark] == [pytest.approx(-3.0, abs=1e-3)] * len(dark)
+    assert bright[0].measures["score"] == pytest.approx(0.8, abs=1e-3)
+    assert bright[0].why == kind.attack_why
+
+
+def test_small_faces_and_missing_crops_are_not_scored(tmp_path: Path) -> None:
+    check = Swap(mean_model(tmp_path / "model", [None, 3, 224, 224]))
+    tiny = with_crops(pictures(2.0), "face", 204)
+    tiny = [replace(one, faces=tuple(replace(f, box=Box(0, 0, 20, 20)) for f in one.faces)) for one in tiny]
+    assert {(r.llr, r.why.split(":")[0]) for r in readings(check, tiny)} == {(None, "face too small")}
+    assert {(r.llr, r.why) for r in readings(check, pictures(2.0))} == {(None, "no face in view")}
+
+
+def test_a_voice_model_scores_four_seconds_of_speech_and_nothing_less(tmp_path: Path) -> None:
+    check = Voice(mean_model(tmp_path / "model", [1, 64_000]))
+    speech = list(chunks(voice(6.0) + np.float32(0.3), [320]))
+    found = readings(check, speech)
+    assert [r.llr is not None for r in found] == [False, False, False, True, True, True]
+    assert found[-1].llr == pytest.approx(10 * found[-1].measures["score"] - 5)
+    assert found[0].why == "too short: 4 s of sound are needed"
+    silent = readings(check, list(chunks(np.zeros(6 * 16_000, np.float32), [320])))
+    assert silent[-1].llr is None
+    assert "too little speech" in silent[-1].why
+
+
+@pytest.mark.parametrize("kind", [Swap, Replay, Voice])
+def test_without_a_model_nothing_is_judged_or_kept(kind: type[Swap] | type[Replay] | type[Voice]) -> None:
+    check = kind()
+    assert check.need.crops == ()
+    samples: list[Sample] = list(chunks(voice(5.0), [320])) if kind is Voice else list(pictures(3.0))
+    assert {(r.llr, r.why) for r in readings(check, samples)} == {(None, "no model")}
+
+
+class OneFace:
+    """A face library that sees the mean face in the middle of every picture."""
+
+    name = "fake"
+
+    def find(self, image: ByteArray) -> list[Box]:
+        return [Box(image.shape[1] / 2 - 60, image.shape[0] / 2 - 60, 120, 120)]
+
+    def new_mesher(self) -> OneFace:
+        return self
+
+    def mesh(self, image: ByteArray, region: Region, *, certain: bool = False) -> FloatArray | None:
+        middle = np.array([image.shape[1] / 2, image.shape[0] / 2, 0])
+        return np.asarray(canonical_face().mean * 80 + middle, np.float32)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@pytest.mark.parametrize("fps", [25, 30, 60])
+def test_the_observer_keeps_five_crops_a_second_however_many_pictures_come(fps: int, tmp_path: Path) -> None:
+    check = Swap(mean_model(tmp_path / "model", [None, 3, 224, 224]))
+    observer = Observer(OneFace(), [check])
+    image = np.full((360, 640, 3), 90, np.uint8)
+    seen = [observer.observe(VideoFrame(round(k * 1e6 / fps), image)) for k in range(2 * fps)]
+    crops = [face.crops["face"] for one in seen for face in one.faces if face.crops]
+    assert 9 <= len(crops) <= 11
+    assert crops[0].shape == (224, 224, 3)
