@@ -19,7 +19,7 @@ from liveguard.face.backends import BackendPool
 from liveguard.journal import JournalWriter
 from liveguard.plugins import load_detectors
 from liveguard.report import Report, ReportBuilder
-from liveguard.session import Session, observe_or_fault
+from liveguard.session import Session, Tick, observe_or_fault
 from liveguard.types import (
     AudioChunk,
     Detector,
@@ -29,7 +29,6 @@ from liveguard.types import (
     Reading,
     Sample,
     Sink,
-    Status,
     Tap,
     TapSample,
     VideoFrame,
@@ -114,7 +113,7 @@ class Guard:
         tap: Tap,
         sinks: Sequence[Sink] = (),
         journal: Path | None = None,
-        on_tick: Callable[[list[Status]], None] | None = None,
+        on_tick: Callable[[Tick], None] | None = None,
         session_id: str | None = None,
     ) -> Session:
         """Guard a live feed in threads of its own; the session returned has been started, and closes tap and sinks.

@@ -46,6 +46,18 @@ class Stats:
     events_dropped: int
 
 
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What a screen shows after each picture, and when one stays away: where everybody stands, and what was seen.
+
+    `picture` is at hand only during the call; whoever keeps it keeps its pixels.
+    """
+
+    statuses: tuple[Status, ...]
+    seen: Observation | None = None
+    picture: VideoFrame | None = None
+
+
 def observe_or_fault(observer: Observer, picture: VideoFrame) -> tuple[Sample, Fault | None]:
     """What is kept of a picture. One that breaks the face library, or a plug-in's probe, gives what it has without
     faces, and the Fault; one that nothing can be done with is lost."""
@@ -77,7 +89,7 @@ class Session:
         sinks: Sequence[Sink] = (),
         pool: ThreadPoolExecutor | None = None,
         journal: JournalWriter | None = None,
-        on_tick: Callable[[list[Status]], None] | None = None,
+        on_tick: Callable[[Tick], None] | None = None,
     ) -> None:
         self._tap, self._engine, self._observer = tap, engine, observer
         self._pool, self._journal, self._on_tick = pool, journal, on_tick
@@ -196,6 +208,8 @@ class Session:
                 self._take(sample)
             elif sample is not None:
                 self._push(sample)
+                if isinstance(sample, Gap):
+                    self._tick()
             self._land()
         if self._aborted:
             return
@@ -218,7 +232,7 @@ class Session:
         arrived_s = self._arrived_s.get(picture.t_us)
         if arrived_s is not None:
             self._ages_ms.append((end_s - arrived_s) * 1e3)
-        self._tick()
+        self._tick(sample if isinstance(sample, Observation) else None, picture)
 
     def _push(self, sample: Sample) -> None:
         self._write(methodcaller("sample", sample))
@@ -253,12 +267,12 @@ class Session:
                 else:
                     self._say_all(self._engine.take(future.result()))
 
-    def _tick(self) -> None:
+    def _tick(self, seen: Observation | None = None, picture: VideoFrame | None = None) -> None:
         if self._on_tick is None:
             return
-        statuses = self._engine.statuses()
+        tick = Tick(tuple(self._engine.statuses()), seen, picture)
         try:
-            self._on_tick(statuses)
+            self._on_tick(tick)
         except Exception as error:  # noqa: BLE001 (not our code)
             if not self._tick_broken:
                 self._tick_broken = True

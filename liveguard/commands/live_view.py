@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from liveguard.alert import participant
-from liveguard.session import Stats
+from liveguard.session import Stats, Tick
 from liveguard.sinks.terminal import clock_text
 from liveguard.types import Alert, Event, Fault, Reading, State, Status
 from liveguard.words import HYPOTHESIS_WORDS, STATE_STYLE, STATE_WORDS, percent, plain
@@ -57,10 +57,10 @@ class LiveView:
     def close(self) -> None:
         """Nothing is ours to close."""
 
-    def tick(self, statuses: list[Status]) -> None:
+    def tick(self, tick: Tick) -> None:
         """Where everybody stands now; called by the session's thread."""
         with self._lock:
-            self._statuses = statuses
+            self._statuses = list(tick.statuses)
 
     def render(self) -> RenderableType:
         with self._lock:

@@ -20,10 +20,10 @@ from liveguard.commands.live_view import LiveView
 from liveguard.commands.options import add_guard_options, config_of, open_sinks
 from liveguard.errors import InputError
 from liveguard.guard import Guard
-from liveguard.session import Session, Stats
+from liveguard.session import Session, Stats, Tick
 from liveguard.sinks.jsonl import JsonlSink
 from liveguard.sinks.terminal import TerminalSink
-from liveguard.types import Sink, Status, Tap
+from liveguard.types import Sink, Tap
 
 POLL_S = 0.2
 END_S = 15.0  # to end in good order
@@ -113,7 +113,7 @@ def _show(guard: Guard, tap: Tap, sinks: list[Sink], arguments: argparse.Namespa
     else:
         view = LiveView(tap.info.name, stats)
         sinks.append(view)
-    on_tick: Callable[[list[Status]], None] | None = view.tick if view is not None else None
+    on_tick: Callable[[Tick], None] | None = view.tick if view is not None else None
     try:
         session = guard.watch(tap, sinks, arguments.journal, on_tick)
     except BaseException:

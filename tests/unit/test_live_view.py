@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from liveguard.commands.live_view import KEPT_US, LiveView
+from liveguard.session import Tick
 from liveguard.types import Alert, Fault, Reading, State, Status
 
 
@@ -34,7 +35,7 @@ def test_words_from_outside_are_no_markup_and_no_control_characters() -> None:
     alert = Alert("1", foul, "raised", "feed_injected", 1, 0.9, 14.0, 13.5, (reading(1, 1, 3.0, foul),), 1, foul)
     for event in (reading(1, 1_000_000, None, foul), reading(2, 1_000_000, 1.0, foul), alert, Fault(1, foul, foul)):
         view.send(event)
-    view.tick([status("face 1", "alert", (foul,)), status(foul), status("face 2")])
+    view.tick(Tick((status("face 1", "alert", (foul,)), status(foul), status("face 2"))))
     text = "\n".join(screen(view))
     assert text.count("[bold red]x[/] [/] :smile:") >= 7
     assert "\x1b[2J" not in text
@@ -45,7 +46,7 @@ def test_words_from_outside_are_no_markup_and_no_control_characters() -> None:
 def test_a_reading_that_is_no_number_is_shown_as_not_judged(llr: float) -> None:
     view = LiveView("feed", lambda: None)
     view.send(reading(1, 1_000_000, llr))
-    view.tick([status("face 1")])
+    view.tick(Tick((status("face 1"),)))
     row = next(line for line in screen(view) if "mesh" in line)
     assert "·" in row
     assert "cannot judge" in row
@@ -58,7 +59,7 @@ def test_the_present_face_and_every_alert_come_first_however_many_faces_there_we
         view.send(reading(None, track * 500_000))
         view.send(reading(track, track * 500_000))
         everybody.append(status(f"face {track}", {7: "suspicious", 3: "alert"}.get(track, "genuine")))  # type: ignore[arg-type]
-    view.tick([status("feed"), *everybody])
+    view.tick(Tick((status("feed"), *everybody)))
     lines = screen(view)
     standing = [line for line in lines if "risk" in line]
     assert ["face 3 " in standing[0], "face 7 " in standing[1], "face 100 " in standing[2]] == [True] * 3
@@ -68,7 +69,7 @@ def test_the_present_face_and_every_alert_come_first_however_many_faces_there_we
 
 def test_rows_keep_their_places_while_all_are_there() -> None:
     view = LiveView("feed", lambda: None)
-    view.tick([status("face 1"), status("face 2")])
+    view.tick(Tick((status("face 1"), status("face 2"))))
     orders = set()
     for at, tracks in enumerate(((1, 2), (2,), (1,), (1, 2), (2,), (2, 1))):
         for track in tracks:
@@ -80,7 +81,7 @@ def test_rows_keep_their_places_while_all_are_there() -> None:
 def test_who_is_long_gone_leaves_the_screen() -> None:
     view = LiveView("feed", lambda: None)
     view.send(reading(1, 1_000_000))
-    view.tick([status("face 1"), status("face 2")])
+    view.tick(Tick((status("face 1"), status("face 2"))))
     view.send(reading(2, 1_000_000 + KEPT_US))
     assert any("face 1" in line for line in screen(view))
     view.send(reading(2, 1_000_001 + KEPT_US))

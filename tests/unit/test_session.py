@@ -11,7 +11,7 @@ import pytest
 
 from liveguard.engine import Engine
 from liveguard.errors import DeviceError, SinkError
-from liveguard.session import Session
+from liveguard.session import Session, Tick
 from liveguard.types import (
     Alert,
     AudioChunk,
@@ -21,7 +21,6 @@ from liveguard.types import (
     Observation,
     Reading,
     Sample,
-    Status,
     VideoFrame,
     Window,
 )
@@ -93,8 +92,11 @@ def test_alerts_reach_the_sinks_and_the_state_is_told() -> None:
     sink, ticks = Collect(), []
     guard(ListTap(film(12.0)), [Says("camera", NEED, 6.0)], [sink], on_tick=ticks.append)
     assert [event.state for event in sink.events if isinstance(event, Alert)] == ["raised"]
-    last: list[Status] = ticks[-1]
-    assert last[0].state == "alert"
+    last: Tick = ticks[-1]
+    assert last.statuses[0].state == "alert"
+    shown = [tick for tick in ticks if tick.picture is not None]
+    assert [tick.picture.t_us for tick in shown] == [sample.t_us for sample in film(12.0)], "one after each picture"
+    assert all(tick.seen is not None and tick.seen.t_us == tick.picture.t_us for tick in shown)
 
 
 def test_a_slow_heavy_check_skips_windows_and_holds_nothing_up() -> None:
@@ -158,7 +160,7 @@ def test_a_journal_on_a_full_disk_is_left_off_and_the_call_goes_on() -> None:
 
 
 def test_a_view_that_breaks_is_said_once() -> None:
-    def on_tick(_: list[Status]) -> None:
+    def on_tick(_: Tick) -> None:
         raise ValueError(f"bad {len(ticks)}")
 
     sink, ticks = Collect(), []  # type: ignore[var-annotated]
