@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 JUMP_US = 60_000
 """Time stamps that are further off than this from the count are believed: sound was lost, or comes a second
-time.
+time. Stamps that are read from a clock jitter; where they are exact counts of samples, much less is enough.
 """
 
 
@@ -26,13 +26,16 @@ class AudioClock:
     time.
 
     Within a run, time is the start of the run plus counted samples. A jump of the stamps forward ends the
-    run and leaves a gap; a jump back is an overlap, and what was there already is left out.
+    run and leaves a gap; a jump back is an overlap, and what was there already is left out. A jump is more
+    than `jump_us`.
     """
 
-    def __init__(self, start_us: int = 0) -> None:
+    def __init__(self, start_us: int = 0, jump_us: int = JUMP_US) -> None:
         self._start_us = start_us
+        self._jump_us = jump_us
         self._rate_hz = 0
         self._count = 0
+        self._overlaps = False
 
     @property
     def end_us(self) -> int:
@@ -46,11 +49,14 @@ class AudioClock:
         first, expected_us = self._rate_hz == 0, self.end_us
         pts_us = expected_us if pts_us is None else pts_us
         late_us = pts_us - expected_us
-        if late_us > JUMP_US:
+        if late_us > self._jump_us:
+            self._overlaps = False
             return self._begin(pts_us, n, 0, rate_hz, gap=(expected_us, pts_us))
-        # The first block is the anchor of all that follow, so its stamp is taken as it is.
-        early = late_us < 0 if first else late_us < -JUMP_US
+        # The first block is the anchor of all that follow, so its stamp is taken as it is; and of an overlap
+        # that is longer than a block the last part is no jump any more.
+        early = late_us < (0 if first or self._overlaps else -self._jump_us)
         skip = min(n, -(late_us * rate_hz // 1_000_000)) if early else 0
+        self._overlaps = early and skip == n
         if first:
             return self._begin(max(pts_us, expected_us), n, skip, rate_hz)
         if rate_hz != self._rate_hz:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from liveguard.audio.clock import AudioClock
+from liveguard.audio.clock import JUMP_US, AudioClock
 from liveguard.audio.resample import Resampler, check_rate, mix_down
 from liveguard.types import SAMPLE_RATE_HZ, AudioChunk, FloatArray, Gap
 
@@ -19,13 +19,13 @@ class AudioStream:
 
     What comes out does not depend on how the input is cut into blocks, apart from where the chunks are cut.
     `bad_samples` counts NaN and infinite samples, which were replaced by 0; `dropped_samples` those that
-    overlapped.
+    overlapped. `jump_us`: how far a stamp may be off the count of samples before it is believed.
     """
 
-    def __init__(self, start_us: int = 0) -> None:
+    def __init__(self, start_us: int = 0, jump_us: int = JUMP_US) -> None:
         self.bad_samples = 0
         self.dropped_samples = 0
-        self._clock = AudioClock(start_us)
+        self._clock = AudioClock(start_us, jump_us)
         self._resampler: Resampler | None = None
         self._run_us = start_us
         self._run_count = 0

@@ -230,6 +230,67 @@ def test_a_change_of_rate_goes_on_without_a_gap() -> None:
     assert sound_of(out).size == 33_600
 
 
+PACKET, PACKET_US = 960, 20_000  # 20 ms at 48 kHz, as browsers send
+
+
+def packets(pcm: FloatArray, lost: set[int], jump_us: int, moved_us: int = 0) -> list[AudioChunk | Gap]:
+    """What a stream makes of `pcm` in packets with exact stamps, those from the tenth on `moved_us` later."""
+    stream, out = AudioStream(jump_us=jump_us), []
+    for k in range(len(pcm) // PACKET):
+        if k not in lost:
+            stamp_us = k * PACKET_US + (moved_us if k >= 10 else 0)
+            out += stream.push(pcm[k * PACKET : (k + 1) * PACKET], 48_000, stamp_us)
+    return out + stream.flush()
+
+
+def clicks() -> FloatArray:
+    """A second of sound with a click in the middle of each packet."""
+    pcm = np.zeros((48_000, 1), np.float32)
+    pcm[PACKET // 2 :: PACKET] = 1
+    return pcm
+
+
+def heard_us(samples: list[AudioChunk | Gap]) -> list[int]:
+    """When the clicks are heard."""
+    return [
+        chunk.t_us + int(at) * 1_000_000 // 16_000
+        for chunk in samples
+        if isinstance(chunk, AudioChunk)
+        for at in np.flatnonzero(chunk.pcm > 0.2)
+    ]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sets(st.integers(1, 48), max_size=20))
+def test_lost_packets_are_gaps_where_stamps_are_exact_and_nothing_shifts(lost: set[int]) -> None:
+    out = packets(clicks(), lost, 10_000)
+    runs = [k for k in sorted(lost) if k - 1 not in lost]
+    ends = [next(end for end in range(k, 51) if end not in lost) for k in runs]
+    assert [(gap.start_us, gap.end_us) for gap in gaps_of(out)] == [
+        (k * PACKET_US, end * PACKET_US) for k, end in zip(runs, ends, strict=True)
+    ]
+    assert heard_us(out) == [k * PACKET_US + PACKET_US // 2 for k in range(50) if k not in lost]
+
+
+def test_with_the_wider_limit_a_lost_packet_shifts_what_follows() -> None:
+    """Why exact stamps want the narrow one."""
+    out = packets(clicks(), {10}, 60_000)
+    assert gaps_of(out) == []
+    assert heard_us(out)[10:] == [k * PACKET_US + PACKET_US // 2 for k in range(10, 49)]
+
+
+@pytest.mark.parametrize(
+    ("moved_us", "gaps", "dropped"), [(9_000, 0, 0), (-9_000, 0, 0), (25_000, 1, 0), (-25_000, 0, 1200)]
+)
+def test_a_stream_that_is_placed_anew_leaves_a_gap_or_an_overlap(moved_us: int, gaps: int, dropped: int) -> None:
+    out = packets(clicks(), set(), 10_000, moved_us)
+    assert len(gaps_of(out)) == gaps
+    kept = 48_000 - dropped
+    assert sound_of(out).size == pytest.approx(kept / 3, abs=1)
+    last_us = 49 * PACKET_US + PACKET_US // 2 + (moved_us if abs(moved_us) > 10_000 else 0)
+    assert heard_us(out)[-1] == last_us
+
+
 def test_sound_goes_on_after_a_flush() -> None:
     stream = AudioStream()
     out = stream.push(noise(4_800), 48_000) + stream.flush() + stream.flush()
