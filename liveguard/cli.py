@@ -14,6 +14,7 @@ from liveguard.words import plain
 
 COMMANDS = {
     "scan": "judge recordings",
+    "serve": "the live page: your webcam, a shared meeting, or feeds that come in by WHIP",
     "watch": "guard a camera and a microphone, or a stream, live in the terminal",
     "detectors": "list the checks: what each needs and how soon it can speak",
     "doctor": "look for cameras, microphones, libraries and models, and say what to do about each problem",

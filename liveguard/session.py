@@ -50,12 +50,13 @@ class Stats:
 class Tick:
     """What a screen shows after each picture, and when one stays away: where everybody stands, and what was seen.
 
-    `picture` is at hand only during the call; whoever keeps it keeps its pixels.
+    `picture` is at hand only during the call; whoever keeps it keeps its pixels. `age_ms`: how long ago it arrived.
     """
 
     statuses: tuple[Status, ...]
     seen: Observation | None = None
     picture: VideoFrame | None = None
+    age_ms: float | None = None
 
 
 def observe_or_fault(observer: Observer, picture: VideoFrame) -> tuple[Sample, Fault | None]:
@@ -156,6 +157,11 @@ class Session:
         self._closed = True
         return False
 
+    @property
+    def rate_hz(self) -> float:
+        """The rate of pictures that is let in at present."""
+        return self._inbox.rate_hz
+
     def stats(self) -> Stats:
         shed = self._inbox.shed
         return Stats(
@@ -230,9 +236,10 @@ class Session:
         end_s = time.monotonic()
         self._inbox.worked(picture.t_us, round((end_s - start_s) * 1e6))
         arrived_s = self._arrived_s.get(picture.t_us)
-        if arrived_s is not None:
-            self._ages_ms.append((end_s - arrived_s) * 1e3)
-        self._tick(sample if isinstance(sample, Observation) else None, picture)
+        age_ms = None if arrived_s is None else (end_s - arrived_s) * 1e3
+        if age_ms is not None:
+            self._ages_ms.append(age_ms)
+        self._tick(sample if isinstance(sample, Observation) else None, picture, age_ms)
 
     def _push(self, sample: Sample) -> None:
         self._write(methodcaller("sample", sample))
@@ -267,10 +274,12 @@ class Session:
                 else:
                     self._say_all(self._engine.take(future.result()))
 
-    def _tick(self, seen: Observation | None = None, picture: VideoFrame | None = None) -> None:
+    def _tick(
+        self, seen: Observation | None = None, picture: VideoFrame | None = None, age_ms: float | None = None
+    ) -> None:
         if self._on_tick is None:
             return
-        tick = Tick(tuple(self._engine.statuses()), seen, picture)
+        tick = Tick(tuple(self._engine.statuses()), seen, picture, age_ms)
         try:
             self._on_tick(tick)
         except Exception as error:  # noqa: BLE001 (not our code)

@@ -10,7 +10,7 @@ from liveguard.taps.capture import Camera, OpenCapture, Wishes, monotonic_us
 from liveguard.taps.devices import list_cameras, list_microphones
 from liveguard.taps.microphone import Microphone
 from liveguard.taps.sample_queue import SampleQueue
-from liveguard.types import FeedInfo, TapSample, Track
+from liveguard.types import FeedInfo, TapSample, Track, VideoFrame
 
 __all__ = ["CameraTap", "list_cameras", "list_microphones"]
 
@@ -47,7 +47,7 @@ class CameraTap:
         if camera is None and microphone is None:
             raise InputError("neither a camera nor a microphone was asked for; name at least one")
         self._closed = threading.Event()
-        self._queue = SampleQueue()
+        self._queue: SampleQueue[VideoFrame] = SampleQueue()
         workers: list[Camera | Microphone] = []
         self._camera: Camera | None = None
         try:

@@ -93,7 +93,7 @@ class Camera:
         self.label = next((c.name for c in list_cameras() if c.index == self._target), str(camera))
         self._capture = self._open()
 
-    def run(self, out: SampleQueue, origin_us: int) -> None:
+    def run(self, out: SampleQueue[VideoFrame], origin_us: int) -> None:
         """The reading thread: from now on until `closed`. `origin_us`: when the session began, on
         `monotonic_us`.
         """
@@ -136,7 +136,7 @@ class Camera:
             if value is not None:
                 capture.set(prop, value)
 
-    def _read(self, out: SampleQueue, origin_us: int) -> None:
+    def _read(self, out: SampleQueue[VideoFrame], origin_us: int) -> None:
         """Pass on pictures until the camera is lost or `closed`."""
         paced = isinstance(self._target, str) and Path(self._target).is_file()
         failures, due_us = 0, monotonic_us()
@@ -162,7 +162,7 @@ class Camera:
                 return kernel_us
         return now_us
 
-    def _reopen(self, out: SampleQueue, origin_us: int) -> None:
+    def _reopen(self, out: SampleQueue[VideoFrame], origin_us: int) -> None:
         """Say that pictures are missing, again and again, until the camera is back or `closed`."""
         self._capture.release()
         pause_s = self._retry_s[0]
@@ -176,7 +176,7 @@ class Camera:
                 break
         self._say_lost(out, origin_us)
 
-    def _say_lost(self, out: SampleQueue, origin_us: int) -> None:
+    def _say_lost(self, out: SampleQueue[VideoFrame], origin_us: int) -> None:
         gap = self.lost_until(monotonic_us() - origin_us)
         if gap is not None:
             out.put(gap)

@@ -19,7 +19,7 @@ from liveguard.taps import portaudio
 from liveguard.taps.capture import monotonic_us
 from liveguard.taps.devices import find_microphone
 from liveguard.taps.sample_queue import SampleQueue
-from liveguard.types import AudioChunk, FloatArray, Gap
+from liveguard.types import AudioChunk, FloatArray, Gap, VideoFrame
 
 SILENT_S = 1.0
 """No block for so long (3 s after the start): the device is taken for lost."""
@@ -134,7 +134,7 @@ class Microphone:
             portaudio.count_user(-1)
             raise
 
-    def run(self, out: SampleQueue, origin_us: int) -> None:
+    def run(self, out: SampleQueue[VideoFrame], origin_us: int) -> None:
         """The worker thread: from now on until `closed`. `origin_us`: when the session began, on
         `monotonic_us`.
         """
@@ -181,7 +181,7 @@ class Microphone:
         except queue.Full:
             self._overrun = True
 
-    def _read(self, out: SampleQueue) -> None:
+    def _read(self, out: SampleQueue[VideoFrame]) -> None:
         """Pass on blocks until the device is lost or `closed`."""
         first, silent_s = True, 0.0
         while not self._closed.is_set():
@@ -219,7 +219,7 @@ class Microphone:
             return self._sound.push(pcm, self._rate_hz, t_us)
         return self._sound.push(self._drift.stretch(pcm, late_us, self._rate_hz), self._rate_hz)
 
-    def _reopen(self, out: SampleQueue) -> None:
+    def _reopen(self, out: SampleQueue[VideoFrame]) -> None:
         """Say that sound is missing, again and again, until the device is back or `closed`."""
         self._release()
         for sample in self._sound.flush():

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from typing import Generic, Protocol, TypeVar
 
-from liveguard.types import SAMPLE_RATE_HZ, AudioChunk, Gap, Track, VideoFrame
+from liveguard.types import SAMPLE_RATE_HZ, AudioChunk, Gap, Track
 
-Captured = VideoFrame | AudioChunk | Gap
+
+class Timed(Protocol):
+    """A picture, converted or not yet."""
+
+    @property
+    def t_us(self) -> int: ...
+
+
+P = TypeVar("P", bound=Timed)
 
 MAX_FRAMES = 4
 MAX_AUDIO_SAMPLES = 2 * SAMPLE_RATE_HZ
 
 
-class SampleQueue:
-    """Samples in order of arrival; when the reader is slow, the oldest go and a `Gap` (shed) stands in
+class SampleQueue(Generic[P]):
+    """Samples in order of arrival, pictures of the type `P`; when the reader is slow, the oldest go and a `Gap` (shed) stands in
     their place.
 
     At most 4 pictures and 2 s of sound wait. Any number of threads may put, one may get; all methods are
@@ -22,7 +31,7 @@ class SampleQueue:
     """
 
     def __init__(self) -> None:
-        self._lanes: dict[Track, _Lane] = {
+        self._lanes: dict[Track, _Lane[P]] = {
             "video": _Lane("video", MAX_FRAMES),
             "audio": _Lane("audio", MAX_AUDIO_SAMPLES),
         }
@@ -36,7 +45,7 @@ class SampleQueue:
         with self._changed:
             return {kind: lane.shed for kind, lane in self._lanes.items()}
 
-    def put(self, sample: Captured) -> None:
+    def put(self, sample: P | AudioChunk | Gap) -> None:
         """Add a sample; after `close` it is ignored."""
         with self._changed:
             if not self._closed:
@@ -44,7 +53,7 @@ class SampleQueue:
                 self._lanes[_kind(sample)].put(self._count, sample)
                 self._changed.notify()
 
-    def get(self, timeout_s: float) -> Captured | None:
+    def get(self, timeout_s: float) -> P | AudioChunk | Gap | None:
         """The next sample; None when there is none in time, or at once after `close`."""
         with self._changed:
             if not self._closed and not any(lane.waits for lane in self._lanes.values()):
@@ -61,14 +70,14 @@ class SampleQueue:
             self._changed.notify_all()
 
 
-class _Lane:
+class _Lane(Generic[P]):
     """What waits of one track, in order; guarded by the queue's lock."""
 
     def __init__(self, kind: Track, limit: int) -> None:
         self.shed = 0
         self._kind = kind
         self._limit = limit
-        self._items: deque[tuple[int, Captured]] = deque()
+        self._items: deque[tuple[int, P | AudioChunk | Gap]] = deque()
         self._size = 0
         self._hole_us: int | None = None  # where the part begins that was dropped before the first item
 
@@ -80,7 +89,7 @@ class _Lane:
     def first_number(self) -> int:
         return self._items[0][0]
 
-    def put(self, number: int, sample: Captured) -> None:
+    def put(self, number: int, sample: P | AudioChunk | Gap) -> None:
         last = self._items[-1][1] if self._items else None
         # A device that stays away says so again and again: one gap that grows is enough for a slow reader.
         if isinstance(sample, Gap) and isinstance(last, Gap) and sample.reason == last.reason:
@@ -94,7 +103,7 @@ class _Lane:
             self.shed += _size(dropped)
             self._hole_us = _start_us(dropped) if self._hole_us is None else self._hole_us
 
-    def pop(self) -> Captured:
+    def pop(self) -> P | AudioChunk | Gap:
         if self._hole_us is not None:
             gap = Gap(self._kind, self._hole_us, _start_us(self._items[0][1]), "shed")
             self._hole_us = None
@@ -104,17 +113,17 @@ class _Lane:
         return sample
 
 
-def _kind(sample: Captured) -> Track:
+def _kind(sample: Timed | Gap) -> Track:
     if isinstance(sample, Gap):
         return sample.kind
-    return "video" if isinstance(sample, VideoFrame) else "audio"
+    return "audio" if isinstance(sample, AudioChunk) else "video"
 
 
-def _size(sample: Captured) -> int:
+def _size(sample: Timed | Gap) -> int:
     if isinstance(sample, Gap):
         return 0
-    return 1 if isinstance(sample, VideoFrame) else sample.pcm.size
+    return sample.pcm.size if isinstance(sample, AudioChunk) else 1
 
 
-def _start_us(sample: Captured) -> int:
+def _start_us(sample: Timed | Gap) -> int:
     return sample.start_us if isinstance(sample, Gap) else sample.t_us

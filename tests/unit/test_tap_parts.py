@@ -15,7 +15,7 @@ from liveguard.taps import devices
 from liveguard.taps.film import stamp_us
 from liveguard.taps.grid import FrameGrid
 from liveguard.taps.microphone import Drift
-from liveguard.taps.sample_queue import Captured, SampleQueue
+from liveguard.taps.sample_queue import SampleQueue
 from liveguard.taps.source import parse_source
 from liveguard.taps.timeline import AHEAD_US, WRAP_US, Timeline
 from liveguard.types import AudioChunk, Gap, VideoFrame
@@ -31,7 +31,7 @@ def sound(t_us: int, n: int = 1_600) -> AudioChunk:
     return AudioChunk(t_us, np.zeros(n, np.float32))
 
 
-def drain(queue: SampleQueue) -> list[Captured]:
+def drain(queue: SampleQueue[VideoFrame]) -> list[VideoFrame | AudioChunk | Gap]:
     out = []
     while (sample := queue.get(0)) is not None:
         out.append(sample)
@@ -142,15 +142,15 @@ def test_grid_refuses_nonsense(max_fps: float) -> None:
 
 
 def test_queue_keeps_the_order_of_arrival() -> None:
-    queue = SampleQueue()
-    samples: list[Captured] = [frame(0), sound(10), Gap("video", 20, 30, "lost"), sound(40), frame(50)]
+    queue: SampleQueue[VideoFrame] = SampleQueue()
+    samples: list[VideoFrame | AudioChunk | Gap] = [frame(0), sound(10), Gap("video", 20, 30, "lost"), sound(40), frame(50)]
     for sample in samples:
         queue.put(sample)
     assert drain(queue) == samples
 
 
 def test_a_slow_reader_gets_the_newest_pictures_and_one_gap() -> None:
-    queue = SampleQueue()
+    queue: SampleQueue[VideoFrame] = SampleQueue()
     for k in range(10):
         queue.put(frame(k * 100))
     out = drain(queue)
@@ -160,7 +160,7 @@ def test_a_slow_reader_gets_the_newest_pictures_and_one_gap() -> None:
 
 
 def test_a_slow_reader_gets_two_seconds_of_sound() -> None:
-    queue = SampleQueue()
+    queue: SampleQueue[VideoFrame] = SampleQueue()
     for k in range(50):
         queue.put(sound(k * 100_000))
     out = drain(queue)
@@ -170,14 +170,14 @@ def test_a_slow_reader_gets_two_seconds_of_sound() -> None:
 
 
 def test_gaps_of_a_device_that_stays_away_become_one() -> None:
-    queue = SampleQueue()
+    queue: SampleQueue[VideoFrame] = SampleQueue()
     for k in range(1_000):
         queue.put(Gap("audio", k, k + 1, "lost"))
     assert drain(queue) == [Gap("audio", 0, 1_000, "lost")]
 
 
 def test_a_closed_queue_is_empty() -> None:
-    queue = SampleQueue()
+    queue: SampleQueue[VideoFrame] = SampleQueue()
     queue.put(frame(0))
     queue.close()
     queue.put(frame(1))

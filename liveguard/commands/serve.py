@@ -1,0 +1,168 @@
+"""`liveguard serve`: the live page, WHIP ingest and the API."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import socket
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from liveguard.commands.options import add_guard_options, config_of
+from liveguard.errors import BackendError, ConfigError
+from liveguard.guard import Guard
+
+if TYPE_CHECKING:
+    from liveguard.server.settings import ServerSettings
+
+NEEDED = ("aiortc", "fastapi", "uvicorn", "websockets", "sqlalchemy", "prometheus_client")
+SHUTDOWN_S = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)"
+    )
+    parser.add_argument("--port", type=int, default=8765, help="default: 8765; 0 takes any that is free")
+    parser.add_argument(
+        "--token", default="", help="who may use it; or LIVEGUARD_TOKEN; made up where needed and none is given"
+    )
+    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain (PEM), for https")
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its key (PEM)")
+    parser.add_argument(
+        "--allow-origin", action="append", default=[], metavar="URL", help="pages of this origin may use the API, too"
+    )
+    parser.add_argument(
+        "--ice-address",
+        action="append",
+        default=[],
+        metavar="IP",
+        help="receive media on these addresses of this machine only (default: all of them, and loopback)",
+    )
+    parser.add_argument(
+        "--ice-server",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="stun:HOST:PORT or turn:USER:SECRET@HOST:PORT (default: none, nothing outside is asked)",
+    )
+    parser.add_argument("--max-sessions", type=int, default=8, help="participants guarded at once (default: 8)")
+    parser.add_argument(
+        "--database",
+        default="",
+        metavar="FILE|URL",
+        help="sessions, alerts and feedback: an SQLite file (default: in the state folder), a URL, or sqlite:// for none",
+    )
+    parser.add_argument("--keep-days", type=float, default=90.0, help="forget them after so long (default: 90)")
+    add_guard_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serves until Ctrl-C or SIGTERM: 0."""
+    _require()
+    import uvicorn
+
+    from liveguard.server.app import create_app
+    from liveguard.server.store import Store
+
+    settings = settings_of(arguments)
+    listening = listen(settings.host, settings.port)
+    settings = replace(settings, port=listening.getsockname()[1])
+    with listening, closing(Store(settings.database)) as store, Guard(settings.config) as guard:
+        app = create_app(settings, guard, store)
+        config = uvicorn.Config(
+            app,
+            ssl_certfile=settings.tls_cert,
+            ssl_keyfile=settings.tls_key,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            ws="websockets-sansio",
+            ws_max_size=65_536,
+            timeout_graceful_shutdown=SHUTDOWN_S,
+            limit_concurrency=512,
+        )
+        _show(settings)
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listening])
+    return 0
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The socket to serve on. Raises ConfigError where it cannot be had."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise ConfigError(f"cannot listen on {host} port {port}: {why}: choose another --host or --port") from error
+
+
+def settings_of(arguments: argparse.Namespace) -> ServerSettings:
+    """The settings on the command line. Raises ConfigError that says what is allowed."""
+    from liveguard.rtc.ice_options import check_addresses, parse_ice_servers
+    from liveguard.server.settings import ServerSettings, is_loopback
+
+    token = arguments.token or os.environ.get("LIVEGUARD_TOKEN", "")
+    if not token and not is_loopback(arguments.host):
+        token = secrets.token_urlsafe(24)
+    for file in (arguments.tls_cert, arguments.tls_key):
+        if file is not None and not file.is_file():
+            raise ConfigError(f"{file}: there is no such file")
+    servers = parse_ice_servers(arguments.ice_server)
+    return ServerSettings(
+        config=config_of(arguments),
+        host=arguments.host,
+        port=arguments.port,
+        token=token,
+        tls_cert=arguments.tls_cert,
+        tls_key=arguments.tls_key,
+        origins=tuple(arguments.allow_origin),
+        ice_addresses=tuple(check_addresses(arguments.ice_address)) if arguments.ice_address else None,
+        ice_servers=servers.ours,
+        browser_ice_servers=servers.browsers,
+        database=arguments.database or default_database(),
+        max_sessions=arguments.max_sessions,
+        keep_days=arguments.keep_days,
+    )
+
+
+def default_database() -> str:
+    """Where programs of this user keep their state (XDG base directories); the folder is made, for its owner alone."""
+    base = os.environ.get("XDG_STATE_HOME", "")
+    folder = (Path(base) if base else Path.home() / ".local" / "state") / "liveguard"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be made ({error.strerror}): give --database FILE") from error
+    return str(folder / "liveguard.sqlite")
+
+
+def _show(settings: ServerSettings) -> None:
+    """Where to go, said before anything else."""
+    out = Console(highlight=False)
+    secret = f"#token={settings.token}" if settings.token else ""
+    out.print(Text.assemble("liveguard is at ", (settings.url + secret, "bold")), soft_wrap=True)
+    out.print(Text(f"WHIP: {settings.url}whip/NAME   Ctrl-C ends", "dim"), soft_wrap=True)
+    from liveguard.server.settings import is_loopback
+
+    if settings.tls_cert is None and not is_loopback(settings.host):
+        out.print(
+            Text("Without --tls-cert browsers give their camera to no page but this machine's own, and the token "
+                 "travels in the clear.", "yellow"), soft_wrap=True,
+        )  # fmt: skip
+
+
+def _require() -> None:
+    """Raises BackendError that names what to install."""
+    from importlib.util import find_spec
+
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise BackendError(f"{', '.join(missing)} missing: pip install 'liveguard[server]'")

@@ -1,0 +1,356 @@
+"""All participants under guard, from the first offer to the end. Everything here belongs to the event loop's thread,
+but for what is said to be called by others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from typing import Any
+
+from liveguard.commands.options import open_sinks
+from liveguard.errors import LiveguardError
+from liveguard.guard import Guard, new_id
+from liveguard.rtc.peer import Peer
+from liveguard.rtc.sdp import Fragment, check_offer, parse_fragment, write_fragment
+from liveguard.server.broadcast import Broadcast, encode
+from liveguard.server.guarded import Connection, Guarded, Kind, Sections
+from liveguard.server.metrics import Metrics
+from liveguard.server.publisher import PublisherSink
+from liveguard.server.settings import ServerSettings
+from liveguard.server.store import Store
+from liveguard.server.ticks import preview_message, tick_message
+from liveguard.session import Tick
+from liveguard.taps.webrtc import Line, WebRtcTap
+from liveguard.types import Track
+
+log = logging.getLogger(__name__)
+NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+TICK_EVERY_S, PREVIEW_EVERY_S = 1 / 16, 1 / 5.5
+LOOK_EVERY_S = 2.0
+PRUNE_EVERY_S = 3600.0
+CLOSE_S = 10.0
+
+
+class Refused(LiveguardError):  # noqa: N818 (nothing is broken)
+    """A request that cannot be served as things stand; `status` is of HTTP."""
+
+    def __init__(self, status: int, what: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(what)
+        self.status, self.headers = status, headers
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An answered offer."""
+
+    guarded: Guarded
+    connection: Connection
+    sdp: str
+
+    @property
+    def location(self) -> str:
+        return f"/whip/{self.guarded.participant}/{self.connection.key}"
+
+
+class Hub:
+    """`start` within a running loop, `close` at the end."""
+
+    def __init__(self, settings: ServerSettings, guard: Guard, store: Store, metrics: Metrics) -> None:
+        self.settings, self.guard, self.store, self.metrics = settings, guard, store, metrics
+        self.broadcast = Broadcast()
+        self._all: dict[str, Guarded] = {}  # by participant
+        self._opening: dict[str, asyncio.Lock] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pruned_s = float("-inf")
+
+    # --- for the routes ---------------------------------------------------------------------------------------------
+
+    async def open(self, participant: str, kind: Kind, sdp: str, camera: Mapping[str, Any] | None = None) -> Opened:
+        """Answer an offer: a new participant, or one that comes again. Raises Refused or SdpError."""
+        if not NAME.fullmatch(participant):
+            raise Refused(400, "participant: allowed are 1 to 64 letters, digits, '.', '_' and '-'")
+        offer = check_offer(sdp)
+        kinds: tuple[tuple[Track, bool], ...] = (("video", offer.has_video), ("audio", offer.has_audio))
+        tracks = frozenset(track for track, there in kinds if there)
+        # Two offers for one participant take turns; the lock goes when nobody holds or wants it.
+        lock = self._opening.setdefault(participant, asyncio.Lock())
+        try:
+            async with lock:
+                guarded = await self._admit(participant, kind, tracks)
+                if camera:
+                    guarded.tap.camera(camera)
+                try:
+                    return await self._answer(guarded, sdp, offer.sections)
+                except BaseException:
+                    if guarded.connection is None and guarded.coming is None:
+                        await self.end(guarded)
+                    raise
+        finally:
+            if not lock.locked() and self._opening.get(participant) is lock:
+                del self._opening[participant]
+
+    async def patch(self, participant: str, key: str, match: str, body: str) -> tuple[str, str] | None:
+        """Trickled candidates (None), or an ICE restart: the answering fragment and its entity tag."""
+        _, connection = self._connection(participant, key)
+        if not match:
+            raise Refused(428, 'If-Match is needed: the ETag of the ICE session, or "*" for an ICE restart')
+        fragment = parse_fragment(body)
+        ice = connection.peer.ice
+        if match.strip() == "*":
+            if not (fragment.ufrag and fragment.pwd):
+                raise Refused(400, "an ICE restart needs ice-ufrag and ice-pwd")
+            return await self._restart(connection, fragment)
+        if connection.etag not in (tag.strip() for tag in match.split(",")):
+            raise Refused(412, "If-Match names another ICE session: it was restarted meanwhile")
+        for candidate in fragment.candidates:
+            await ice.add_candidate(candidate)
+        if fragment.end_of_candidates:
+            await ice.add_candidate(None)
+        return None
+
+    async def hang_up(self, participant: str, key: str) -> None:
+        """The participant leaves on purpose: the session ends. A connection that is only on its way ends alone."""
+        guarded, connection = self._connection(participant, key)
+        if connection is guarded.coming and guarded.connection is not None:
+            guarded.coming = None
+            await connection.peer.close()
+        else:
+            await self.end(guarded)
+
+    def live(self) -> list[Guarded]:
+        return list(self._all.values())
+
+    def by_id(self, session_id: str) -> Guarded:
+        for guarded in self._all.values():
+            if guarded.id == session_id:
+                return guarded
+        raise Refused(404, "no such session is going on")
+
+    async def end(self, guarded: Guarded) -> None:
+        """Take a participant out; what has come in is still judged and stored."""
+        if guarded.ended_at is not None:
+            return
+        guarded.ended_at = _now()
+        if self._all.get(guarded.participant) is guarded:
+            del self._all[guarded.participant]
+        if guarded.waits is not None:
+            guarded.waits.cancel()
+        connections = [c for c in (guarded.connection, guarded.coming) if c is not None]
+        guarded.connection = guarded.coming = None
+        for connection in connections:
+            await connection.peer.close()
+        session = guarded.session
+        if session is not None and not await asyncio.to_thread(session.close, CLOSE_S):
+            log.warning("session %s: %s", guarded.id, session.error)
+        self._count_shed(guarded)
+        await self._stored(partial(self.store.end_session, guarded.id, guarded.ended_at))
+        self.say_session(guarded)
+        self._count()
+
+    def say_session(self, guarded: Guarded) -> None:
+        self.broadcast.say({"type": "session", "session": guarded.describe()})
+
+    # --- start and end ----------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await asyncio.to_thread(self.store.end_open_sessions, _now())
+        self._spawn(self._look_after())
+
+    async def close(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(self.end(guarded) for guarded in self.live()))
+
+    # --- one participant --------------------------------------------------------------------------------------------
+
+    async def _admit(self, participant: str, kind: Kind, tracks: frozenset[Track]) -> Guarded:
+        known = self._all.get(participant)
+        if known is not None and (known.tracks, known.kind) == (tracks, kind):
+            return known
+        if known is not None:  # another kind of feed: what was learned of the old one does not hold for it
+            await self.end(known)
+        if len(self._all) >= self.settings.max_sessions:
+            self.metrics.refused("too_many")
+            raise Refused(503, f"{self.settings.max_sessions} participants are guarded already", {"Retry-After": "10"})
+        guarded = Guarded(new_id(), participant, kind, tracks, _now(), WebRtcTap(participant, tracks))
+        self._all[participant] = guarded
+        try:
+            await asyncio.to_thread(self._begin, guarded)
+        except BaseException:
+            del self._all[participant]
+            raise
+        self.metrics.session_started(kind)
+        self._count()
+        return guarded
+
+    def _begin(self, guarded: Guarded) -> None:
+        """Open the session; in a thread of its own, as the face library takes its time to load."""
+        self.store.open_session(guarded.id, guarded.participant, guarded.kind, guarded.started_at)
+        publisher = PublisherSink(self.store, self.metrics, guarded, self._said)
+        sinks = [publisher, *open_sinks(self.settings.config.sinks)]
+        guarded.session = self.guard.watch(
+            guarded.tap, sinks, on_tick=partial(self._tick, guarded), session_id=guarded.id
+        )
+
+    async def _answer(self, guarded: Guarded, sdp: str, sections: Sections) -> Opened:
+        settings = self.settings
+        connection: Connection
+        peer = Peer(
+            guarded.tracks,
+            lambda: self._connected(guarded, connection),
+            lambda why: self._lost(guarded, connection, why),
+            settings.ice_addresses,
+            settings.ice_servers,
+        )
+        connection = Connection(secrets.token_urlsafe(16), peer, _etag(), sections)
+        try:
+            answer = await peer.answer(sdp)
+        except BaseException:
+            await peer.close()
+            raise
+        replaced, guarded.coming = guarded.coming, connection
+        if replaced is not None:
+            await replaced.peer.close()
+        return Opened(guarded, connection, answer)
+
+    def _connected(self, guarded: Guarded, connection: Connection) -> Line:
+        """Media can flow: the new connection takes over from one that may still be there."""
+        if guarded.coming is connection:
+            before, guarded.connection, guarded.coming = guarded.connection, connection, None
+            if before is not None:
+                self._spawn(before.peer.close())
+        if guarded.waits is not None:
+            guarded.waits.cancel()
+            guarded.waits = None
+        self.say_session(guarded)
+        self._count()
+        return guarded.tap.connect()
+
+    def _lost(self, guarded: Guarded, connection: Connection, why: str) -> None:
+        log.info("session %s: %s", guarded.id, why)
+        if guarded.coming is connection:
+            guarded.coming = None
+        elif guarded.connection is connection:
+            guarded.connection = None
+        self._spawn(connection.peer.close())
+        if guarded.connection is None and guarded.coming is None and guarded.ended_at is None:
+            self._wait_for_return(guarded)
+        self.say_session(guarded)
+        self._count()
+
+    def _wait_for_return(self, guarded: Guarded) -> None:
+        def give_up() -> None:
+            if guarded.connection is None and guarded.coming is None:
+                self._spawn(self.end(guarded))
+
+        if guarded.waits is not None:
+            guarded.waits.cancel()
+        guarded.waits = asyncio.get_running_loop().call_later(self.settings.linger_s, give_up)
+
+    def _connection(self, participant: str, key: str) -> tuple[Guarded, Connection]:
+        guarded = self._all.get(participant)
+        connection = None if guarded is None else guarded.find(key)
+        if guarded is None or connection is None:
+            raise Refused(404, "no such connection")
+        return guarded, connection
+
+    async def _restart(self, connection: Connection, fragment: Fragment) -> tuple[str, str]:
+        ufrag, pwd, candidates = await connection.peer.ice.restart(fragment.ufrag, fragment.pwd, fragment.candidates)
+        connection.etag = _etag()
+        return write_fragment(ufrag, pwd, candidates, connection.sections), connection.etag
+
+    # --- what the session says (called by its threads) --------------------------------------------------------------
+
+    def _tick(self, guarded: Guarded, tick: Tick) -> None:
+        """After each picture; nothing is made for nobody."""
+        guarded.tick = tick if tick.picture is None else Tick(tick.statuses, tick.seen, None, tick.age_ms)
+        if tick.age_ms is not None:
+            self.metrics.frame(tick.age_ms / 1000)
+        now_s = time.monotonic()
+        if not len(self.broadcast) or now_s - guarded.ticked_s < TICK_EVERY_S:
+            return
+        guarded.ticked_s = now_s
+        wanted = self.broadcast.wanted(guarded.id)
+        rate_hz = 0.0 if guarded.session is None else guarded.session.rate_hz
+        bare = encode(tick_message(guarded.id, tick, rate_hz, mesh=False))
+        meshed = encode(tick_message(guarded.id, tick, rate_hz, mesh=True)) if wanted.mesh else bare
+        self._call(self.broadcast.tick, guarded.id, bare, meshed)
+        if wanted.preview and tick.picture is not None and now_s - guarded.previewed_s >= PREVIEW_EVERY_S:
+            guarded.previewed_s = now_s
+            self._call(self.broadcast.preview, guarded.id, preview_message(guarded.id, tick.picture))
+
+    def _said(self, guarded: Guarded, message: dict[str, Any]) -> None:
+        tell = self.broadcast.say
+        if message["event"]["type"] == "reading":
+            if self.broadcast.wanted(guarded.id).readings:
+                self._call(self.broadcast.say_reading, guarded.id, message)
+            return
+        self._call(tell, message)
+
+    def _call(self, what: Any, *arguments: Any) -> None:
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop has ended, and nobody listens any more
+                self._loop.call_soon_threadsafe(what, *arguments)
+
+    # --- housekeeping -----------------------------------------------------------------------------------------------
+
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            for guarded in self.live():
+                self._count_shed(guarded)
+                if guarded.session is not None and guarded.session.ended(0.0):
+                    log.error("session %s has ended by itself: %s", guarded.id, guarded.session.error)
+                    await self.end(guarded)
+            self._count()
+            if time.monotonic() - self._pruned_s > PRUNE_EVERY_S:
+                self._pruned_s = time.monotonic()
+                await self._stored(partial(self.store.prune, _now() - timedelta(days=self.settings.keep_days)))
+
+    def _count(self) -> None:
+        connected = sum(guarded.connection is not None for guarded in self._all.values())
+        self.metrics.sessions(connected, len(self._all) - connected)
+
+    def _count_shed(self, guarded: Guarded) -> None:
+        if guarded.session is None:
+            return
+        shed = guarded.session.stats().shed
+        now = (shed.frames_shed, shed.audio_samples_shed)
+        self.metrics.shed(shed.frames_shed - guarded.shed_seen[0], shed.audio_samples_shed - guarded.shed_seen[1])
+        guarded.shed_seen = now
+
+    async def _stored(self, what: Any) -> None:
+        """Keep records on the side: a database that is full or gone does not end a call."""
+        try:
+            await asyncio.to_thread(what)
+        except LiveguardError as error:
+            log.error("%s", error)
+
+    def _spawn(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("background work failed", exc_info=task.exception())
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def _etag() -> str:
+    return f'"{secrets.token_urlsafe(8)}"'

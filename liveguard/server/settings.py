@@ -1,0 +1,72 @@
+"""What `liveguard serve` can be told."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiortc import RTCIceServer
+
+from liveguard.config import Config
+from liveguard.errors import ConfigError
+
+DEFAULT_PORT = 8765
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """`database`: a file, or a URL of SQLAlchemy. `ice_addresses` None: all of this machine's, and loopback.
+
+    `origins`: web pages of other hosts that may use the API. `linger_s`: how long a participant who has lost the
+    connection may stay away before the session ends.
+    """
+
+    config: Config = field(default_factory=Config)
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    token: str = ""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    origins: tuple[str, ...] = ()
+    ice_addresses: tuple[str, ...] | None = None
+    ice_servers: tuple[RTCIceServer, ...] = ()
+    browser_ice_servers: tuple[Mapping[str, Any], ...] = ()
+    database: str = ""
+    max_sessions: int = 8
+    linger_s: float = 30.0
+    keep_days: float = 90.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65_535:
+            raise ConfigError(f"port {self.port}: allowed are 0 to 65535")
+        if not 1 <= self.max_sessions <= 64:
+            raise ConfigError(f"max-sessions {self.max_sessions}: allowed are 1 to 64")
+        if not self.token and not is_loopback(self.host):
+            raise ConfigError(f"host {self.host} can be reached from other machines, so a token is needed")
+        if self.token and not (16 <= len(self.token) <= 256 and _plain(self.token)):
+            raise ConfigError("token: allowed are 16 to 256 letters, digits, '-' and '_'")
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ConfigError("tls-cert and tls-key go together")
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}/"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nobody but this machine reaches `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _plain(token: str) -> bool:
+    """It must fit into a header and into a subprotocol of a WebSocket."""
+    return all(char.isascii() and (char.isalnum() or char in "-_") for char in token)
