@@ -3,15 +3,18 @@
 Speaks for an attack: a lag clearly beyond what links and recorders bring about; a voice that does not fit what the
 mouth clearly does, at any lag; a voice while the mouth keeps still. Limits: lip-sync and talking-head models are made
 to pass this, so a fit is hardly evidence; another voice in the room, dubbing, chewing and a covered mouth look like
-foreign sound; a link whose lag stays beyond 200 ms cannot be told from an attack.
+foreign sound; a link whose lag stays beyond 200 ms cannot be told from an attack. Where a live feed's tracks have no
+common clock, what its cues say of their alignment widens the lags that are taken for genuine.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
 
+from liveguard.detectors.av_alignment import alignment
 from liveguard.detectors.lipsync_lag import (
     FORECAST,
     LAGS_MS,
@@ -45,6 +48,7 @@ GENUINE_LAG_MS, GENUINE_SD_MS, ODD_SHARE = 20.0, 100.0, 0.02
 FOREIGN_PER_ENERGY, FOREIGN_NATS = 0.08, 0.4
 FITS_NATS, MOST_NATS = -0.5, 4.0  # passing proves little: lip-sync models pass
 TELLING_NATS = 0.5  # without a lag, less evidence than this is none
+MOST_MOVED_MS = 60.0  # within a window; beyond, its parts are no longer about one lag
 
 
 class LipSync:
@@ -64,6 +68,10 @@ class LipSync:
         series = face_series(window)
         quality = quality_of(series)
         measures = {"voiced_s": round(window.speech.voiced_s, 2), **quality.measures()}
+        aligned = alignment(window)
+        clock_sd_ms = aligned.sd_ms if aligned else 0.0
+        if aligned:
+            measures["av_clock_sd_ms"] = round(clock_sd_ms, 1)
         why_not = _no_speech(window) or shortfall(window, quality, LIMITS)
         if why_not:
             return _reading(window, None, why_not, measures)
@@ -74,11 +82,14 @@ class LipSync:
             return _reading(window, None, why_not, measures)
         if evidence.motion < STILL_MOTION:
             return _still_mouth(window, measures)
+        if aligned and (aligned.moved_ms is None or aligned.moved_ms > MOST_MOVED_MS):
+            why_not = "sound and picture were aligned anew: wait"
+            return _reading(window, None, why_not, measures)
         measures |= {
-            "consistency_sigma": round(_consistency_sigma(evidence), 2),
+            "consistency_sigma": round(_consistency_sigma(evidence, clock_sd_ms), 2),
             "lag_certainty_share": round(evidence.certainty, 3),
         }
-        return _verdict(window, evidence, measures)
+        return _verdict(window, evidence, clock_sd_ms, measures)
 
 
 def _reading(window: Window, llr: float | None, why: str, measures: dict[str, float]) -> Reading:
@@ -109,17 +120,20 @@ def common_grid(window: Window, series: FaceSeries) -> tuple[Array, Mask, Array,
     return lips[seen], lips_known[seen], sound[seen], sound_known[seen]
 
 
-def _consistency_sigma(evidence: Evidence) -> float:
+def _consistency_sigma(evidence: Evidence, clock_sd_ms: float) -> float:
     """Height of the peak at lags that genuine feeds have, in standard deviations of chance; strangers reach about 1."""
-    plausible = np.abs(LAGS_MS - GENUINE_LAG_MS) <= 2 * GENUINE_SD_MS
+    plausible = np.abs(LAGS_MS - GENUINE_LAG_MS) <= 2 * math.hypot(GENUINE_SD_MS, clock_sd_ms)
     return float(evidence.log_likelihood[plausible].max() / max(evidence.chance, 1e-9))
 
 
-def mismatch_nats(evidence: Evidence) -> float:
-    """Log-likelihood ratio, unclipped: half any lag and half foreign sound, against the lags of genuine feeds."""
+def mismatch_nats(evidence: Evidence, clock_sd_ms: float = 0.0) -> float:
+    """Log-likelihood ratio, unclipped: half any lag and half foreign sound, against the lags of genuine feeds.
+
+    `clock_sd_ms`: how uncertain it is that sound and picture are aligned with each other at all.
+    """
     score = evidence.log_likelihood
     uniform = np.full(len(LAGS_MS), 1 / len(LAGS_MS))
-    usual = np.exp(-0.5 * ((LAGS_MS - GENUINE_LAG_MS) / GENUINE_SD_MS) ** 2)
+    usual = np.exp(-0.5 * ((LAGS_MS - GENUINE_LAG_MS) / math.hypot(GENUINE_SD_MS, clock_sd_ms)) ** 2)
     genuine = (1 - ODD_SHARE) * usual / usual.sum() + ODD_SHARE * uniform
     foreign = FOREIGN_PER_ENERGY * evidence.forecast_energy + FOREIGN_NATS
     top = max(float(score.max()), foreign)
@@ -135,11 +149,12 @@ def _still_mouth(window: Window, measures: dict[str, float]) -> Reading:
     return _reading(window, STILL_NATS, why, measures)
 
 
-def _verdict(window: Window, evidence: Evidence, measures: dict[str, float]) -> Reading:
-    nats = mismatch_nats(evidence)
+def _verdict(window: Window, evidence: Evidence, clock_sd_ms: float, measures: dict[str, float]) -> Reading:
+    nats = mismatch_nats(evidence, clock_sd_ms)
+    lag_sd_ms = math.hypot(evidence.lag_sd_ms, clock_sd_ms)
     llr, sure = float(np.clip(nats, FITS_NATS, MOST_NATS)), evidence.certainty >= CERTAIN
     if sure:
-        measures |= {"lag_ms": round(evidence.lag_ms, 1), "lag_sd_ms": round(evidence.lag_sd_ms, 1)}
+        measures |= {"lag_ms": round(evidence.lag_ms, 1), "lag_sd_ms": round(lag_sd_ms, 1)}
     if nats >= TELLING_NATS and window.peers:
         why = "the voice does not fit this mouth: another person in the picture may be speaking"
         return _reading(window, None, why, measures)
@@ -148,7 +163,7 @@ def _verdict(window: Window, evidence: Evidence, measures: dict[str, float]) -> 
             return _reading(window, None, "the lag cannot be told: too little clear speech facing the camera", measures)
         return _reading(window, llr, "the voice does not fit what the lips do, at any lag within 0.8 s", measures)
     lag_ms, side = evidence.lag_ms, "behind" if evidence.lag_ms >= 0 else "ahead of"
-    what = f"sound {abs(lag_ms):.0f} ± {evidence.lag_sd_ms:.0f} ms {side} the lips"
+    what = f"sound {abs(lag_ms):.0f} ± {lag_sd_ms:.0f} ms {side} the lips"
     if nats < TELLING_NATS:
         return _reading(window, llr, f"lips and voice go together, {what}", measures)
     return _reading(window, llr, f"lips and voice do not go together: their best fit is with the {what}", measures)

@@ -12,7 +12,7 @@ from liveguard.detectors.lipsync import FITS_NATS, MOST_NATS, LipSync
 from liveguard.detectors.lipsync_lag import BAND_EDGES, on_grid
 from liveguard.face.geometry import box_of
 from liveguard.face.texture import canonical_face
-from liveguard.types import FaceSample, FeedInfo, FloatArray, Speech, Window
+from liveguard.types import Cue, FaceSample, FeedInfo, FloatArray, Reading, Speech, Window
 
 SECONDS = 8.0
 LOWER = [14, 87, 317, 17, 152, 148, 377, 178, 402, 88, 318]
@@ -174,3 +174,68 @@ def test_holes_are_not_filled() -> None:
     assert not known[(at > 0.1) & (at < 0.49)].any()
     assert known[(at >= 0.02) & (at <= 0.06)].all()
     assert not known[(at < -0.03) | (at > 0.57)].any()
+
+
+def clock(uncertainty_ms: float, **params: float | str) -> tuple[Cue, ...]:
+    """What the clock of a live feed says of itself, once a second."""
+    said = {"source": "sender_report", "uncertainty_ms": uncertainty_ms, "step": 0, "moved_ms": 0.0, **params}
+    return tuple(Cue(second * 1_000_000, "av_clock", said) for second in range(8))
+
+
+def llr(reading: Reading) -> float:
+    assert reading.llr is not None
+    return reading.llr
+
+
+@pytest.mark.parametrize("seed", [1, 3, 8])
+def test_a_lag_says_less_the_worse_the_tracks_are_aligned(seed: int) -> None:
+    seen, heard = faces(seed), speech(seed, 0.28)
+    plain, good, bad = (CHECK.evaluate(window(seen, heard, cues=cues)) for cues in ((), clock(5.0), clock(60.0)))
+    assert llr(plain) >= llr(good) > llr(bad) + 0.3
+    assert "av_clock_sd_ms" not in plain.measures
+    assert bad.measures["av_clock_sd_ms"] == 60.0
+    assert bad.measures["lag_ms"] == plain.measures["lag_ms"]
+    assert bad.measures["lag_sd_ms"] == pytest.approx(np.hypot(plain.measures["lag_sd_ms"], 60.0), abs=0.1)
+    assert f"± {bad.measures['lag_sd_ms']:.0f} ms" in bad.why
+
+
+@pytest.mark.parametrize("seed", [1, 3, 8])
+def test_a_large_lag_speaks_clearly_though_only_arrival_aligns_the_tracks(seed: int) -> None:
+    cues = clock(40.0, source="arrival")
+    assert llr(CHECK.evaluate(window(faces(seed), speech(seed, 0.45), cues=cues))) > 1.5
+    assert llr(CHECK.evaluate(window(faces(seed), speech(seed), cues=cues))) < 0
+
+
+def test_the_worst_alignment_within_the_window_counts() -> None:
+    mixed = (*clock(60.0, source="arrival")[:2], *clock(5.0)[2:])
+    found, bad = (CHECK.evaluate(window(faces(3), speech(3, 0.25), cues=cues)) for cues in (mixed, clock(60.0)))
+    assert found == bad
+
+
+def test_other_cues_and_cues_without_figures_change_nothing() -> None:
+    plain = CHECK.evaluate(window(faces(3), speech(3, 0.25)))
+    odd = (
+        Cue(0, "light", {"uncertainty_ms": 60.0}),
+        Cue(1, "av_clock", {}),
+        Cue(2, "av_clock", {"uncertainty_ms": "much"}),
+        Cue(3, "av_clock", {"uncertainty_ms": float("nan")}),
+    )
+    assert CHECK.evaluate(window(faces(3), speech(3, 0.25), cues=odd)) == plain
+
+
+@pytest.mark.parametrize(
+    ("later", "judged"),
+    [
+        ({"step": 1, "moved_ms": 59.0}, True),
+        ({"step": 1, "moved_ms": -61.0}, False),
+        ({"step": 1, "moved_ms": "far"}, False),  # nobody says how far
+        ({"step": 0, "moved_ms": "far"}, True),
+    ],
+)
+def test_a_window_across_a_large_step_is_not_about_one_lag(later: dict[str, float | str], judged: bool) -> None:
+    cues = (*clock(10.0)[:4], *clock(10.0, **later)[4:])
+    reading = CHECK.evaluate(window(faces(3), speech(3, 0.25), cues=cues))
+    assert (reading.llr is not None) == judged
+    assert ("aligned anew" in reading.why) != judged
+    if later["moved_ms"] == 59.0:
+        assert reading.measures["av_clock_sd_ms"] == pytest.approx(np.hypot(10.0, 29.5), abs=0.1)
