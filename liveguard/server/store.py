@@ -235,21 +235,24 @@ class StoreSink:
         self._store, self._session, self._now, self._simulation = store, session, now, simulation
         self._first: dict[tuple[str, str], tuple[datetime, str | None]] = {}
 
-    def send(self, event: Event) -> None:
-        """Store an alert; SinkError if it is not stored, so that it is told again."""
-        if not isinstance(event, Alert):
-            return
+    def store(self, event: Alert) -> dict[str, Any]:
+        """Store an alert, and return the ALERT of the API as it now is; StoreError if it is not stored."""
         key = event.id, event.state
         if key not in self._first:
             self._first[key] = self._now(), self._simulation()
             if len(self._first) > MOST_UNSTORED:
                 del self._first[next(iter(self._first))]
-        at, simulation = self._first[key]
-        try:
-            self._store.put_alert(self._session, event, at, simulation)
-        except (StoreError, WireError) as error:
-            raise SinkError(str(error)) from error
+        stored = self._store.put_alert(self._session, event, *self._first[key])
         del self._first[key]
+        return stored
+
+    def send(self, event: Event) -> None:
+        """`store` for alerts; SinkError if one is not stored, so that it is told again."""
+        if isinstance(event, Alert):
+            try:
+                self.store(event)
+            except (StoreError, WireError) as error:
+                raise SinkError(str(error)) from error
 
     def close(self) -> None:
         """Nothing to close: the store belongs to the server."""

@@ -259,8 +259,8 @@ def test_an_alert_that_is_tried_again_keeps_its_first_time_and_simulation(tmp_pa
         attack[0] = None
     with store._database.transaction() as connection:
         connection.exec_driver_sql("ALTER TABLE away RENAME TO liveguard_alerts")
-    sink.send(alert())
-    [row] = store.alerts()
+    row = sink.store(alert())
+    assert store.alerts() == [row]
     assert (row["raised_at"], row["simulation"], clock.asked) == ("2026-03-01T12:00:01.250Z", "loop", 1)
     store.close()
 
