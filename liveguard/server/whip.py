@@ -53,6 +53,15 @@ def whip_routes(hub: Hub) -> APIRouter:
         await hub.hang_up(participant, connection)
         return Response(status_code=200)
 
+    # What is left over must not fall through to the pages.
+    @routes.api_route("/{participant}", methods=["GET", "HEAD", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+    async def only_post() -> Response:
+        raise Refused(405, "an offer is sent by POST", {"Allow": "POST, OPTIONS"})
+
+    @routes.api_route("/{participant}/{connection}", methods=["GET", "HEAD", "PUT", "POST"], include_in_schema=False)
+    async def only_patch() -> Response:
+        raise Refused(405, "a connection takes PATCH and DELETE", {"Allow": "PATCH, DELETE, OPTIONS"})
+
     return routes
 
 
