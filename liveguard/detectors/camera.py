@@ -3,8 +3,8 @@
 A camera's picture of a person is never still: the person breathes and the sensor is noisy. A feed that keeps delivering
 equal pictures is frozen or a photo; one that repeats what it has shown is a loop. Limits: a rendered or swapped face
 moves and is not seen here; a puppet that never repeats is not a loop. Noise and time stamps that no sensor makes are
-weak evidence, as encoders and drivers smooth both: they take away what a moving picture is credited with, no more, so
-that they cannot add up to an alert by lasting.
+weak evidence, as encoders and drivers smooth both, and so is what the camera calls itself and how it answers: they take
+away what a moving picture is credited with, no more, so that they cannot add up to an alert by lasting.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from liveguard.detectors.camera_facts import label_oddities, probe_oddities
 from liveguard.types import FloatArray, FrameSample, Hypothesis, Need, Reading, Window
 
 STILL_GREY: Final = 1.0  # largest change of any cell's mean luma that codec noise makes on a still picture
@@ -23,7 +24,7 @@ LOOP_RATIO = (0.10, 0.03)  # residual over motion energy: none and full evidence
 MIN_MOTION_GREY2 = 0.3  # temporal variance below which any stretch matches any other
 MOST_NATS = 6.0
 GENUINE_NATS = -0.2  # passing proves little: most attacks move
-WEAK_NATS = 0.1  # for each of: no noise, time stamps of a clock rather than a camera, many duplicates
+WEAK_NATS, MOST_WEAK = 0.1, 2  # for each oddity, and how many count
 NO_NOISE_GREY = 0.02  # a camera without light has more, a rendered picture has none
 TOO_REGULAR_US = 20.0  # a driver's time stamps jitter by hundreds of microseconds
 MANY_DUPLICATES = 0.3
@@ -61,6 +62,8 @@ class Camera:
             "noise_grey": noise,
             "interval_jitter_us": jitter_us,
         }
+        unlike_camera, answers = probe_oddities(window)
+        measures |= answers
         if loop_nats > 0:
             measures["loop_period_s"] = lag_s
         if still_nats >= loop_nats and still_nats > 0:
@@ -71,9 +74,9 @@ class Camera:
             return self._reading(
                 window, loop_nats, f"the picture repeats what it showed {lag_s:.1f} s before", measures
             )
-        odd = _oddities(window.feed.live, duplicates, noise, jitter_us)
+        odd = [*_oddities(window.feed.live, duplicates, noise, jitter_us), *label_oddities(window), *unlike_camera]
         why = "the picture moves and does not repeat" + "".join(f", but {what}" for what in odd)
-        return self._reading(window, GENUINE_NATS + WEAK_NATS * min(len(odd), 2), why, measures)
+        return self._reading(window, GENUINE_NATS + WEAK_NATS * min(len(odd), MOST_WEAK), why, measures)
 
     def _reading(self, window: Window, llr: float | None, why: str, measures: dict[str, float]) -> Reading:
         recent_s = min((window.end_us - window.start_us) / 1e6, MIN_S)

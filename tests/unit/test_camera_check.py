@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 
+from liveguard.alert import AlertMachine
 from liveguard.detectors.camera import Camera
 from liveguard.engine import Engine
-from liveguard.types import Alert, Event, Observation, Reading
-from tests.synthetic import VIDEO, pictures
+from liveguard.fusion import Fusion
+from liveguard.policy import Policy
+from liveguard.types import Alert, Cue, Event, Observation, Reading, Sample, Window
+from tests.synthetic import VIDEO, by_time, pictures
 
 
 def run(seen: list[Observation]) -> list[Event]:
@@ -156,3 +160,150 @@ def test_all_weak_signs_together_are_no_evidence_for_an_attack() -> None:
     llr = live_reading(noise=0.0, t_us=None, digest=7).llr
     assert llr is not None
     assert llr <= 0
+
+
+FACTS: dict[str, float | int | str] = {
+    "label": "Integrated Camera (04f2:b604)",
+    "asked_width": 640,
+    "asked_height": 360,
+    "asked_fps": 15,
+    "got_width": 640,
+    "got_height": 360,
+    "got_fps": 15,
+    "response_ms": 48.3,
+    "settings_width": 1280,
+    "settings_height": 720,
+    "settings_fps": 30,
+}
+
+
+@cache
+def live_window(live: bool = False, **frame: int) -> Window:
+    """The last window of 14 s of a moving picture whose every frame was changed so."""
+    engine = Engine(replace(VIDEO, live=live), [spy := Spying()])
+    for one in pictures(14.0):
+        engine.push(replace(one, frame=replace(one.frame, **frame)))  # type: ignore[arg-type]
+    engine.finish()
+    return spy.windows[-1]
+
+
+def told(said: dict[str, float | int | str] | None, label: str = "", seen: Window | None = None) -> Reading:
+    """The reading of a moving picture whose browser said this of its camera every 10 s."""
+    seen = seen or live_window()
+    cues = tuple(Cue(t_us, "camera", said) for t_us in (0, 10_000_000) if said is not None)
+    return Camera().evaluate(replace(seen, cues=cues, feed=replace(seen.feed, device_label=label)))
+
+
+def test_a_camera_that_answers_as_asked_is_not_odd() -> None:
+    plain, found = told(None), told(FACTS)
+    assert "but" not in found.why
+    assert found.llr == plain.llr
+    assert found.measures == {**plain.measures, "probe_response_ms": 48.3}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"label": "OBS Virtual Camera"}, "virtual camera (background-blur tools use them too)"),
+        ({"got_width": 1280, "got_height": 720}, "another size or rate"),
+        ({"got_fps": 30}, "another size or rate"),
+        ({"response_ms": 1.2}, "within 1.2 ms"),
+        ({"settings_width": 1024, "settings_height": 768}, "another shape"),
+    ],
+)
+def test_what_is_odd_about_a_camera_is_said_and_takes_credit_away(
+    changes: dict[str, float | int | str], words: str
+) -> None:
+    plain, odd = told(FACTS), told({**FACTS, **changes})
+    assert words in odd.why
+    assert odd.why.count("but") == 1
+    assert plain.llr is not None
+    assert odd.llr == pytest.approx(plain.llr + 0.1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"got_fps": 10},  # in the dark
+        {"got_width": 636},  # rounded to blocks
+        {"asked_width": 1280, "asked_height": 720, "got_width": 1280, "got_height": 720, "response_ms": 0},  # no change
+        {"settings_width": 640, "settings_height": 360},  # scaled down under load, as is the picture
+        {"settings_width": 1080, "settings_height": 1920},  # a phone that was turned
+        {"settings_width": 1272},
+        {
+            "settings_width": 0,
+            "got_width": float("nan"),
+            "asked_fps": -1,
+            "got_fps": "many",
+            "response_ms": float("inf"),
+        },
+        {"label": 7},
+        {"label": ""},
+    ],
+)
+def test_what_real_cameras_and_browsers_do_is_not_odd(changes: dict[str, float | int | str]) -> None:
+    assert "but" not in told({**FACTS, **changes}).why
+
+
+def test_a_change_of_shape_that_is_under_way_is_not_odd() -> None:
+    """The browser speaks of the new size before pictures of that size have come."""
+    seen: list[Sample] = [
+        replace(o, frame=replace(o.frame, width=960)) if o.t_us > 10_700_000 else o for o in pictures(20.0)
+    ]
+    later = {**FACTS, "settings_width": 960, "settings_height": 720}
+    cues: list[Sample] = [Cue(0, "camera", FACTS), Cue(10_000_000, "camera", later)]
+    engine = Engine(VIDEO, [Camera()])
+    events = [event for one in by_time(seen, cues) for event in engine.push(one)]
+    whys = [event.why for event in events if isinstance(event, Reading) and event.llr is not None]
+    assert len(whys) > 30
+    assert not [why for why in whys if "shape" in why]
+
+
+VIRTUAL = [
+    "OBS-Camera",
+    "obs virtual camera",
+    "Snap Camera",
+    "ManyCam Virtual Webcam",
+    "XSplit VCam",
+    "DroidCam Source 3",
+]
+VIRTUAL += ["Dummy video device (0x0000)", "v4l2loopback", "EpocCam", "mmhmm", "Reincubate Camo", "fake_device_0"]
+VIRTUAL += ["NVIDIA Broadcast", "Camera (NVIDIA Broadcast)"]
+REAL = [
+    "OBSBOT Tiny 2",
+    "HD Pro Webcam C920",
+    "FaceTime HD Camera",
+    "Camouflage Cam",
+    "camera2 1, facing front",
+    "/dev/video0",
+]
+
+
+@pytest.mark.parametrize("label", VIRTUAL)
+def test_labels_of_virtual_cameras_are_known(label: str) -> None:
+    assert "virtual camera" in told({"label": label}).why
+    assert "virtual camera" in told(None, label).why
+    assert label not in told({"label": label}).why  # it is foreign text
+
+
+@pytest.mark.parametrize("label", REAL)
+def test_labels_of_real_cameras_are_left_alone(label: str) -> None:
+    assert "virtual camera" not in told({"label": label}).why
+    assert "virtual camera" not in told({"label": label}, "OBS Virtual Camera").why
+
+
+def test_all_oddities_for_an_hour_stay_below_suspicious() -> None:
+    said = {**FACTS, "label": "OBS", "response_ms": 0.1, "got_fps": 60, "settings_height": 1024}
+    odd = told(said, seen=live_window(live=True, noise=0, digest=7))
+    for words in ("twice", "noise", "too regular", "virtual camera", "another size", "within", "shape"):
+        assert words in odd.why
+    assert odd.llr is not None
+    assert odd.llr <= 0
+    fusion, machine, states = Fusion(Policy()), AlertMachine(Policy(), "s"), set()
+    for k in range(2 * 3600):
+        shift_us = k * Camera.need.step_us
+        again = replace(odd, start_us=odd.start_us + shift_us, end_us=odd.end_us + shift_us)
+        said_now = machine.add(again, Camera.hypothesis, fusion.add(again, Camera.hypothesis, Camera.need))
+        assert not [event for event in said_now if isinstance(event, Alert)]
+        states |= {status.state for status in machine.statuses(again.end_us)}
+    assert states <= {"cannot_judge", "genuine"}
