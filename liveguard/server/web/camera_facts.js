@@ -1,0 +1,48 @@
+// What can be learned about a camera by asking it: real ones have limits and take time to change; some virtual ones do not.
+
+const PROBES = [
+  { width: 640, height: 480, frameRate: 30 },
+  { width: 320, height: 240, frameRate: 15 },
+];
+const MOST_MS = 2_000;
+const ONE_MS = 900;
+
+/**
+ * Label, settings, capabilities and a short probe of `track`; afterwards it has the `wanted` constraints again.
+ * Never takes much more than 2 s, and never throws.
+ */
+export async function cameraFacts(track, wanted) {
+  const facts = { label: track.label.slice(0, 200), settings: shape(track.getSettings()), probes: [], capabilities: limits(track) };
+  const start_ms = performance.now();
+  for (const asked of PROBES) {
+    if (performance.now() - start_ms > MOST_MS - ONE_MS) break;
+    facts.probes.push(await probe(track, asked));
+  }
+  await within(track.applyConstraints(wanted), ONE_MS);
+  return facts;
+}
+
+async function probe(track, asked) {
+  const start_ms = performance.now();
+  await within(track.applyConstraints(asked), ONE_MS);
+  const response_ms = Math.round(10 * (performance.now() - start_ms)) / 10;
+  return { asked: shape(asked), got: shape(track.getSettings()), response_ms };
+}
+
+/** Waits for a promise, but not for long, and whatever comes of it: a refusal is an answer too. */
+async function within(promise, most_ms) {
+  let timer = 0;
+  const late = new Promise((resolve) => (timer = setTimeout(resolve, most_ms)));
+  await Promise.race([promise.catch(() => null), late]);
+  clearTimeout(timer);
+}
+
+function shape({ width = null, height = null, frameRate = null }) {
+  return { width, height, frame_rate: frameRate };
+}
+
+function limits(track) {
+  const can = track.getCapabilities?.();
+  if (!can?.width?.max) return null;
+  return { width_max: can.width.max, height_max: can.height?.max ?? null, frame_rate_max: can.frameRate?.max ?? null };
+}

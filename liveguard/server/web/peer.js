@@ -1,0 +1,37 @@
+// What we ask of the browser's WebRTC.
+
+const GATHER_MS = 2_000;
+const WANTED = ["video/VP8", "video/H264"];
+const HELPERS = ["video/rtx", "video/red", "video/ulpfec"];
+
+/** Resolves when the offer is complete, or as complete as it gets within 2 s. @param {RTCPeerConnection} pc */
+export function gathered(pc) {
+  if (pc.iceGatheringState === "complete") return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, GATHER_MS);
+    pc.addEventListener("icegatheringstatechange", () => {
+      if (pc.iceGatheringState !== "complete") return;
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+/** VP8, then H.264: what every guard decodes. @param {RTCRtpTransceiver} transceiver */
+export function preferCodecs(transceiver) {
+  const all = RTCRtpSender.getCapabilities?.("video")?.codecs;
+  if (!all || !transceiver.setCodecPreferences) return;
+  const of = (type) => all.filter((codec) => codec.mimeType.toLowerCase() === type.toLowerCase());
+  const wanted = WANTED.flatMap(of);
+  if (wanted.length > 0) transceiver.setCodecPreferences([...wanted, ...HELPERS.flatMap(of)]);
+}
+
+/**
+ * A face fills much of a webcam's picture, and lips, lids and pulse are judged over time: better fewer pixels than fewer
+ * pictures. In a meeting faces are small: better fewer pictures than faces too small to judge.
+ */
+export function wishFor(kind) {
+  return kind === "webcam"
+    ? { maxBitrate: 2_500_000, degradation: "maintain-framerate" }
+    : { maxBitrate: 4_000_000, degradation: "maintain-resolution" };
+}

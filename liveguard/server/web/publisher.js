@@ -1,0 +1,197 @@
+// Sends one picture and one sound to the guard by WebRTC, and keeps doing so: a connection that breaks is made anew
+// with the same participant, so that the session goes on.
+import * as api from "./api.js";
+import { Emitter } from "./emitter.js";
+import { gathered, preferCodecs, wishFor } from "./peer.js";
+import { Trouble } from "./trouble.js";
+
+const BROKEN_AFTER_MS = 3_000;
+const CONNECT_WITHIN_MS = 15_000;
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 15_000;
+const TRIES_BEFORE_FIRST = 2; // of media that never came through: then the person is told
+const FINAL = [400, 401, 403, 406, 413, 415, 422]; // asking again would be answered the same
+
+/**
+ * Emits "state" ({state, words}), "session" (id) after each successful connection, "failed" (an error).
+ * States: connecting, connected, retrying, stopped.
+ */
+export class Publisher extends Emitter {
+  #pc = null;
+  #run = 0; // attempts of the past know by it that they are
+  #tries = 0;
+  #connectedOnce = false;
+  #timer = 0;
+  #watch = 0;
+  #senders = {};
+  #enabled = { video: true, audio: true };
+  state = "idle";
+  session = null;
+  participant = null;
+  location = null;
+
+  /** @param {{kind: "webcam"|"meeting", info: any, video: MediaStreamTrack, audio: MediaStreamTrack|null, camera: object|null}} options */
+  constructor({ kind, info, video, audio, camera }) {
+    super();
+    Object.assign(this, { kind, info, camera, tracks: { video, audio } });
+    this.leave = () => this.#farewell();
+    addEventListener("pagehide", this.leave);
+  }
+
+  start() {
+    return this.#connect();
+  }
+
+  /** Ends the session on purpose. */
+  async stop() {
+    removeEventListener("pagehide", this.leave);
+    this.#dispose();
+    this.#say("stopped", "stopped");
+    if (this.location) await api.call("DELETE", this.location).catch(() => null); // gone already, or with the guard
+  }
+
+  /** Sends another track from now on, also after reconnecting. @param {"video"|"audio"} kind */
+  async replace(kind, track) {
+    track.enabled = this.#enabled[kind];
+    this.tracks[kind] = track;
+    await this.#senders[kind]?.replaceTrack(track);
+  }
+
+  /** Switches what is sent on or off, and tells the guard that it is on purpose. */
+  setEnabled(kind, enabled) {
+    this.#enabled[kind] = enabled;
+    if (this.tracks[kind]) this.tracks[kind].enabled = enabled;
+    return this.tellMuted();
+  }
+
+  enabled(kind) {
+    return this.#enabled[kind];
+  }
+
+  tellMuted() {
+    return this.put("muted", { video: !this.#enabled.video, audio: !this.#enabled.audio || !this.tracks.audio });
+  }
+
+  /** Tells the guard a fact about the session; a guard that is away is told after reconnecting. */
+  async put(what, body) {
+    if (!this.session) return;
+    await api.call("PUT", `api/sessions/${encodeURIComponent(this.session)}/${what}`, body).catch((error) => this.emit("refused", { what, error }));
+  }
+
+  /** What the guard knows: one that does not know us, though we are connected, has been restarted. */
+  check(sessions) {
+    const known = sessions.get(this.session)?.session;
+    if (this.state === "connected" && (!known || known.ended_at)) this.#retry(0);
+  }
+
+  async #connect() {
+    const run = ++this.#run;
+    this.#dispose(false);
+    this.#say("connecting", "connecting");
+    try {
+      const pc = (this.#pc = await this.#peer(run));
+      const body = { kind: this.kind, sdp: pc.localDescription.sdp, camera: this.camera, ...(this.participant && { participant: this.participant }) };
+      const answer = await api.call("POST", "api/sessions", body);
+      if (run !== this.#run) {
+        if (this.state === "stopped") await api.call("DELETE", relative(answer.location)).catch(() => null);
+        return;
+      }
+      this.participant = answer.participant;
+      this.session = answer.id;
+      this.location = relative(answer.location);
+      await pc.setRemoteDescription({ type: "answer", sdp: answer.sdp });
+      this.#watch = setTimeout(() => run === this.#run && pc.connectionState !== "connected" && this.#broken(), CONNECT_WITHIN_MS);
+      this.emit("session", answer.id);
+    } catch (error) {
+      if (run === this.#run) this.#refused(error);
+    }
+  }
+
+  async #peer(run) {
+    const pc = new RTCPeerConnection({ iceServers: this.info.ice_servers });
+    const stream = new MediaStream(Object.values(this.tracks).filter(Boolean));
+    const wish = wishFor(this.kind);
+    for (const [kind, track] of Object.entries(this.tracks)) {
+      if (!track) continue;
+      const sendEncodings = kind === "video" ? [{ maxBitrate: wish.maxBitrate, maxFramerate: 30 }] : undefined;
+      const transceiver = pc.addTransceiver(track, { direction: "sendonly", streams: [stream], ...(sendEncodings && { sendEncodings }) });
+      if (kind === "video") preferCodecs(transceiver);
+      this.#senders[kind] = transceiver.sender;
+    }
+    pc.addEventListener("connectionstatechange", () => run === this.#run && this.#changed(pc.connectionState));
+    await pc.setLocalDescription();
+    await gathered(pc);
+    return pc;
+  }
+
+  #changed(state) {
+    clearTimeout(this.#watch);
+    if (state === "connected") {
+      this.#tries = 0;
+      this.#connectedOnce = true;
+      this.#say("connected", "connected");
+      this.#degrade();
+      if (!this.#enabled.video || !this.#enabled.audio) this.tellMuted();
+    } else if (state === "failed" || state === "closed") this.#broken();
+    else if (state === "disconnected") this.#watch = setTimeout(() => this.#broken(), BROKEN_AFTER_MS);
+  }
+
+  #degrade() {
+    const sender = this.#senders.video;
+    const parameters = { ...sender.getParameters(), degradationPreference: wishFor(this.kind).degradation };
+    sender.setParameters(parameters).catch(() => null); // a wish: browsers that do not know it do well enough
+  }
+
+  #broken() {
+    if (!this.#connectedOnce && ++this.#tries > TRIES_BEFORE_FIRST) {
+      this.#fail(
+        new Trouble(
+          "The guard was reached, but no picture and sound got through to it.",
+          "A firewall may keep UDP back. Start the guard on this machine, or give it a TURN server, and start again.",
+        ),
+      );
+    } else this.#retry();
+  }
+
+  #refused(error) {
+    if (!this.#connectedOnce || FINAL.includes(error.status)) this.#fail(error);
+    else this.#retry();
+  }
+
+  #retry(wait_ms = Math.min(FIRST_WAIT_MS * 2 ** this.#tries, LONGEST_WAIT_MS)) {
+    this.#dispose();
+    this.#tries += 1;
+    this.#say("retrying", wait_ms ? `connection lost; trying again in ${Math.round(wait_ms / 1000)} s` : "connection lost; trying again");
+    this.#timer = setTimeout(() => this.#connect(), wait_ms);
+  }
+
+  #fail(error) {
+    removeEventListener("pagehide", this.leave);
+    this.#dispose();
+    this.#say("stopped", "stopped");
+    this.emit("failed", error);
+  }
+
+  #dispose(next = true) {
+    if (next) this.#run += 1;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#watch);
+    this.#pc?.close();
+    this.#pc = null;
+    this.#senders = {};
+  }
+
+  #say(state, words) {
+    this.state = state;
+    this.emit("state", { state, words });
+  }
+
+  #farewell() {
+    if (this.location) api.call("DELETE", this.location, undefined, { keepalive: true }).catch(() => null);
+  }
+}
+
+/** The guard names places from its root; the page may lie deeper behind a proxy. */
+function relative(location) {
+  return location.replace(/^\//, "");
+}
