@@ -10,34 +10,42 @@ from liveguard.errors import SinkError
 from liveguard.server.database import StoreError
 from liveguard.server.guarded import Guarded
 from liveguard.server.metrics import Metrics
-from liveguard.server.store import Store
+from liveguard.server.store import Store, StoreSink
 from liveguard.types import Alert, Event
 from liveguard.wire import to_dict
 
 
 class PublisherSink:
-    """`say(guarded, message)` may be called from the sink's thread."""
+    """`say(guarded, message)` is called on the sink's thread."""
 
     def __init__(
         self, store: Store, metrics: Metrics, guarded: Guarded, say: Callable[[Guarded, dict[str, Any]], None]
     ) -> None:
-        self._store, self._metrics, self._guarded, self._say = store, metrics, guarded, say
+        self._metrics, self._guarded, self._say = metrics, guarded, say
+        self._store = StoreSink(store, guarded.id, lambda: datetime.now(timezone.utc), guarded.simulated)
+        self._owed: set[tuple[str, str]] = set()  # alerts that were told before they could be stored
 
     def send(self, event: Event) -> None:
-        """Raises SinkError for an alert that could not be stored, so that it is sent again; it is told at once."""
+        """Raises SinkError for an alert that could not be stored, so that it is sent again; it is told at once, and once."""
         message: dict[str, Any] = {"type": "event", "session": self._guarded.id, "event": to_dict(event)}
-        trouble: StoreError | None = None
-        simulated = self._guarded.simulated()
+        told = False
         if isinstance(event, Alert):
+            key = event.id, event.state
+            told = key in self._owed
             try:
-                now = datetime.now(timezone.utc)
-                message["alert"] = self._store.put_alert(self._guarded.id, event, now, simulated)
+                message["alert"] = self._store.store(event)
             except StoreError as error:
-                trouble = error
+                if not told:
+                    self._owed.add(key)
+                    self._tell(message, event)
+                raise SinkError(str(error)) from error
+            self._owed.discard(key)
+        if not told:
+            self._tell(message, event)
+
+    def _tell(self, message: dict[str, Any], event: Event) -> None:
         self._say(self._guarded, message)
-        if trouble is not None:
-            raise SinkError(str(trouble)) from trouble
-        self._metrics.event(event, simulated is not None)
+        self._metrics.event(event, self._guarded.simulated() is not None)
 
     def close(self) -> None:
         """The store is the server's."""
