@@ -11,14 +11,13 @@ const SPOKEN_EVERY_MS = 5_000;
 /** The rows of one participant. */
 export class Charts {
   #rows = new Map();
-  #key = h("p", { class: "key" }, "Last 60 s. Up: for an attack. Down: against. Dots: cannot judge.");
 
   /** @param {any[]} checks as the guard lists them */
   constructor(checks) {
     this.checks = new Map(checks.map((check) => [check.name, check]));
     this.rows = h("div", { class: "rows" });
     this.off = h("p", { class: "key", hidden: true });
-    this.element = h("div", { class: "charts", "data-testid": "charts" }, this.rows, this.off, this.#key);
+    this.element = h("div", { class: "charts", "data-testid": "charts" }, this.rows, this.off);
   }
 
   /** @param {Map<string, any[]>} readings by check; null in between shows none @param {number} t_us now */
@@ -33,7 +32,6 @@ export class Charts {
     const off = [...readings.keys()].filter((name) => !live.some(([other]) => other === name));
     this.off.hidden = off.length === 0;
     setText(this.off, `No model, so switched off: ${off.sort().join(", ")}.`);
-    this.#key.hidden = live.length === 0;
   }
 
   #judges(name, list) {
@@ -108,10 +106,11 @@ function mark(context, reading, left, wide, height, inks) {
     context.fill();
     return;
   }
-  const share = Math.max(-1, Math.min(1, reading.llr_nats / FULL_NATS));
-  const tall = Math.max(Math.abs(share) * (middle - 1), 1.5 * devicePixelRatio);
-  context.fillStyle = share > 0 ? inks.attack : inks.against;
-  context.fillRect(left, share > 0 ? middle - tall : middle, wide, tall);
+  const attack = reading.llr_nats > 0;
+  const share = Math.sqrt(Math.min(Math.abs(reading.llr_nats) / FULL_NATS, 1)); // so that weak evidence is seen too
+  const tall = Math.max(share * (middle - 1), 1.5 * devicePixelRatio);
+  context.fillStyle = attack ? inks.attack : inks.against;
+  context.fillRect(left, attack ? middle - tall : middle, wide, tall);
 }
 
 function signed(nats) {

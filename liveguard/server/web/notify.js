@@ -65,10 +65,10 @@ export class Notifier {
   }
 
   #soundButton() {
-    const words = h("span", {}, "Sound on");
+    const words = h("span");
     const button = h("button", { type: "button", class: "quiet", id: "sound", "data-testid": "sound", "aria-pressed": "true", title: "A sound with each alert" });
     const show = () => {
-      words.textContent = this.#sound ? "Sound on" : "Sound off";
+      words.textContent = this.#sound ? "Alert sound on" : "Alert sound off";
       button.setAttribute("aria-pressed", String(this.#sound));
       button.replaceChildren(icon(this.#sound ? "sound" : "sound_off"), words);
     };

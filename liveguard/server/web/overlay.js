@@ -46,7 +46,7 @@ export class Overlay {
       const box = scaled(face.box, tick.size, place);
       if (this.mesh && face.mesh) this.#drawMesh(context, points(face.mesh), place, colour, ratio);
       if (this.boxes || !this.mesh || !face.mesh) outline(context, box, colour, state, ratio);
-      label(context, `${face.track}`, this.boxes ? words : "", box, colour, ratio, place);
+      label(context, `${face.track}  ${words}`, box, colour, ratio, place);
     }
   }
 
@@ -65,8 +65,8 @@ export class Overlay {
       context.stroke();
     };
     context.lineJoin = "round";
-    context.lineWidth = 0.6 * ratio;
-    context.strokeStyle = "rgb(255 255 255 / 22%)";
+    context.lineWidth = 0.7 * ratio;
+    context.strokeStyle = "rgb(255 255 255 / 38%)";
     draw(FAINT);
     context.lineWidth = 1.4 * ratio;
     context.strokeStyle = colour.line;
@@ -104,8 +104,7 @@ function outline(context, { x, y, w, h }, colour, state, ratio) {
   context.setLineDash([]);
 }
 
-function label(context, number, words, box, colour, ratio, place) {
-  const text = words ? `${number}  ${words}` : number;
+function label(context, text, box, colour, ratio, place) {
   context.font = `600 ${12 * ratio}px system-ui, sans-serif`;
   const width = context.measureText(text).width + 12 * ratio;
   const height = 20 * ratio;

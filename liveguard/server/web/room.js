@@ -10,6 +10,8 @@ import { clock, number, stateWords } from "./words.js";
 
 const REFRESH_MS = 250;
 const CHARTS_MS = 1_000;
+const MANY = 4; // cards, of which one is the whole feed's: from so many on they go below the picture, side by side
+const CHART_KEY = "Charts: the last 60 s of each check. Bars up speak for an attack, bars down against one, dots could not judge.";
 
 /**
  * @typedef {object} Picture what is looked at: an element, and the size of what it shows
@@ -39,8 +41,9 @@ export class Room {
     this.element = h(
       "div",
       { class: "room", "data-testid": "room" },
-      h("div", { class: "left" }, this.stage, this.bar, this.meter, this.below),
-      h("div", { class: "right" }, this.alerts.element, this.cards),
+      h("div", { class: "left" }, this.stage, this.bar, this.meter),
+      this.below,
+      h("div", { class: "right" }, this.alerts.element, this.cards, h("p", { class: "key" }, CHART_KEY)),
     );
     this.#offs = [
       this.store.on("tick", (id) => id === this.#session && this.#tick()),
@@ -129,6 +132,7 @@ export class Room {
         card.element.remove();
         this.#cards.delete(who);
       }
+    this.element.toggleAttribute("data-many", all.length >= MANY);
     all.forEach((who, k) => {
       const card = this.#cards.get(who) ?? new Card(who, this.info);
       this.#cards.set(who, card);

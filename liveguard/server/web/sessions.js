@@ -128,6 +128,7 @@ class SessionRow {
 
 function howToPublish() {
   const url = api.address("whip/NAME").href;
+  const code = h("code", { "data-testid": "whip-url" }, url);
   const said = h("span", { class: "sub", role: "status" });
   const copy = h("button", { type: "button", class: "small", "data-testid": "copy-whip" }, icon("copy"), h("span", {}, "Copy"));
   copy.addEventListener("click", async () => {
@@ -135,7 +136,8 @@ function howToPublish() {
       await navigator.clipboard.writeText(url);
       setText(said, "Copied.");
     } catch {
-      setText(said, "The browser does not let this page copy: select the address and copy it.");
+      getSelection().selectAllChildren(code);
+      setText(said, "Selected: copy it with the keyboard or the menu.");
     }
   });
   const token = api.getToken() ? "The bearer token is the one in the link that opened this page." : "";
@@ -143,8 +145,12 @@ function howToPublish() {
     "details",
     { class: "how", "data-testid": "whip-how" },
     h("summary", {}, "Publish a feed by WHIP (OBS, GStreamer, a browser)"),
-    h("p", {}, "Send it to this address, with a name of your choice in place of NAME (letters, digits, dot, dash, underscore):"),
-    h("p", { class: "copyable" }, h("code", { "data-testid": "whip-url" }, url), copy, said),
-    h("p", { class: "sub" }, `In OBS: Settings, Stream, Service WHIP, Server as above. ${token}`),
+    h(
+      "div",
+      { class: "inside" },
+      h("p", {}, "Send it to this address, with a name of your choice in place of NAME (letters, digits, dot, dash, underscore):"),
+      h("p", { class: "copyable" }, code, copy, said),
+      h("p", { class: "sub" }, `In OBS: Settings, Stream, Service WHIP, Server as above. ${token}`),
+    ),
   );
 }

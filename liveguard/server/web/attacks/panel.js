@@ -23,10 +23,14 @@ export class AttackPanel {
       "details",
       { class: "attacks", "data-testid": "attacks", ontoggle: () => this.#record() },
       h("summary", {}, "Try an attack"),
-      h("p", { class: "sub" }, "Simulations, made in this browser from your own feed and only while you ask for them. Alerts that they cause are stored as simulated. While this is open, the last five seconds of your picture are kept in this tab for the loop."),
-      h("div", { class: "attack-list" }, ...ATTACKS.map((attack) => this.#row(attack))),
-      this.real,
-      this.result,
+      h(
+        "div",
+        { class: "inside" },
+        h("p", { class: "sub" }, "Simulations, made in this browser from your own feed and only while you ask for them. Alerts that they cause are stored as simulated. While this is open, the last five seconds of your picture are kept in this tab for the loop."),
+        h("div", { class: "attack-list" }, ...ATTACKS.map((attack) => this.#row(attack))),
+        h("div", { class: "bar" }, this.real),
+        this.result,
+      ),
     );
     this.offs = [call.publisher.on("session", () => this.engine.running && this.engine.tell())];
     this.timer = setInterval(() => this.#refresh(), REFRESH_MS);
