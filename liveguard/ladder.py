@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 RATES_HZ = (30.0, 15.0, 10.0, 5.0, 3.0)
-TOO_SLOW = 0.8  # of the interval: a picture that takes longer to work through calls for a lower rate
+TOO_SLOW = 0.8  # of the interval: when pictures take longer on the average, a lower rate is called for
+LOOK_BACK_US, LEAST = 500_000, 3  # pictures that count: a check that is due once a second makes one of them slow
+BUSY_US = 300_000  # of work, before it is called too much
 UP_AFTER_US = 3_000_000
 EARLY = 0.3  # of the interval: pictures of a jittery camera come this much too early and still count
 
@@ -15,6 +19,7 @@ class Ladder:
         self._rung = 0
         self._next_us: int | None = None
         self._calm_since_us: int | None = None
+        self._recent: deque[tuple[int, int]] = deque()
 
     @property
     def rate_hz(self) -> float:
@@ -31,16 +36,28 @@ class Ladder:
         return True
 
     def worked(self, t_us: int, service_us: int) -> None:
-        """A picture of time `t_us` took `service_us` to work through: step down at once, up after three calm seconds."""
-        if service_us > TOO_SLOW * 1e6 / self.rate_hz:
-            while self._rung + 1 < len(RATES_HZ) and service_us > TOO_SLOW * 1e6 / self.rate_hz:
+        """A picture of time `t_us` took `service_us` to work through: the rate goes down when the mean of the last half
+        second is too long for it, up after three seconds that would do for the next one.
+        """
+        self._recent.append((t_us, service_us))
+        while len(self._recent) > LEAST and self._recent[0][0] < t_us - LOOK_BACK_US:
+            self._recent.popleft()
+        if len(self._recent) < LEAST:
+            return
+        busy_us = sum(service for _, service in self._recent)
+        mean_us = busy_us / len(self._recent)
+        if mean_us > TOO_SLOW * 1e6 / self.rate_hz:
+            if busy_us < BUSY_US:
+                return
+            while self._rung + 1 < len(RATES_HZ) and mean_us > TOO_SLOW * 1e6 / self.rate_hz:
                 self._rung += 1
             self._calm_since_us = None
-            return
-        if self._rung == 0 or service_us > TOO_SLOW * 1e6 / RATES_HZ[self._rung - 1]:
+            self._recent.clear()
+        elif self._rung == 0 or mean_us > TOO_SLOW * 1e6 / RATES_HZ[self._rung - 1]:
             self._calm_since_us = None
         elif self._calm_since_us is None:
             self._calm_since_us = t_us
         elif t_us - self._calm_since_us >= UP_AFTER_US:
             self._rung -= 1
             self._calm_since_us = None
+            self._recent.clear()

@@ -68,11 +68,19 @@ def test_slower_than_the_lowest_rate_still_stays_young() -> None:
 
 def test_the_rate_comes_back_three_seconds_after_the_load_is_gone() -> None:
     ladder = Ladder()
-    ladder.worked(0, 120_000)
+    for t in range(0, 300_000, 100_000):
+        ladder.worked(t, 120_000)
     assert ladder.rate_hz == 5.0
-    for t in range(0, 9_500_000, 100_000):
+    for t in range(300_000, 10_500_000, 100_000):
         ladder.worked(t, 10_000)
     assert ladder.rate_hz == 30.0
+
+
+def test_a_check_that_is_slow_once_a_second_costs_no_pictures() -> None:
+    ladder = Ladder()
+    for k, t in enumerate(times(30.0, 20.0)):
+        ladder.worked(t, 90_000 if k % 30 == 0 else 14_000)
+        assert ladder.rate_hz == 30.0
 
 
 def sound(k: int) -> AudioChunk:
