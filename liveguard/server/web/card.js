@@ -29,7 +29,7 @@ export class Card {
         "header",
         {},
         this.thumb,
-        h("div", { class: "naming" }, h("h3", { id: heading }, whoWords(who)), who === "feed" ? h("p", { class: "sub" }, "frozen or looped picture, voice") : null),
+        h("div", { class: "naming" }, h("h3", { id: heading }, whoWords(who)), who === "feed" ? h("p", { class: "sub" }, "picture and voice as such") : null),
         h("div", { class: "standing" }, this.#badge.element, this.#risk),
       ),
       this.#why,

@@ -4,6 +4,7 @@ import { palette } from "./palette.js";
 import { capital, clock, number } from "./words.js";
 
 const SPAN_US = 60_000_000;
+const SILENT_US = 20_000_000; // a check that has not spoken for so long is not about this participant any more
 const FULL_NATS = 4;
 const HEIGHT = 30;
 const SPOKEN_EVERY_MS = 5_000;
@@ -22,14 +23,15 @@ export class Charts {
 
   /** @param {Map<string, any[]>} readings by check; null in between shows none @param {number} t_us now */
   show(readings, t_us) {
-    const live = [...readings].filter(([name, list]) => this.#judges(name, list));
+    const recent = [...readings].filter(([, list]) => list.at(-1).end_us > t_us - SILENT_US);
+    const live = recent.filter(([name, list]) => this.#judges(name, list));
     for (const [name, row] of this.#rows)
       if (!live.some(([other]) => other === name)) {
         row.element.remove();
         this.#rows.delete(name);
       }
     for (const [name, list] of live.sort(([a], [b]) => a.localeCompare(b))) this.#row(name).show(list, t_us);
-    const off = [...readings.keys()].filter((name) => !live.some(([other]) => other === name));
+    const off = recent.map(([name]) => name).filter((name) => !live.some(([other]) => other === name));
     this.off.hidden = off.length === 0;
     setText(this.off, `No model, so switched off: ${off.sort().join(", ")}.`);
   }

@@ -61,9 +61,13 @@ export class LiveCall {
       publisher.on("session", (id) => this.room.follow(id)),
       publisher.on("failed", (error) => this.end(error)),
       publisher.on("refused", ({ error }) => this.notice.show(trouble(error))),
-      app.store.on("link", () => app.store.linked && publisher.check(app.store.entries)),
+      ...["link", "sessions"].map((what) => app.store.on(what, () => app.store.linked && this.#check())),
     ];
     this.#say("connecting", "connecting");
+  }
+
+  #check() {
+    this.publisher.check(() => this.app.store.entry(this.publisher.session)?.session);
   }
 
   #say(state, words) {

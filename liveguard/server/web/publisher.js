@@ -23,6 +23,7 @@ export class Publisher extends Emitter {
   #connectedOnce = false;
   #timer = 0;
   #watch = 0;
+  #doubt = 0;
   #senders = {};
   #enabled = { video: true, audio: true };
   state = "idle";
@@ -78,10 +79,16 @@ export class Publisher extends Emitter {
     await api.call("PUT", `api/sessions/${encodeURIComponent(this.session)}/${what}`, body).catch((error) => this.emit("refused", { what, error }));
   }
 
-  /** What the guard knows: one that does not know us, though we are connected, has been restarted. */
-  check(sessions) {
-    const known = sessions.get(this.session)?.session;
-    if (this.state === "connected" && (!known || known.ended_at)) this.#retry(0);
+  /**
+   * Compares with what the guard knows, which may notice first that a connection is broken; one that does not know us
+   * at all, though we are connected, has been restarted.
+   * @param {() => any} known the session as the guard described it last
+   */
+  check(known) {
+    const lost = () => this.state === "connected" && !known()?.connected;
+    if (!lost()) return;
+    if (!known() || known().ended_at) this.#retry(0);
+    else this.#doubt ||= setTimeout(() => ((this.#doubt = 0), lost() && this.#broken()), BROKEN_AFTER_MS);
   }
 
   async #connect() {

@@ -37,13 +37,14 @@ export class Room {
     this.cards = h("div", { class: "cards", "data-testid": "cards" });
     this.alerts = new AlertList(parts.info);
     this.alerts.show(new Map());
+    this.side = h("div", { class: "side" }, this.alerts.element);
     this.below = h("div", { class: "below" });
     this.element = h(
       "div",
       { class: "room", "data-testid": "room" },
       h("div", { class: "left" }, this.stage, this.bar, this.meter),
       this.below,
-      h("div", { class: "right" }, this.alerts.element, this.cards, h("p", { class: "key" }, CHART_KEY)),
+      h("div", { class: "right" }, this.side, this.cards, h("p", { class: "key" }, CHART_KEY)),
     );
     this.#offs = [
       this.store.on("tick", (id) => id === this.#session && this.#tick()),
@@ -136,7 +137,8 @@ export class Room {
     all.forEach((who, k) => {
       const card = this.#cards.get(who) ?? new Card(who, this.info);
       this.#cards.set(who, card);
-      if (this.cards.children[k] !== card.element) this.cards.insertBefore(card.element, this.cards.children[k] ?? null);
+      const place = who === "feed" ? this.side : this.cards;
+      if (place.children[who === "feed" ? 1 : k - 1] !== card.element) place.insertBefore(card.element, who === "feed" ? null : (place.children[k - 1] ?? null));
       card.show(entry?.statuses.find((status) => status.participant === who), old);
       this.#thumb(card, entry, old);
     });

@@ -45,7 +45,7 @@ const ADVICE = [
 /** "lag_ms", 412.3 -> "lag 412 ms". */
 export function figure(name, value) {
   const [ending, unit, factor = 1] = UNITS.find(([end]) => name.endsWith(end)) ?? ["", ""];
-  const label = name.slice(0, name.length - ending.length).replaceAll("_", " ");
+  const label = name.slice(0, name.length - ending.length).replaceAll("_", " ").replace(/ sd$/, " spread");
   if (value === null || !Number.isFinite(value)) return `${label} unknown`;
   return `${label} ${number(value * factor)}${unit && (unit === "°" ? "" : " ")}${unit}`;
 }
