@@ -43,11 +43,20 @@ export class AlertList {
 
 class AlertItem {
   #status = h("span", { class: "tag", "data-testid": "alert-status" });
+  #details;
   #given = h("p", { class: "given", role: "status", "data-testid": "feedback-given" });
   #note = h("input", { type: "text", maxlength: LONGEST_NOTE, placeholder: "Note (optional)", "aria-label": "Note about this alert, optional" });
 
   constructor(alert, info) {
     this.id = alert.id;
+    this.#details = h(
+      "details",
+      { open: !alert.cleared_at },
+      h("summary", {}, "Why, and what would settle it"),
+      h("ul", { class: "why" }, ...alert.readings.map(readingLine)),
+      h("p", { class: "sub" }, evidence(alert)),
+      h("p", { class: "settle" }, h("b", {}, "To settle it: "), alert.settle, "."),
+    );
     const what = info.hypotheses[alert.hypothesis] ?? alert.hypothesis;
     this.element = h(
       "li",
@@ -61,16 +70,16 @@ class AlertItem {
         this.#status,
         alert.simulation ? h("span", { class: "tag simulated", "data-testid": "simulated" }, "simulated") : null,
       ),
-      h("ul", { class: "why" }, ...alert.readings.map(readingLine)),
-      h("p", { class: "sub" }, evidence(alert)),
-      h("p", { class: "settle" }, h("b", {}, "To settle it: "), alert.settle, "."),
+      this.#details,
       this.#form(),
       this.#given,
     );
   }
 
   show(alert) {
-    this.element.dataset.state = alert.cleared_at ? "cleared" : "raised";
+    const state = alert.cleared_at ? "cleared" : "raised";
+    if (this.element.dataset.state === "raised" && state === "cleared") this.#details.open = false;
+    this.element.dataset.state = state;
     setText(this.#status, alert.cleared_at ? "cleared" : "standing");
     const { feedback } = alert;
     setText(this.#given, feedback ? `You called it ${VERDICTS[feedback.verdict]}${feedback.note ? `: “${feedback.note}”` : ""}.` : "");

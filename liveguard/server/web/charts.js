@@ -6,6 +6,7 @@ import { capital, clock, number } from "./words.js";
 const SPAN_US = 60_000_000;
 const SILENT_US = 20_000_000; // a check that has not spoken for so long is not about this participant any more
 const FULL_NATS = 4;
+const LONGEST_STEP_US = 5_000_000;
 const HEIGHT = 30;
 const SPOKEN_EVERY_MS = 5_000;
 
@@ -85,18 +86,17 @@ class Row {
     context.clearRect(0, 0, width, height);
     context.fillStyle = inks.axis;
     context.fillRect(0, Math.round(height / 2), width, 1);
-    list.forEach((reading, k) => {
+    const wide = Math.max((width * step_us(list)) / SPAN_US - devicePixelRatio, 1.5 * devicePixelRatio);
+    for (const reading of list) {
       const right = width * (1 - (t_us - reading.end_us) / SPAN_US);
-      const wide = Math.max((width * step_us(list, k)) / SPAN_US - devicePixelRatio, 1.5 * devicePixelRatio);
       mark(context, reading, right - wide, wide, height, inks);
-    });
+    }
   }
 }
 
-/** How far the k-th reading is from the one before it, within reason. */
-function step_us(list, k) {
-  const [from, to] = k > 0 ? [list[k - 1], list[k]] : [list[0], list[1]];
-  return to ? Math.min(to.end_us - from.end_us, 6e6) : 1e6;
+/** How often a check speaks: the shortest step between its readings, so that gaps stay gaps. */
+function step_us(list) {
+  return list.slice(1).reduce((least, reading, k) => Math.min(least, reading.end_us - list[k].end_us), LONGEST_STEP_US);
 }
 
 function mark(context, reading, left, wide, height, inks) {

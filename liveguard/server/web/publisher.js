@@ -136,7 +136,7 @@ export class Publisher extends Emitter {
     if (state === "connected") {
       this.#tries = 0;
       this.#connectedOnce = true;
-      this.#say("connected", "connected");
+      this.#say("connected", "sending to the guard");
       this.#degrade();
       if (!this.#enabled.video || !this.#enabled.audio) this.tellMuted();
     } else if (state === "failed" || state === "closed") this.#broken();

@@ -10,7 +10,6 @@ import { Watch } from "./watch.js";
 const REFRESH_MS = 250;
 
 export class AttackPanel {
-  #files = new Map();
   #rows = new Map();
 
   constructor(call, app) {
@@ -66,22 +65,20 @@ export class AttackPanel {
   #fileChoice(attack) {
     const what = attack.file === "image/*" ? "picture" : "recording";
     const input = h("input", { type: "file", accept: attack.file, "data-testid": `file-${attack.id}` });
-    input.addEventListener("change", () => {
-      this.#files.set(attack.id, input.files[0] ?? null);
-      if (input.files[0]) this.#start(attack);
-    });
+    input.addEventListener("click", () => (input.value = "")); // so that the same file can be chosen again
+    input.addEventListener("change", () => input.files[0] && this.#start(attack, input.files[0]));
     return h("label", { class: "file" }, h("span", {}, `or with a ${what} of yours:`), input);
   }
 
-  async #start(attack) {
+  async #start(attack, file = null) {
     try {
-      await this.engine.start(attack, this.#files.get(attack.id) ?? null);
+      await this.engine.start(attack, file);
       this.watch.start(attack);
       this.#show("");
     } catch {
       this.watch.stop();
       await this.engine.stop();
-      this.#show(this.#files.get(attack.id) ? "That file cannot be read. Choose another one." : "The attack could not be started.");
+      this.#show(file ? "That file cannot be read. Choose another one." : "The attack could not be started.");
     }
   }
 

@@ -1,11 +1,13 @@
 // How soon the guard answers an attack: with suspicion, with an alert.
 import { clock, number, whoWords } from "../words.js";
 
+const MOST = 3; // answers told
+
 export class Watch {
   #attack = null;
   #offs = [];
   #suspicious_s = null;
-  #raised = null;
+  #raised = [];
 
   constructor(call, app) {
     this.call = call;
@@ -15,7 +17,8 @@ export class Watch {
   start(attack) {
     this.stop();
     this.#attack = attack;
-    this.#suspicious_s = this.#raised = null;
+    this.#suspicious_s = null;
+    this.#raised = [];
     this.start_ms = performance.now();
     this.before = [...(this.call.room.entry?.alerts.values() ?? [])].some((alert) => !alert.cleared_at);
     const mine = (id) => id === this.call.publisher.session;
@@ -35,15 +38,16 @@ export class Watch {
   words() {
     if (!this.#attack) return "";
     const { name, expect } = this.#attack;
-    if (this.#raised) {
-      const { alert, after_s } = this.#raised;
-      const what = this.app.info.hypotheses[alert.hypothesis] ?? alert.hypothesis;
-      return `${name}: the guard raised an alert after ${number(after_s)} s, at ${clock(alert.t_s)} of the call. ${whoWords(alert.who)}: ${what}.`;
-    }
+    if (this.#raised.length > 0) return `${name}: the guard raised an alert ${this.#raised.map((one) => this.#answer(one)).join("; and ")}.`;
     const begun = `${name}: on for ${clock(this.#elapsed_s())}. ${expect}`;
     const standing = this.before ? " An alert already stood when it began: wait until it is cleared to see a new one." : "";
     const suspicious = this.#suspicious_s === null ? "" : ` Suspicious after ${number(this.#suspicious_s)} s.`;
     return begun + standing + suspicious;
+  }
+
+  #answer({ alert, after_s }) {
+    const what = this.app.info.hypotheses[alert.hypothesis] ?? alert.hypothesis;
+    return `after ${number(after_s)} s, at ${clock(alert.t_s)} of the call (${whoWords(alert.who)}: ${what})`;
   }
 
   #elapsed_s() {
@@ -51,7 +55,7 @@ export class Watch {
   }
 
   #hear(alert) {
-    this.#raised ??= { alert, after_s: Math.round(10 * this.#elapsed_s()) / 10 };
+    if (this.#raised.length < MOST) this.#raised.push({ alert, after_s: Math.round(10 * this.#elapsed_s()) / 10 });
   }
 
   #look(statuses) {
