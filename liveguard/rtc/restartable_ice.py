@@ -78,10 +78,8 @@ class Generation(aioice.Connection):
 
     async def close(self) -> None:
         """Also called by aioice itself, when the other side has not answered for half a minute."""
-        try:
-            await super().close()
-        finally:
-            self._ice.closed(self)
+        await super().close()
+        self._ice.closed(self)  # not if it was cancelled: then it is closed again, with the rest of its sockets
 
 
 class _Handed:

@@ -16,10 +16,11 @@ from aiortc.rtcdtlstransport import X509_DIGEST_ALGORITHMS
 from aiortc.rtcpeerconnection import find_common_codecs
 from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp, candidate_to_sdp
 
-from liveguard.rtc.sdp_lines import MAX_CANDIDATES, SdpError, check_sections, numbered
+from liveguard.rtc.sdp_lines import SdpError, check_sections, numbered
 
 MAX_OFFER_CHARS = 64 * 1024
 MAX_FRAGMENT_CHARS = 16 * 1024
+MAX_CANDIDATES = 64  # in a fragment
 
 _STUMBLES = (ValueError, LookupError, AttributeError, AssertionError, TypeError, StopIteration, RuntimeError)
 """What aiortc 1.16 raises on descriptions that it did not expect."""
@@ -142,14 +143,14 @@ def _check_media(section: MediaDescription) -> tuple[str, ...]:
         common = find_common_codecs(CODECS[kind], section.rtp.codecs)
     except _STUMBLES as error:
         raise SdpError(f"{kind}: its codecs cannot be read ({type(error).__name__})") from error
-    names = tuple(dict.fromkeys(codec.name for codec in common if codec.name.lower() != "rtx"))
+    # aiortc answers with a number of its own where the client's is neither dynamic nor the codec's fixed one.
+    offered = {(codec.payloadType, codec.name.lower()) for codec in section.rtp.codecs}
+    kept = [codec for codec in common if (codec.payloadType, codec.name.lower()) in offered]
+    names = tuple(dict.fromkeys(codec.name for codec in kept if codec.name.lower() != "rtx"))
+    if common and (not names or len({codec.payloadType for codec in common}) < len(common)):
+        raise SdpError(f"{kind}: the payload types of codecs should be 96 to 127", 406)
     if not names:
         raise SdpError(_no_codec(kind, {codec.name.upper() for codec in section.rtp.codecs}), 406)
-    # aiortc answers with its own number where the client's is neither dynamic nor the codec's fixed one.
-    offered = {(codec.payloadType, codec.name.lower()) for codec in section.rtp.codecs}
-    for codec in common:
-        if (codec.payloadType, codec.name.lower()) not in offered:
-            raise SdpError(f"{kind}: the payload type of {codec.name} should be one of 96 to 127", 406)
     return names
 
 

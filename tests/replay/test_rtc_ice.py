@@ -301,6 +301,16 @@ def test_a_later_restart_replaces_one_that_goes_on() -> None:
     run(test)
 
 
+def test_a_restart_before_the_first_path_is_found() -> None:
+    async def test(call: Call) -> None:
+        await call.describe(without_candidates)
+        await asyncio.sleep(0.1)
+        await restart_both(call)
+        await call.more_frames()
+
+    run(test)
+
+
 def test_a_restart_saves_a_connection_whose_path_is_lost() -> None:
     async def test(call: Call) -> None:
         await call.describe()
