@@ -11,6 +11,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection
 from aiortc.mediastreams import MediaStreamError
 
 from liveguard.errors import InputError
+from liveguard.rtc.dtls import accept_rsa
 from liveguard.rtc.ice import IceControl, prepare
 from liveguard.rtc.receivers import equip
 from liveguard.rtc.sdp import set_offer
@@ -43,6 +44,7 @@ class Peer:
         self.pc = RTCPeerConnection(RTCConfiguration(iceServers=list(ice_servers)))
         # Before there is any transport, so that each gathers where it should.
         self.ice: IceControl = prepare(self.pc, addresses)
+        accept_rsa(self.pc)
         self.pc.on("track", self._begin)
         self.pc.on("connectionstatechange", self._changed)
         for track in sorted(tracks):
