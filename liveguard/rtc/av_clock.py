@@ -24,6 +24,8 @@ UNKNOWN_US = 500_000
 DRIFT_PPM = 200  # of an audio device against the wall clock
 HELD_PPM = 1_000  # growth of uncertainty once something odd has happened to the reports
 MOST_WANTED = 5
+GIVE_UP = 4  # reports wanted of each track when what they said before is let go
+WHOLE_SECOND_US = 5_000  # some stacks send no fraction of a second, or one that is next to nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,11 @@ class AvClock:
         return one.place(media_us, self._start_us) if one is self._video else media_us + one.origin_us
 
     def reported(self, track: Track, media_us: int, ntp_us: int) -> None:
-        """Take in a sender report: the sender's wall clock `ntp_us` (0: it has none) at `media_us` of the track."""
-        if ntp_us <= 0:
+        """Take in a sender report: the sender's wall clock `ntp_us` (0: it has none) at `media_us` of the track.
+
+        A wall clock of whole seconds says too little; a good one shows one by chance, and its next report will do.
+        """
+        if ntp_us <= 0 or ntp_us % 1_000_000 < WHOLE_SECOND_US:
             return
         one = self._track(track)
         if one.contradicts(ntp_us - media_us):  # the sender's clock was set, or its reports are worth nothing
@@ -153,7 +158,8 @@ class AvClock:
             self._last = (offset_us, uncertainty_us, by_arrival_us)
             return "sender_report", offset_us, uncertainty_us
         offset_us, uncertainty_us, arrival_then_us = self._last
-        if self.offset.source == "arrival" or abs(offset_us - by_arrival_us) > TRUST_US:
+        given_up = self._wanted >= GIVE_UP
+        if self.offset.source == "arrival" or given_up or abs(offset_us - by_arrival_us) > TRUST_US:
             return None
         # What arrival has moved since then, beyond its own noise, may be the offset's.
         strange_us = max(abs(by_arrival_us - arrival_then_us) - ARRIVAL_FLOOR_US, 0)
