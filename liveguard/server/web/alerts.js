@@ -25,14 +25,14 @@ export class AlertList {
     );
   }
 
-  /** @param {Map<string, any>} alerts */
-  show(alerts) {
+  /** @param {Map<string, any>} alerts @param {boolean} ended whether the session is over */
+  show(alerts, ended) {
     const sorted = [...alerts.values()].sort((a, b) => b.t_s - a.t_s);
     this.#none.hidden = sorted.length > 0;
     for (const alert of sorted) {
       const item = this.#items.get(alert.id) ?? new AlertItem(alert, this.info);
       this.#items.set(alert.id, item);
-      item.show(alert);
+      item.show(alert, ended);
     }
     for (const id of [...this.#items.keys()]) if (!alerts.has(id)) this.#items.delete(id);
     const wanted = sorted.map((alert) => this.#items.get(alert.id).element);
@@ -76,11 +76,11 @@ class AlertItem {
     );
   }
 
-  show(alert) {
+  show(alert, ended) {
     const state = alert.cleared_at ? "cleared" : "raised";
     if (this.element.dataset.state === "raised" && state === "cleared") this.#details.open = false;
     this.element.dataset.state = state;
-    setText(this.#status, alert.cleared_at ? "cleared" : "standing");
+    setText(this.#status, alert.cleared_at ? "cleared" : ended ? "stood at the end" : "standing");
     const { feedback } = alert;
     setText(this.#given, feedback ? `You called it ${VERDICTS[feedback.verdict]}${feedback.note ? `: “${feedback.note}”` : ""}.` : "");
     for (const button of this.element.querySelectorAll("[data-verdict]"))

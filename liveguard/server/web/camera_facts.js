@@ -1,11 +1,9 @@
-// What can be learned about a camera by asking it: real ones have limits and take time to change; some virtual ones do not.
+// What can be learned about a camera by asking it for another size: a real one has it, and takes time to change to it.
 
-const PROBES = [
-  { width: 640, height: 480, frameRate: 30 },
-  { width: 320, height: 240, frameRate: 15 },
-];
-const MOST_MS = 2_000;
-const ONE_MS = 900;
+// Nearly every camera has this size of its own. Others would be scaled by the browser at once, which says nothing.
+const PROBES = [{ width: 640, height: 480, frameRate: 30 }];
+const NATIVE = { resizeMode: { exact: "none" } };
+const ONE_MS = 1_000;
 
 /**
  * Label, settings, capabilities and a short probe of `track`; afterwards it has the `wanted` constraints again.
@@ -13,18 +11,15 @@ const ONE_MS = 900;
  */
 export async function cameraFacts(track, wanted) {
   const facts = { label: track.label.slice(0, 200), settings: shape(track.getSettings()), probes: [], capabilities: limits(track) };
-  const start_ms = performance.now();
-  for (const asked of PROBES) {
-    if (performance.now() - start_ms > MOST_MS - ONE_MS) break;
-    facts.probes.push(await probe(track, asked));
-  }
+  if (!navigator.mediaDevices.getSupportedConstraints().resizeMode) return facts; // the browser would scale
+  for (const asked of PROBES) facts.probes.push(await probe(track, asked));
   await within(track.applyConstraints(wanted), ONE_MS);
   return facts;
 }
 
 async function probe(track, asked) {
   const start_ms = performance.now();
-  await within(track.applyConstraints(asked), ONE_MS);
+  await within(track.applyConstraints({ ...asked, ...NATIVE }), ONE_MS);
   const response_ms = Math.round(10 * (performance.now() - start_ms)) / 10;
   return { asked: shape(asked), got: shape(track.getSettings()), response_ms };
 }

@@ -111,7 +111,7 @@ function mark(context, reading, left, wide, height, inks) {
   const attack = reading.llr_nats > 0;
   const share = Math.sqrt(Math.min(Math.abs(reading.llr_nats) / FULL_NATS, 1)); // so that weak evidence is seen too
   const tall = Math.max(share * (middle - 1), 1.5 * devicePixelRatio);
-  context.fillStyle = attack ? inks.attack : inks.against;
+  context.fillStyle = attack ? inks.attack : reading.llr_nats < 0 ? inks.against : inks.unknown;
   context.fillRect(left, attack ? middle - tall : middle, wide, tall);
 }
 
@@ -125,7 +125,7 @@ function inWords(name, list) {
   const unknown = count((nats) => nats === null);
   const says = last.llr_nats === null ? "cannot judge" : `${signed(last.llr_nats)} nats`;
   return (
-    `${name}, last minute: ${count((nats) => nats !== null && nats > 0)} for an attack, ${count((nats) => nats !== null && nats <= 0)} against, ` +
+    `${name}, last minute: ${count((nats) => nats !== null && nats > 0)} for an attack, ${count((nats) => nats !== null && nats < 0)} against, ` +
     `${unknown} could not judge. At ${clock(last.end_s)}: ${says}, ${last.why}`
   );
 }

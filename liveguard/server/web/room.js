@@ -6,7 +6,7 @@ import { icon } from "./icons.js";
 import { Overlay } from "./overlay.js";
 import { outdated } from "./store.js";
 import { drawThumb } from "./thumbs.js";
-import { clock, number, stateWords } from "./words.js";
+import { capital, clock, number, stateWords } from "./words.js";
 
 const REFRESH_MS = 250;
 const CHARTS_MS = 1_000;
@@ -33,10 +33,11 @@ export class Room {
     this.overlay.boxes = Boolean(parts.boxes);
     this.meter = h("p", { class: "meter", "data-testid": "meter" });
     this.bar = h("div", { class: "bar" }, this.#meshButton());
-    this.stage = h("div", { class: "stage" }, parts.picture.element, this.overlay.element);
+    this.note = h("p", { class: "stage-note", "data-testid": "stage-note" });
+    this.stage = h("div", { class: "stage" }, parts.picture.element, this.overlay.element, this.note);
     this.cards = h("div", { class: "cards", "data-testid": "cards" });
     this.alerts = new AlertList(parts.info);
-    this.alerts.show(new Map());
+    this.alerts.show(new Map(), false);
     this.side = h("div", { class: "side" }, this.alerts.element);
     this.below = h("div", { class: "below" });
     this.element = h(
@@ -48,7 +49,8 @@ export class Room {
     );
     this.#offs = [
       this.store.on("tick", (id) => id === this.#session && this.#tick()),
-      this.store.on("alerts", (id) => id === this.#session && this.alerts.show(this.store.entry(id).alerts)),
+      this.store.on("alerts", (id) => id === this.#session && this.#showAlerts()),
+      this.store.on("sessions", () => this.entry && this.#showAlerts()),
       this.store.on("link", () => this.#link()),
     ];
     this.timer = setInterval(() => this.#refresh(), REFRESH_MS);
@@ -117,11 +119,17 @@ export class Room {
     const entry = this.entry;
     const old = this.#old();
     if (old || !entry?.tick) this.overlay.clear();
+    setText(this.note, old ? capital(old.words) : "");
+    this.element.toggleAttribute("data-ended", old?.state === "ended");
     this.#showCards(entry, old);
     this.#showMeter(entry, old);
     if (performance.now() - this.#charts_ms < CHARTS_MS) return;
     this.#charts_ms = performance.now();
     for (const [who, card] of this.#cards) card.charts.show(entry?.readings.get(who) ?? new Map(), entry?.t_us ?? 0);
+  }
+
+  #showAlerts() {
+    this.alerts.show(this.entry.alerts, Boolean(this.entry.session.ended_at));
   }
 
   #showCards(entry, old) {
@@ -152,7 +160,8 @@ export class Room {
 
   #showMeter(entry, old) {
     if (old || !entry?.tick) {
-      setText(this.meter, old ? `${clock((entry?.t_us ?? 0) / 1e6)} · ${old.words}` : "waiting for the guard");
+      const at = entry?.t_us ? `${clock(entry.t_us / 1e6)} · ` : "";
+      setText(this.meter, `${at}${old?.words ?? "waiting for the guard"}`);
       return;
     }
     const { rate_hz, age_ms } = entry.tick;
