@@ -6,7 +6,7 @@ import { Publisher } from "./publisher.js";
 import { Room } from "./room.js";
 import { trouble } from "./trouble.js";
 
-const STATE_SIGNS = { connecting: "waiting", connected: "genuine", retrying: "offline", stopped: "ended" };
+const STATE_SIGNS = { connecting: "waiting", connected: "share", retrying: "offline", stopped: "ended" };
 
 export class LiveCall {
   /**

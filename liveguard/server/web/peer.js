@@ -1,6 +1,7 @@
 // What we ask of the browser's WebRTC.
 
 const GATHER_MS = 2_000;
+const START_KBIT_S = 1_500;
 const WANTED = ["video/VP8", "video/H264"];
 const HELPERS = ["video/rtx", "video/red", "video/ulpfec"];
 
@@ -24,6 +25,20 @@ export function preferCodecs(transceiver) {
   const of = (type) => all.filter((codec) => codec.mimeType.toLowerCase() === type.toLowerCase());
   const wanted = WANTED.flatMap(of);
   if (wanted.length > 0) transceiver.setCodecPreferences([...wanted, ...HELPERS.flatMap(of)]);
+}
+
+/**
+ * The answer, with a wish to begin at a rate at which a face can be judged: Chrome begins at 300 kbit/s otherwise and takes
+ * half a minute to get there. It still goes down at once where the link is slower; other browsers do not read it.
+ */
+export function quickStart(sdp) {
+  const wish = `x-google-start-bitrate=${START_KBIT_S}`;
+  const types = [...sdp.matchAll(/^a=rtpmap:(\d+) (?:VP8|H264)\/90000/gim)].map(([, type]) => type);
+  return types.reduce((text, type) => {
+    const format = new RegExp(`^(a=fmtp:${type} [^\r\n]*)`, "m");
+    if (format.test(text)) return text.replace(format, `$1;${wish}`);
+    return text.replace(new RegExp(`^(a=rtpmap:${type} [^\r\n]*)`, "m"), `$1\r\na=fmtp:${type} ${wish}`);
+  }, sdp);
 }
 
 /**

@@ -2,7 +2,7 @@
 // with the same participant, so that the session goes on.
 import * as api from "./api.js";
 import { Emitter } from "./emitter.js";
-import { gathered, preferCodecs, wishFor } from "./peer.js";
+import { gathered, preferCodecs, quickStart, wishFor } from "./peer.js";
 import { Trouble } from "./trouble.js";
 
 const BROKEN_AFTER_MS = 3_000;
@@ -106,7 +106,7 @@ export class Publisher extends Emitter {
       this.participant = answer.participant;
       this.session = answer.id;
       this.location = relative(answer.location);
-      await pc.setRemoteDescription({ type: "answer", sdp: answer.sdp });
+      await pc.setRemoteDescription({ type: "answer", sdp: quickStart(answer.sdp) });
       this.#watch = setTimeout(() => run === this.#run && pc.connectionState !== "connected" && this.#broken(), CONNECT_WITHIN_MS);
       this.emit("session", answer.id);
     } catch (error) {

@@ -23,7 +23,7 @@ export class WebcamView {
       "div",
       { class: "intro" },
       h("h2", {}, "See what the guard sees of you"),
-      h("p", {}, "Your picture and sound go to the guard at this address and nowhere else. It judges them as it would judge anybody in a call, and tells you why. Nothing is recorded."),
+      h("p", {}, "Your picture and sound go to the guard at this address and nowhere else. It judges them as it would judge anybody in a call, and tells you why. No picture and no sound is recorded."),
       this.start,
     );
     this.place = h("div");
