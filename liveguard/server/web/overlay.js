@@ -8,7 +8,7 @@ const STRONG = ["face_oval", "left_eyebrow", "right_eyebrow", "left_eye", "right
 const FAINT = ["tesselation", "nose"];
 
 /** Where a picture of `size` lies in a box that shows all of it (object-fit: contain). */
-export function placed(size, width, height) {
+function placed(size, width, height) {
   const scale = Math.min(width / size[0], height / size[1]);
   const shown = [size[0] * scale, size[1] * scale];
   return { left: (width - shown[0]) / 2, top: (height - shown[1]) / 2, width: shown[0], height: shown[1] };
