@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from rich.live import Live
 
 from liveguard.commands.live_view import LiveView
 from liveguard.commands.options import add_guard_options, config_of, open_sinks
-from liveguard.errors import InputError
+from liveguard.errors import BackendError, InputError
 from liveguard.guard import Guard
 from liveguard.session import Session, Stats, Tick
 from liveguard.sinks.jsonl import JsonlSink
@@ -32,7 +33,12 @@ INTERRUPTED = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("url", nargs="?", metavar="URL", help="a stream (rtsp, rtmp, http) or file instead of devices")
+    parser.add_argument(
+        "url", nargs="?", metavar="URL", help="a stream (rtsp, rtmp, http, whep+https) or file instead of devices"
+    )
+    parser.add_argument(
+        "--token", help="for a whep URL, if the server wants one; or LIVEGUARD_WHEP_TOKEN, which ps does not show"
+    )
     parser.add_argument("--camera", default="0", help="number, path, part of the name, or none (default: 0)")
     parser.add_argument("--microphone", default="default", help="number, part of the name, or none (default: default)")
     parser.add_argument("--size", metavar="WxH", help="wanted picture size, such as 1280x720")
@@ -86,7 +92,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def open_tap(arguments: argparse.Namespace) -> Tap:
-    """The feed that the options name. Raises DeviceError or InputError."""
+    """The feed that the options name. Raises DeviceError, InputError, or BackendError where a library is missing."""
+    if arguments.url and arguments.url[:5].lower() in ("whep+", "whep:"):
+        if find_spec("aiortc") is None:
+            raise BackendError("aiortc is missing, which whep URLs need: pip install 'liveguard[server]'")
+        from liveguard.taps.whep import WhepTap
+
+        return WhepTap(arguments.url, token=arguments.token or os.environ.get("LIVEGUARD_WHEP_TOKEN") or None)
+    if arguments.token:
+        raise InputError("--token is for a whep+https URL only")
     if arguments.url:
         from liveguard.taps.file import FileTap
 

@@ -1,13 +1,15 @@
-"""A WebRTC connection that receives one participant's picture and sound. Everything here belongs to the event loop."""
+"""A WebRTC connection that receives one participant's picture and sound, whoever makes the offer. Everything here belongs
+to the event loop."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aiortc import RTCConfiguration, RTCPeerConnection
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection
 from aiortc.mediastreams import MediaStreamError
 
 from liveguard.errors import InputError
@@ -15,6 +17,7 @@ from liveguard.rtc.dtls import accept_rsa
 from liveguard.rtc.ice import IceControl, prepare
 from liveguard.rtc.receivers import equip
 from liveguard.rtc.sdp import set_offer
+from liveguard.rtc.sdp_answer import set_answer
 
 if TYPE_CHECKING:
     from aiortc import MediaStreamTrack, RTCIceServer
@@ -27,7 +30,8 @@ CONNECT_S = 20.0  # to get through ICE and DTLS
 
 class Peer:
     """`on_connected` is called when media can flow, and gives where it goes; `on_end(why)` once, when the connection has
-    failed or ended by itself, and not after `close`."""
+    failed or ended by itself, and not after `close`. `offering`: we make the offer, with one transport for all, as we do not
+    know what the other side would do with a second one."""
 
     def __init__(
         self,
@@ -36,12 +40,15 @@ class Peer:
         on_end: Callable[[str], None],
         addresses: Sequence[str] | None = None,
         ice_servers: Sequence[RTCIceServer] = (),
+        offering: bool = False,
     ) -> None:
+        self.heard_s: float | None = None  # when the last picture or sound came, by the monotonic clock
         self._line: Line | None = None
         self._on_connected, self._on_end = on_connected, on_end
         self._pumps: list[asyncio.Task[None]] = []
         self._closed = False
-        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=list(ice_servers)))
+        bundle = RTCBundlePolicy.MAX_BUNDLE if offering else RTCBundlePolicy.BALANCED
+        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=list(ice_servers), bundlePolicy=bundle))
         # Before there is any transport, so that each gathers where it should.
         self.ice: IceControl = prepare(self.pc, addresses)
         accept_rsa(self.pc)
@@ -57,6 +64,15 @@ class Peer:
         await set_offer(self.pc, sdp)
         await self.pc.setLocalDescription(await self.pc.createAnswer())
         return self.pc.localDescription.sdp
+
+    async def offer(self) -> str:
+        """Our offer to receive the tracks, with all candidates."""
+        await self.pc.setLocalDescription(await self.pc.createOffer())
+        return self.pc.localDescription.sdp
+
+    async def accept(self, sdp: str) -> frozenset[Track]:
+        """Take the answer to our offer: the tracks that will come. Raises SdpError (an InputError) for one that is no use."""
+        return (await set_answer(self.pc, sdp)).tracks
 
     async def close(self) -> None:
         """End the connection; all its tasks are done when this returns."""
@@ -81,6 +97,7 @@ class Peer:
                 frame = await track.recv()
             except MediaStreamError:
                 return
+            self.heard_s = time.monotonic()
             try:
                 if self._line is not None:
                     put: Callable[[Any], None] = self._line.video if track.kind == "video" else self._line.audio

@@ -36,6 +36,7 @@ _LIVE = frozenset(("rtsp", "rtsps", "rtmp", "rtmps"))
 _LIMITS = {"max_pixels": str(8192 * 8192)}
 _IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _ALLOWED = "allowed is a media file (mp4, webm, mkv, avi, ts, wav, ...) or a URL with " + ", ".join(_PROTOCOLS)
+_WHEP = ("whep", "whep+https", "whep+http")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def parse_source(url_or_path: str | Path) -> Source:
     """
     text = str(url_or_path)
     scheme, separator, _ = text.partition("://")
-    if separator and isinstance(url_or_path, str) and scheme.isascii() and scheme.isalnum():
+    if separator and isinstance(url_or_path, str) and scheme.isascii() and scheme.replace("+", "").isalnum():
         if scheme.lower() == "file":
             return _local(Path(unquote(urlsplit(text).path)))
         return _remote(text, scheme.lower())
@@ -68,6 +69,8 @@ def parse_source(url_or_path: str | Path) -> Source:
 
 
 def _remote(url: str, scheme: str) -> Source:
+    if scheme in _WHEP:
+        raise InputError(f"{scheme}:// is a live call: only liveguard watch takes it; here {_ALLOWED}")
     if scheme not in _PROTOCOLS:
         raise InputError(f"{scheme}:// cannot be read; {_ALLOWED}")
     try:
