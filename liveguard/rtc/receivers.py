@@ -12,21 +12,22 @@ from typing import Any
 
 import aiortc
 from aiortc import RTCRtpReceiver
-from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtp import RtcpSrPacket
 
 from liveguard.errors import BackendError
+from liveguard.rtc.frame_buffer import FrameBuffer
 
 WRAP = 1 << 32
 MOST_WAITING = 60
 """Encoded pictures, 2 s: with more the decoder is behind for good, and only a new key frame helps."""
 MOST_PIXELS = 2560 * 1600
-AUDIO_PACKETS = 8
-"""A lost packet holds the sound up until so many have come after it: 160 ms. The standard buffer waits for 320 ms, so that
-sound would come too late for its picture, and holds four back at all times."""
-AUDIO_LATE_US = -13_000
-"""How much later sound arrives than the picture that was taken with it: one packet of 20 ms waits for the next one, as does
-one picture of 33 ms."""
+AUDIO_PATIENCE = 48_000 * 150 // 1000
+VIDEO_PATIENCE = 90_000 * 300 // 1000
+"""In ticks: for so long a lost packet holds up what comes after it. Pictures can be sent again; what comes more than 400 ms
+behind the other track is too late for its window anyway."""
+AUDIO_LATE_US = 0
+"""How much later sound arrives than the picture that was taken with it: neither waits for what comes after it."""
+ASK_AGAIN_S = 0.3
 _PRIVATE = ("timestamp_mapper", "jitter_buffer", "decoder_queue", "decoder_error")
 
 
@@ -59,30 +60,44 @@ class DecoderQueue(queue.Queue[Any]):
     What is dropped breaks the pictures after it, so the next that is let in is a key frame, which is asked for.
     """
 
-    def __init__(self, ask_for_key: threading.Event) -> None:
+    def __init__(
+        self, ask_for_key: threading.Event, buffer: FrameBuffer | None = None, clock: RtpClock | None = None
+    ) -> None:
         super().__init__()
-        self._ask_for_key = ask_for_key
+        self._ask_for_key, self._buffer, self._clock = ask_for_key, buffer, clock
         self._broken = False
+        self._asked_at: int | None = None
         self.dropped = 0
         self.rate_hz = 0
         """Of the RTP clock, once something has come."""
 
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: ARG002 (it never waits)
         if item is None:  # the end
             super().put(None)
             return
         codec, encoded = item
         self.rate_hz = codec.clockRate
+        if self._buffer is not None and self._buffer.broken:
+            self._broken, self._buffer.broken, self._asked_at = True, False, encoded.timestamp
+        self._let_in(codec, encoded)
+        if self._buffer is not None and self._clock is not None:
+            for more in self._buffer.rest():
+                more.timestamp = self._clock.map(more.timestamp)
+                self._let_in(codec, more)
+
+    def _let_in(self, codec: Any, encoded: Any) -> None:
         key = is_key(codec.name, encoded.data)
         if self.qsize() >= MOST_WAITING:
             self._drop_all()
         if too_large(codec.name, encoded.data) or (self._broken and key is False):
             self.dropped += 1
             self._broken = True
-            self._ask_for_key.set()
+            if self._asked_at is None or abs(encoded.timestamp - self._asked_at) >= ASK_AGAIN_S * self.rate_hz:
+                self._asked_at = encoded.timestamp
+                self._ask_for_key.set()
             return
-        self._broken = False
-        super().put(item, block, timeout)
+        self._broken, self._asked_at = False, None
+        super().put((codec, encoded))
 
     def _drop_all(self) -> None:
         self._broken = True
@@ -134,9 +149,9 @@ def equip(receiver: RTCRtpReceiver, kind: str, on_report: Callable[[int, int], N
         raise BackendError(f"aiortc {aiortc.__version__} is not known here ({', '.join(missing)} is missing): use 1.16")
     clock = RtpClock()
     _set(receiver, "timestamp_mapper", clock)
-    if kind == "audio":
-        _set(receiver, "jitter_buffer", JitterBuffer(capacity=AUDIO_PACKETS))
-    waiting = DecoderQueue(_get(receiver, "decoder_error"))
+    buffer = FrameBuffer(VIDEO_PATIENCE if kind == "video" else AUDIO_PATIENCE, kind == "video")
+    _set(receiver, "jitter_buffer", buffer)
+    waiting = DecoderQueue(_get(receiver, "decoder_error"), buffer, clock)
     _set(receiver, "decoder_queue", waiting)
     before = receiver._handle_rtcp_packet
 
