@@ -106,19 +106,22 @@ class Hub:
         fragment = parse_fragment(body)
         ice = connection.peer.ice
         if match.strip() == "*":
-            if not (fragment.ufrag and fragment.pwd):
-                raise Refused(400, "an ICE restart needs ice-ufrag and ice-pwd")
-            return await self._restart(connection, fragment)
-        if connection.etag not in (tag.strip() for tag in match.split(",")):
+            if fragment.ufrag != ice.credentials.remote_ufrag:  # a repeated request does not restart again
+                return await self._restart(connection, fragment)
+        elif connection.etag not in (tag.strip() for tag in match.split(",")):
             raise Refused(412, "If-Match names another ICE session: it was restarted meanwhile")
         for candidate in fragment.candidates:
-            await ice.add_candidate(candidate)
+            await ice.add_candidate(candidate, fragment.ufrag)
         if fragment.end_of_candidates:
             await ice.add_candidate(None)
         return None
 
     async def hang_up(self, participant: str, key: str) -> None:
         """The participant leaves on purpose: the session ends. A connection that is only on its way ends alone."""
+        known = self._all.get(participant)
+        if known is not None and known.has_lost(key):  # many clients close the connection first, then say so
+            await self.end(known)
+            return
         guarded, connection = self._connection(participant, key)
         if connection is guarded.coming and guarded.connection is not None:
             guarded.coming = None
@@ -244,6 +247,7 @@ class Hub:
         elif guarded.connection is connection:
             guarded.connection = None
         self._spawn(connection.peer.close())
+        guarded.lost_key = connection.key
         if guarded.connection is None and guarded.coming is None and guarded.ended_at is None:
             self._wait_for_return(guarded)
         self.say_session(guarded)

@@ -26,7 +26,7 @@ STALLED_US = 1_000_000  # without samples of a track
 STILL_UNDER_WAY_US = 500_000  # so long before now a gap ends: what comes then must not be too late
 HOLE_US = 300_000  # between two pictures, that is said
 CLOCK_EVERY_US, CAMERA_EVERY_US = 1_000_000, 10_000_000
-SEAM_US = 10_000  # stamps of WebRTC sound are exact counts of samples
+SEAM_US = 5_000  # stamps of WebRTC sound are exact counts of samples
 MOST_SIDE_PX = 1920
 
 
