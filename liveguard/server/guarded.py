@@ -49,6 +49,7 @@ class Guarded:
     ended_at: datetime | None = None
     connection: Connection | None = None  # that feeds the tap
     coming: Connection | None = None  # that has been answered, and is not through yet
+    lost_key: str = ""  # of the connection that was lost last
     waits: asyncio.TimerHandle | None = None
     tick: Tick | None = None
     ticked_s: float = 0.0
@@ -74,6 +75,10 @@ class Guarded:
 
     def find(self, key: str) -> Connection | None:
         return next((c for c in (self.connection, self.coming) if c is not None and c.key == key), None)
+
+    def has_lost(self, key: str) -> bool:
+        """Whether this was the last connection, and none has taken its place."""
+        return self.connection is None and self.coming is None and key == self.lost_key != ""
 
     def describe(self) -> dict[str, Any]:
         """As the API shows it."""

@@ -205,6 +205,26 @@ def test_who_comes_again_goes_on_with_the_same_session(server: Running) -> None:
     go(work())
 
 
+def test_who_closes_the_connection_first_and_says_so_afterwards_has_left(server: Running) -> None:
+    async def work() -> None:
+        publisher = Publisher(server.url, "abrupt")
+        assert (await publisher.publish()).status_code == 201
+        await publisher.connected()
+        guarded = next(g for g in server.hub.live() if g.participant == "abrupt")
+        await asyncio.to_thread(wait_until, lambda: guarded.connection is not None)
+        await publisher.pc.close()
+        await asyncio.to_thread(wait_until, lambda: guarded.connection is None)
+        assert guarded.ended_at is None
+        other = publisher.location[:-1] + ("A" if publisher.location[-1] != "A" else "B")
+        assert (await publisher.http.delete(other)).status_code == 404
+        assert (await publisher.http.delete(publisher.location)).status_code == 200
+        assert guarded.ended_at is not None
+        assert (await publisher.http.delete(publisher.location)).status_code == 404
+        await publisher.http.aclose()
+
+    go(work())
+
+
 def test_a_new_connection_takes_over_from_one_that_is_still_there(server: Running) -> None:
     async def work() -> None:
         async with publishing(server.url, "twice") as first:
