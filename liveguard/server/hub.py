@@ -106,13 +106,12 @@ class Hub:
         fragment = parse_fragment(body)
         ice = connection.peer.ice
         if match.strip() == "*":
-            if not (fragment.ufrag and fragment.pwd):
-                raise Refused(400, "an ICE restart needs ice-ufrag and ice-pwd")
-            return await self._restart(connection, fragment)
-        if connection.etag not in (tag.strip() for tag in match.split(",")):
+            if fragment.ufrag != ice.credentials.remote_ufrag:  # a repeated request does not restart again
+                return await self._restart(connection, fragment)
+        elif connection.etag not in (tag.strip() for tag in match.split(",")):
             raise Refused(412, "If-Match names another ICE session: it was restarted meanwhile")
         for candidate in fragment.candidates:
-            await ice.add_candidate(candidate)
+            await ice.add_candidate(candidate, fragment.ufrag)
         if fragment.end_of_candidates:
             await ice.add_candidate(None)
         return None
