@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from liveguard.detectors.camera_facts import label_oddities, probe_oddities
-from liveguard.types import FloatArray, FrameSample, Hypothesis, Need, Reading, Window
+from liveguard.types import BoolArray, FloatArray, FrameSample, Hypothesis, Need, Reading, Window
 
 STILL_GREY: Final = 1.0  # largest change of any cell's mean luma that codec noise makes on a still picture
 STILL_FROM_S, STILL_FULL_S = 0.6, 1.5  # genuine clips hold for less than the first; the second is full evidence
@@ -29,8 +29,8 @@ NO_NOISE_GREY = 0.02  # a camera without light has more, a rendered picture has 
 TOO_REGULAR_US = 20.0  # a driver's time stamps jitter by hundreds of microseconds
 MANY_DUPLICATES = 0.3
 MIN_S, MIN_FPS = 1.5, 4.0
-HALVED_FPS = 24.0
-MOST_QUERY_FRAMES = 15
+GRID_HZ, QUERY_POINTS = 30, 15
+MOST_STEP_S = 0.4  # between two pictures, to say what was between them
 
 
 class Camera:
@@ -46,10 +46,8 @@ class Camera:
         why_not = _why_not(window)
         if why_not:
             return self._reading(window, None, why_not, {})
-        # Half of 30 pictures a second are enough to see a loop; what is still is still in every other picture, too.
-        seen = frames[:: 2 if _fps(window) > HALVED_FPS else 1]
-        t_s = np.array([frame.t_us - window.start_us for frame in seen]) / 1e6
-        signatures = np.stack([frame.signature.ravel() for frame in seen])
+        t_s = np.array([frame.t_us - window.start_us for frame in frames]) / 1e6
+        signatures = np.stack([frame.signature.ravel() for frame in frames])
         still_s, duplicates = _still_s(t_s, signatures), _duplicate_share(frames)
         ratio, lag_s = _loop(t_s, signatures)
         still_nats = MOST_NATS * _ramp(still_s, STILL_FROM_S, STILL_FULL_S)
@@ -140,27 +138,39 @@ def _oddities(live: bool, duplicates: float, noise: float, jitter_us: float) -> 
 def _loop(t_s: FloatArray, signatures: FloatArray) -> tuple[float, float]:
     """Best match of the last 2 s with an earlier stretch: residual over motion energy, and how long ago, in s.
 
-    1 for strangers, 0 for an exact repetition; (1, 0) where there is too little motion or past to say.
+    1 for strangers, 0 for an exact repetition; (1, 0) where there is too little motion or past to say. On an even grid, as
+    a live feed's pictures come unevenly, and a loop is not played in the rhythm in which it was taken.
     """
-    step_s = float(np.median(np.diff(t_s[-60:])))  # of late: the rate may have changed under load
-    length, min_lag = round(QUERY_S / step_s), round(MIN_LAG_S / step_s)
-    count = len(signatures)
-    thin = max(length // MOST_QUERY_FRAMES, 1)
-    chosen = np.arange(count - length, count, thin)
-    if count < length + min_lag or len(chosen) < 8:
+    grid, known = _on_grid(t_s, signatures)
+    count, length, min_lag = len(grid), round(QUERY_S * GRID_HZ), round(MIN_LAG_S * GRID_HZ)
+    if count < length + min_lag or not known[count - length :].all():
         return 1.0, 0.0
-    query = signatures[chosen]
+    chosen = np.arange(count - length, count, length // QUERY_POINTS)
+    query = grid[chosen]
     energy = float(np.mean((query - query.mean(axis=0)) ** 2))
     if energy < MIN_MOTION_GREY2:
         return 1.0, 0.0
     lags = np.arange(min_lag, count - length + 1)
-    products = query @ signatures.T
-    squares = np.einsum("nc,nc->n", signatures, signatures)
+    products = query @ grid.T
+    squares = np.einsum("nc,nc->n", grid, grid)
     earlier = chosen[:, None] - lags[None, :]
     cross = np.take_along_axis(products, earlier, axis=1)
-    residual = (squares[chosen][:, None] + squares[earlier] - 2 * cross).mean(axis=0) / signatures.shape[1]
+    residual = (squares[chosen][:, None] + squares[earlier] - 2 * cross).mean(axis=0) / grid.shape[1]
+    residual[~known[earlier].all(axis=0)] = np.inf
     best = int(np.argmin(residual))
-    return float(max(residual[best], 0.0) / (2 * energy)), float(lags[best] * step_s)
+    if not np.isfinite(residual[best]):
+        return 1.0, 0.0
+    return float(max(residual[best], 0.0) / (2 * energy)), float(lags[best] / GRID_HZ)
+
+
+def _on_grid(t_s: FloatArray, signatures: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """Signatures at even times up to the last picture, straight between pictures; False where these are too far apart."""
+    at_s = t_s[-1] - np.arange(int((t_s[-1] - t_s[0]) * GRID_HZ), -1, -1) / GRID_HZ
+    after = np.clip(np.searchsorted(t_s, at_s), 1, len(t_s) - 1)
+    step_s = np.maximum(t_s[after] - t_s[after - 1], 1e-6)
+    share = np.clip((at_s - t_s[after - 1]) / step_s, 0.0, 1.0)[:, None].astype(np.float32)
+    grid = (1 - share) * signatures[after - 1] + share * signatures[after]
+    return grid, step_s < MOST_STEP_S
 
 
 def _ramp(value: float, none: float, full: float) -> float:

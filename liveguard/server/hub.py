@@ -125,7 +125,7 @@ class Hub:
         guarded, connection = self._connection(participant, key)
         if connection is guarded.coming and guarded.connection is not None:
             guarded.coming = None
-            await connection.peer.close()
+            await _closed(connection)
         else:
             await self.end(guarded)
 
@@ -150,7 +150,7 @@ class Hub:
         connections = [c for c in (guarded.connection, guarded.coming) if c is not None]
         guarded.connection = guarded.coming = None
         for connection in connections:
-            await connection.peer.close()
+            await _closed(connection)
         session = guarded.session
         if session is not None and not await asyncio.to_thread(session.close, CLOSE_S):
             log.warning("session %s: %s", guarded.id, session.error)
@@ -224,7 +224,7 @@ class Hub:
             raise
         replaced, guarded.coming = guarded.coming, connection
         if replaced is not None:
-            await replaced.peer.close()
+            await _closed(replaced)
         return Opened(guarded, connection, answer)
 
     def _connected(self, guarded: Guarded, connection: Connection) -> Line:
@@ -232,7 +232,7 @@ class Hub:
         if guarded.coming is connection:
             before, guarded.connection, guarded.coming = guarded.connection, connection, None
             if before is not None:
-                self._spawn(before.peer.close())
+                self._spawn(_closed(before))
         if guarded.waits is not None:
             guarded.waits.cancel()
             guarded.waits = None
@@ -246,7 +246,7 @@ class Hub:
             guarded.coming = None
         elif guarded.connection is connection:
             guarded.connection = None
-        self._spawn(connection.peer.close())
+        self._spawn(_closed(connection))
         guarded.lost_key = connection.key
         if guarded.connection is None and guarded.coming is None and guarded.ended_at is None:
             self._wait_for_return(guarded)
@@ -350,6 +350,14 @@ class Hub:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("background work failed", exc_info=task.exception())
+
+
+async def _closed(connection: Connection) -> None:
+    """Close a connection; one whose library hangs is left behind rather than waited for."""
+    try:
+        await asyncio.wait_for(connection.peer.close(), CLOSE_S)
+    except asyncio.TimeoutError:
+        log.error("a connection did not close within %g s", CLOSE_S)
 
 
 def _now() -> datetime:

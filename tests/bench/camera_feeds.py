@@ -1,6 +1,7 @@
 """Bench attacks on the camera check: `python -m tests.bench.camera_feeds MANIFEST.csv`.
 
-Every clip of the manifest is shown as it is, frozen after 1.6 s, and (where it is 4 s or longer) again and again; the
+Every clip of the manifest is shown as it is, frozen after 1.6 s, and (where it is 4 s or longer) again and again, evenly
+and as a live feed does: every other picture of the loop only, each held for two, a fifth of all lost, times jittered. The
 delay counts from the freeze, or from where the first repetition begins. Real pictures, faked feeds: no deepfake is in it.
 """
 
@@ -22,6 +23,7 @@ from liveguard.taps.file import FileTap
 from liveguard.types import Alert, Box, FaceSample, FeedInfo, FrameSample, Observation, VideoFrame
 
 FREEZE_S, SECONDS, LOOP_FROM_S = 1.6, 20.0, 4.0
+LOST = 0.2
 FEED = FeedInfo("bench", frozenset({"video"}))
 
 
@@ -49,13 +51,26 @@ def shown(frames: list[FrameSample], which: Callable[[int], int], step_us: int) 
     return [replace(frames[which(k)], t_us=k * step_us) for k in range(int(SECONDS * 1e6 / step_us))]
 
 
+def unevenly(frames: list[FrameSample], step_us: int) -> list[FrameSample]:
+    """A loop of the clip as it comes over a busy machine: coarse in time, with pictures missing, out of step."""
+    rng = np.random.default_rng(len(frames))
+    kept: list[FrameSample] = []
+    for k in range(int(SECONDS * 1e6 / step_us)):
+        once = k < len(frames)
+        at = k if once else (k % len(frames)) // 2 * 2
+        jitter_us = int(rng.integers(-step_us // 3, step_us // 3 + 1))
+        if rng.random() > LOST:
+            kept.append(replace(frames[at], t_us=max(k * step_us + jitter_us, kept[-1].t_us + 1 if kept else 0)))
+    return kept
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("manifest", type=Path)
     manifest = parser.parse_args().manifest
     with manifest.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    false, frozen, looped = [], [], []
+    false, frozen, looped, uneven = [], [], [], []
     for row in track(rows, "measuring"):
         frames = frames_of(manifest.parent / row["path"])
         if len(frames) < 2:
@@ -68,8 +83,9 @@ def main() -> None:
             frozen.append((first_alert_s(shown(frames, lambda k, at=hold: min(k, at), step_us)), FREEZE_S))
         if length_s >= LOOP_FROM_S:
             looped.append((first_alert_s(shown(frames, lambda k, frames=frames: k % len(frames), step_us)), length_s))
+            uneven.append((first_alert_s(unevenly(frames, step_us)), length_s))
     print(f"as they are: {len(false)} of {len(rows)} clips raise an alert {false}")
-    for what, found in (("frozen", frozen), ("looped", looped)):
+    for what, found in (("frozen", frozen), ("looped", looped), ("looped unevenly", uneven)):
         delays = [raised - since for raised, since in found if raised is not None]
         low, middle, high = np.percentile(delays, [5, 50, 95])
         print(f"{what}: caught {len(delays)} of {len(found)}, after {middle:.1f} s ({low:.1f} to {high:.1f}, 5-95 %)")
