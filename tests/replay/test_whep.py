@@ -13,8 +13,11 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
+from datetime import datetime, timedelta, timezone
 from fractions import Fraction
+from ipaddress import ip_address
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import av
@@ -23,6 +26,9 @@ import pytest
 import uvicorn
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -61,15 +67,16 @@ class Tone(AudioStreamTrack):
 class Sfu:
     """Plays noise and a tone to whoever subscribes at /live; `script` is answered first."""
 
-    def __init__(self, kinds: Sequence[str] = ("video", "audio")) -> None:
-        self.kinds = kinds
+    def __init__(self, certificate: Path | None = None) -> None:
+        self.kinds: tuple[str, ...] = ("video", "audio")
         self.script: list[Response] = []
+        self.deaf = False  # to DELETE
         self.requests: list[tuple[str, str, str]] = []
         self._calls: dict[str, RTCPeerConnection] = {}
         self._pictures = noise()
         methods = ["POST", "DELETE", "GET"]
         app = Starlette(routes=[Route("/{path:path}", self._handle, methods=methods)], lifespan=self._lifespan)
-        self._server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+        self._server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", ssl_certfile=certificate))
         self._thread = threading.Thread(target=self._server.run)
         self._thread.start()
         wait_until(lambda: self._server.started)
@@ -91,13 +98,14 @@ class Sfu:
 
     def stop(self) -> None:
         self.drop()
+        self._loop.call_soon_threadsafe(self._stopped.set)
         self._server.should_exit = True
         self._thread.join(20)
         assert not self._thread.is_alive()
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
         yield
 
     def mute(self) -> None:
@@ -109,6 +117,8 @@ class Sfu:
     async def _handle(self, request: Request) -> Response:
         self.requests.append((request.method, request.url.path, request.headers.get("authorization", "")))
         if request.method == "DELETE":
+            if self.deaf:
+                await self._stopped.wait()
             call = self._calls.pop(request.url.path.rsplit("/", 1)[-1], None)
             if call is None:
                 return PlainTextResponse("", 404)
@@ -237,7 +247,7 @@ def test_a_lost_connection_is_a_gap_and_then_it_goes_on(
 
 def test_a_connection_that_brings_nothing_is_made_anew(sfu: Sfu, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whep, "FIRST_PAUSE_S", 0.1)
-    monkeypatch.setattr(whep_call, "SILENT_S", 1.0)
+    monkeypatch.setattr(whep_call, "SILENT_S", 2.0)
     with closing(WhepTap(sfu.url, addresses=LOOPBACK)) as tap:
         take(tap, 0.5)
         sfu.mute()
@@ -329,7 +339,7 @@ def raw(*parts: bytes, pause_s: float = 0.0, hold: bool = False) -> Iterator[str
             except OSError:
                 return
             with connection:
-                connection.recv(65_536)
+                read_request(connection)
                 try:
                     for part in parts:
                         connection.sendall(part)
@@ -348,6 +358,17 @@ def raw(*parts: bytes, pause_s: float = 0.0, hold: bool = False) -> Iterator[str
         server.shutdown(socket.SHUT_RDWR)
         server.close()
         thread.join(10)
+
+
+def read_request(connection: socket.socket) -> None:
+    """All of it, but for TLS: what is left unread would make the system break the connection off."""
+    data = b""
+    while b"\r\n\r\n" not in data and data[:1] != b"\x16" and (more := connection.recv(65_536)):
+        data += more
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head.lower())
+    while length and len(body) < int(length[1]) and (more := connection.recv(65_536)):
+        body += more
 
 
 HUGE = b"HTTP/1.1 201 Created\r\nContent-Length: 100000000\r\n\r\n"
@@ -377,7 +398,63 @@ def test_a_server_that_never_finishes_is_left(parts: tuple[bytes, ...], monkeypa
     wait_until(lambda: "liveguard-http" not in {thread.name for thread in threading.enumerate()}, 5)
 
 
-def test_nobody_listens_and_a_certificate_that_is_not_trusted() -> None:
+def test_a_server_that_does_not_hear_the_end_holds_nobody_up(sfu: Sfu) -> None:
+    tap = WhepTap(sfu.url, addresses=LOOPBACK)
+    sfu.deaf = True
+    ended = threading.Thread(target=lambda: list(tap.samples()))
+    ended.start()
+    began_s = time.monotonic()
+    tap.close()
+    tap.close()
+    assert 2 < time.monotonic() - began_s < 6
+    ended.join(2)
+    assert not ended.is_alive()
+
+
+def test_a_tap_ends_at_once_while_it_waits_to_connect_again(sfu: Sfu) -> None:
+    with closing(WhepTap(sfu.url, addresses=LOOPBACK)) as tap:
+        sfu.script = [Response(status_code=503, headers={"Retry-After": "100"}) for _ in range(9)]
+        sfu.drop()
+        wait_until(lambda: sfu.count("POST") == 2)
+        time.sleep(1.5)
+        assert sfu.count("POST") == 2, "the server asked to wait"
+        began_s = time.monotonic()
+        tap.close()
+        assert time.monotonic() - began_s < 1
+
+
+def test_the_server_must_show_a_certificate_that_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = self_signed(tmp_path / "sfu.pem")
+    secure = Sfu(certificate)
+    url = secure.url.replace("http", "https")
+    try:
+        with pytest.raises(InputError, match="certificate is not trusted"):
+            WhepTap(url, token="s3cret", addresses=LOOPBACK)
+        assert secure.requests == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        with closing(WhepTap(url, token="s3cret", addresses=LOOPBACK)) as tap:
+            assert of(VideoFrame, take(tap, 1.0))
+        assert [method for method, _, _ in secure.requests] == ["POST", "DELETE"]
+        with pytest.raises(InputError, match="certificate is not trusted"):
+            WhepTap(url.replace("127.0.0.1", "localhost"), addresses=LOOPBACK)
+    finally:
+        secure.stop()
+
+
+def self_signed(file: Path) -> Path:
+    """A certificate of 127.0.0.1, with its key."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(timezone.utc)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sfu")])
+    alternative = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+    certificate = builder.add_extension(alternative, False).sign(key, hashes.SHA256())
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
+    file.write_bytes(secret + certificate.public_bytes(pem))
+    return file
+
+
+def test_nobody_listens_or_it_is_not_https() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(InputError, match="cannot be reached"):
