@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from liveguard.types import Track
 
 LOOK_EVERY_S = 0.5
+STEADY_S = 10.0
 SILENT_S = 10.0
 """A connection that brings neither picture nor sound for so long is given up: an SFU may keep it open when the stream ends."""
 
@@ -41,9 +42,10 @@ class Call:
         self._peer = Peer(tracks, self._connected, self._lost, addresses, ice_servers, offering=True)
 
     @property
-    def heard(self) -> bool:
-        """Whether it has brought anything."""
-        return self._peer.heard_s is not None
+    def steady(self) -> bool:
+        """Whether it has brought something for a while; what breaks off again and again should not be called every second."""
+        heard_s = self._peer.heard_s
+        return heard_s is not None and heard_s - self._through.result() > STEADY_S
 
     async def open(self) -> None:
         """Returns when media can flow. Raises WhepError; `close` is needed in any case."""

@@ -114,14 +114,14 @@ class WhepTap:
         assert self._tap is not None  # made when the first call got through
         tracks = self._tap.info.tracks
         self._first.set_result(self._tap)
-        pauses = 0
+        pauses = -1
         while True:
             try:
                 why = await call.lost()
             finally:
                 await call.close()
             log.warning("%s: %s; connecting again", self._client.name, why)
-            pauses = 0 if call.heard else pauses + 1
+            pauses = 0 if call.steady else pauses + 1
             call, pauses = await self._again(tracks, pauses)
             log.warning("%s: connected again", self._client.name)
 
