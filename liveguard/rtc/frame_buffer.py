@@ -30,7 +30,7 @@ class FrameBuffer:
         self._patience, self._is_video = patience, is_video
         self._packets: dict[int, RtpPacket] = {}  # that wait, by unwrapped sequence number
         self._next: int | None = None
-        self._newest: RtpPacket | None = None
+        self._last = self._last_time = 0  # number and time stamp of the latest packet
         self._rest: list[JitterFrame] = []
         self.broken = False
 
@@ -53,16 +53,17 @@ class FrameBuffer:
     def _take(self, packet: RtpPacket) -> bool:
         """Keep a packet that is not too late; whether all that waited was given up for it."""
         if self._next is None:
-            self._next = packet.sequence_number
-        ahead = _signed(packet.sequence_number - self._next, SEQUENCE_WRAP)
-        anew = abs(ahead) > FAR
+            self._next = self._last = packet.sequence_number
+        number = self._next + _signed(packet.sequence_number - self._next, SEQUENCE_WRAP)
+        anew = abs(number - self._next) > FAR
         if anew:
             self._packets.clear()
-            self._next, self._newest, ahead = packet.sequence_number, None, 0
-        if ahead >= 0:
-            self._packets[self._next + ahead] = packet
-            if self._newest is None or _signed(packet.timestamp - self._newest.timestamp, TIME_WRAP) > 0:
-                self._newest = packet
+            self._next = self._last = number = packet.sequence_number
+        if number >= self._last:
+            self._last, self._last_time = number, packet.timestamp
+        # After a cut, all that was missed may be sent again at once: it is of no use any more.
+        if number >= self._next and not self._is_old(packet):
+            self._packets[number] = packet
         return anew
 
     def _whole(self) -> list[JitterFrame]:
@@ -93,10 +94,11 @@ class FrameBuffer:
         return None
 
     def _waited_too_long(self) -> bool:
-        if self._newest is None or len(self._packets) > MOST_PACKETS:
-            return True
-        oldest = self._packets[min(self._packets)]
-        return _signed(self._newest.timestamp - oldest.timestamp, TIME_WRAP) > self._patience
+        return len(self._packets) > MOST_PACKETS or self._is_old(self._packets[min(self._packets)])
+
+    def _is_old(self, packet: RtpPacket) -> bool:
+        """Whether it is further from the latest than patience goes; times may also jump back."""
+        return abs(_signed(self._last_time - packet.timestamp, TIME_WRAP)) > self._patience
 
     def _skip(self) -> None:
         """Give up what is missing, and what it may have been part of: the picture before the hole, and the one after."""
