@@ -1,0 +1,89 @@
+"""A server that is killed in mid-call: what it has raised is not lost, and whoever was guarded can come again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from aiortc.mediastreams import AudioStreamTrack
+from skimage.data import astronaut
+
+from tests.server_parts import Film, Publisher, publishing, wait_until
+
+pytestmark = pytest.mark.replay
+
+
+@contextmanager
+def served(database: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """`liveguard serve` as a process of its own; killed without a word when the block is left."""
+    command = [sys.executable, "-m", "liveguard", "serve", "--port", str(port), "--ice-address", "127.0.0.1"]
+    command += ["--database", str(database), "--checks", "camera"]
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    ) as process:
+        try:
+            wait_until(lambda: _info(port), 60)
+            yield process
+        finally:
+            process.send_signal(signal.SIGKILL)
+
+
+def test_alerts_survive_and_sessions_are_marked_ended(tmp_path: Path) -> None:
+    still = [astronaut()[:288]]  # a photo pushed as a camera's picture
+    port, database = _free_port(), tmp_path / "guard.sqlite"
+    url = f"http://127.0.0.1:{port}"
+
+    async def until_alert() -> dict[str, Any]:
+        """The caller's side of the first call; it is cut off, too."""
+        publisher = Publisher(url, "guest")
+        try:
+            assert (await publisher.publish(Film(still), AudioStreamTrack())).status_code == 201
+            until_s = time.monotonic() + 60
+            while not (alerts := (await publisher.http.get("/api/alerts")).json()["alerts"]):
+                assert time.monotonic() < until_s
+                await asyncio.sleep(0.1)
+            return dict(alerts[0])
+        finally:
+            await publisher.close(leave=False)
+
+    async def come_again() -> None:
+        async with publishing(url, "guest", tracks=[Film(still), AudioStreamTrack()]) as publisher:
+            live = (await publisher.http.get("/api/sessions?active=true")).json()["sessions"]
+            assert [(one["participant"], one["id"] == session) for one in live] == [("guest", False)]
+
+    with served(database, port):
+        raised = asyncio.run(until_alert())
+        session = raised["session"]
+        assert raised["hypothesis"] == "feed_injected"
+        assert httpx.get(f"{url}/api/sessions/{session}").json()["ended_at"] is None
+    with served(database, port):
+        again = httpx.get(f"{url}/api/alerts").json()["alerts"]
+        assert again == [raised]
+        kept = httpx.get(f"{url}/api/sessions/{session}").json()
+        assert kept["ended_at"] is not None
+        assert kept["connected"] is False
+        assert httpx.get(f"{url}/api/sessions?active=true").json() == {"sessions": []}
+        asyncio.run(come_again())
+
+
+def _info(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/api/info").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
