@@ -20,7 +20,7 @@ STILL_GREY: Final = 1.0  # largest change of any cell's mean luma that codec noi
 STILL_FROM_S, STILL_FULL_S = 0.6, 1.5  # genuine clips hold for less than the first; the second is full evidence
 QUERY_S = 2.0
 MIN_LAG_S = 1.0
-LOOP_RATIO = (0.10, 0.03)  # residual over motion energy: none and full evidence; genuine clips stay above 0.27
+LOOP_RATIO = (0.08, 0.03)  # residual over motion energy: none and full evidence; genuine clips stay above 0.14
 MIN_MOTION_GREY2 = 0.3  # temporal variance below which any stretch matches any other
 MOST_NATS = 6.0
 GENUINE_NATS = -0.2  # passing proves little: most attacks move
@@ -146,16 +146,18 @@ def _loop(t_s: FloatArray, signatures: FloatArray) -> tuple[float, float]:
     if count < length + min_lag or not known[count - length :].all():
         return 1.0, 0.0
     chosen = np.arange(count - length, count, length // QUERY_POINTS)
-    query = grid[chosen]
-    energy = float(np.mean((query - query.mean(axis=0)) ** 2))
+    lags = np.arange(min_lag, count - length + 1)
+    earlier = chosen[:, None] - lags[None, :]
+    # Only how each cell changes counts: exposure, scaling and another way through an encoder shift its level.
+    query = grid[chosen] - grid[chosen].mean(axis=0)
+    energy = float(np.mean(query**2))
     if energy < MIN_MOTION_GREY2:
         return 1.0, 0.0
-    lags = np.arange(min_lag, count - length + 1)
-    products = query @ grid.T
-    squares = np.einsum("nc,nc->n", grid, grid)
-    earlier = chosen[:, None] - lags[None, :]
-    cross = np.take_along_axis(products, earlier, axis=1)
-    residual = (squares[chosen][:, None] + squares[earlier] - 2 * cross).mean(axis=0) / grid.shape[1]
+    cross = np.take_along_axis(query @ grid.T, earlier, axis=1).mean(axis=0)
+    squares = np.einsum("nc,nc->n", grid, grid)[earlier].mean(axis=0)
+    levels = sum(grid[row] for row in earlier) / len(chosen)  # (lags, cells)
+    squares -= np.einsum("nc,nc->n", levels, levels)
+    residual = energy + (squares - 2 * cross) / grid.shape[1]
     residual[~known[earlier].all(axis=0)] = np.inf
     best = int(np.argmin(residual))
     if not np.isfinite(residual[best]):

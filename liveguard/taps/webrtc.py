@@ -14,7 +14,7 @@ import av.error
 import numpy as np
 
 from liveguard.audio.stream import AudioStream
-from liveguard.rtc.av_clock import AvClock, AvOffset
+from liveguard.rtc.av_clock import UNKNOWN_US, AvClock, AvOffset
 from liveguard.rtc.receivers import AUDIO_LATE_US, MOST_PIXELS
 from liveguard.taps.capture import monotonic_us
 from liveguard.taps.pictures import Pictures
@@ -130,8 +130,9 @@ class WebRtcTap:
             yield Gap("video", sample.t_us, sample.t_us, "lost")
 
     def _cues(self, t_us: int) -> Iterator[Cue]:
-        line = self._line
-        if line is not None and len(self._ends) > 1 and t_us - self._cue_us["av_clock"] >= CLOCK_EVERY_US:
+        line, due = self._line, t_us - self._cue_us["av_clock"] >= CLOCK_EVERY_US
+        # Until both tracks have come there is nothing to align.
+        if line is not None and len(self._ends) > 1 and due and line.offset.uncertainty_us < UNKNOWN_US:
             self._cue_us["av_clock"] = t_us
             yield Cue(t_us, "av_clock", line.offset.params())
         if self._camera and t_us - self._cue_us["camera"] >= CAMERA_EVERY_US:

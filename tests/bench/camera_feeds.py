@@ -1,7 +1,7 @@
 """Bench attacks on the camera check: `python -m tests.bench.camera_feeds MANIFEST.csv`.
 
 Every clip of the manifest is shown as it is, frozen after 1.6 s, and (where it is 4 s or longer) again and again, evenly
-and as a live feed does: every other picture of the loop only, each held for two, a fifth of all lost, times jittered. The
+and as a live feed does: every other picture of the loop only, each held for two, a fifth of all lost, times jittered, a little brighter. The
 delay counts from the freeze, or from where the first repetition begins. Real pictures, faked feeds: no deepfake is in it.
 """
 
@@ -23,7 +23,7 @@ from liveguard.taps.file import FileTap
 from liveguard.types import Alert, Box, FaceSample, FeedInfo, FrameSample, Observation, VideoFrame
 
 FREEZE_S, SECONDS, LOOP_FROM_S = 1.6, 20.0, 4.0
-LOST = 0.2
+LOST, GAIN, LEVEL_GREY = 0.2, 1.03, 2.0
 FEED = FeedInfo("bench", frozenset({"video"}))
 
 
@@ -60,7 +60,12 @@ def unevenly(frames: list[FrameSample], step_us: int) -> list[FrameSample]:
         at = k if once else (k % len(frames)) // 2 * 2
         jitter_us = int(rng.integers(-step_us // 3, step_us // 3 + 1))
         if rng.random() > LOST:
-            kept.append(replace(frames[at], t_us=max(k * step_us + jitter_us, kept[-1].t_us + 1 if kept else 0)))
+            other = frames[at].signature if once else frames[at].signature * GAIN + LEVEL_GREY
+            kept.append(
+                replace(
+                    frames[at], signature=other, t_us=max(k * step_us + jitter_us, kept[-1].t_us + 1 if kept else 0)
+                )
+            )
     return kept
 
 

@@ -2,12 +2,11 @@
 import { Ticker } from "./ticker.js";
 
 export const LOOP_S = 5;
-const RATE_HZ = 15;
-const WIDTH = 640;
+const RATE_HZ = 30;
+const WIDTH = 480;
 
 export class Ring {
-  #pictures = [];
-  #next = 0;
+  #kept = []; // { picture, at_s } in the order of time
   #ticker = null;
 
   /** @param {HTMLVideoElement} video */
@@ -16,11 +15,11 @@ export class Ring {
   }
 
   get full() {
-    return this.#pictures.length === LOOP_S * RATE_HZ;
+    return this.seconds >= LOOP_S - 2 / RATE_HZ;
   }
 
   get seconds() {
-    return this.#pictures.length / RATE_HZ;
+    return this.#kept.length < 2 ? 0 : this.#kept.at(-1).at_s - this.#kept[0].at_s;
   }
 
   record() {
@@ -35,23 +34,26 @@ export class Ring {
 
   clear() {
     this.pause();
-    this.#pictures = [];
-    this.#next = 0;
+    this.#kept = [];
   }
 
-  /** The picture that is shown `elapsed_s` after the loop began, at the pace at which it was recorded. */
+  /** The picture that is shown `elapsed_s` after the loop began, in the rhythm in which it was recorded: a busy tab keeps
+   * fewer pictures, and they must not run faster for it. */
   at(elapsed_s) {
-    return this.#pictures[(this.#next + Math.floor(elapsed_s * RATE_HZ)) % this.#pictures.length];
+    const begin_s = this.#kept[0].at_s;
+    const wanted_s = begin_s + (elapsed_s % (this.seconds + 1 / RATE_HZ));
+    return this.#kept.findLast(({ at_s }) => at_s <= wanted_s).picture;
   }
 
   #keep() {
     const { videoWidth, videoHeight } = this.video;
     if (!videoWidth) return;
-    const picture = this.#pictures[this.#next] ?? document.createElement("canvas");
+    const at_s = performance.now() / 1000;
+    const old = this.#kept[0] && at_s - this.#kept[0].at_s >= LOOP_S ? this.#kept.shift() : null;
+    const picture = old?.picture ?? document.createElement("canvas"); // used again, so that none has to be collected
     const height = Math.round((WIDTH * videoHeight) / videoWidth);
     if (picture.width !== WIDTH || picture.height !== height) Object.assign(picture, { width: WIDTH, height });
     picture.getContext("2d", { alpha: false }).drawImage(this.video, 0, 0, WIDTH, height);
-    this.#pictures[this.#next] = picture;
-    this.#next = (this.#next + 1) % (LOOP_S * RATE_HZ);
+    this.#kept.push({ picture, at_s });
   }
 }
