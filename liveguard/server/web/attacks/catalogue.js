@@ -14,7 +14,7 @@ export const ATTACKS = [
     kind: "video",
     name: "Loop of the last 5 s",
     about: "Your last five seconds are played again and again. Move a little first: a loop of somebody who keeps still cannot be told.",
-    expect: "An alert is due 5 to 8 s after the first repetition begins, so 10 to 13 s after the start.",
+    expect: "An alert is due after 5 to 8 s.",
   },
   {
     id: "photo",
