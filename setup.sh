@@ -37,10 +37,23 @@ need() {
     fi
 }
 
-# The test of the microphone runs a PulseAudio of its own. A desktop's sound server is left as it is: the test then skips.
+# What only tests want: a browser, and WebRTC of other hands. Whatever cannot be had makes its tests skip.
 if [ "${3:-}" = tests ]; then
-    if command -v dpkg-query >/dev/null && ! has pipewire-pulse && ! has pulseaudio; then
-        need pulseaudio libasound2-plugins
+    if command -v dpkg-query >/dev/null; then
+        # On Ubuntu, "chromium" is a door to a snap, which tests cannot steer.
+        grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null || need chromium
+        need gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-nice python3-gi \
+            gir1.2-gst-plugins-bad-1.0
+        # The microphone's test runs a PulseAudio of its own; a desktop's sound server is left as it is.
+        if ! has pipewire-pulse && ! has pulseaudio; then
+            need pulseaudio libasound2-plugins
+        fi
+    fi
+    if command -v npm >/dev/null; then
+        npm ci --silent --no-audit --no-fund --prefix tests/interop ||
+            echo "the npm packages of tests/interop cannot be had; their tests will skip" >&2
+    else
+        echo "npm is not installed: the tests with WHIP clients from npm will skip" >&2
     fi
     exit 0
 fi

@@ -23,6 +23,7 @@ TOOLS = {
     "dpkg-query": """case " $INSTALLED " in *" $3 "*) echo "install ok installed";; *) exit 1;; esac""",
     "apt-get": """echo "apt-get $*" >> "$LOG" """,
     "id": "echo 0",
+    "npm": """echo "npm $*" >> "$LOG" """,
 }
 
 
@@ -92,4 +93,12 @@ def test_the_tests_want_a_sound_server_only_where_there_is_none(machine: Machine
     assert "--no-remove" in calls
     assert "venv" not in calls
     for server in ("pipewire-pulse", "pulseaudio"):
-        assert machine.setup("tests", installed=server) == ""
+        assert "pulse" not in machine.setup("tests", installed=server)
+
+
+def test_the_tests_want_a_browser_and_foreign_clients(machine: Machine) -> None:
+    calls = machine.setup("tests")
+    assert "chromium" in calls
+    assert "gstreamer1.0-nice" in calls
+    assert "npm ci" in calls
+    assert "chromium" not in machine.setup()
