@@ -1,4 +1,4 @@
-"""`make demo`: the live view where there is a camera; elsewhere clips that are made on the spot, and what the guard says."""
+"""`make demo`: the live page where there is a camera; elsewhere clips that are made on the spot, and what the guard says."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from rich.text import Text
 
 from demo.clips import OTHER, SENTENCE, loop, photo, speech, talking, write
 from demo.puppet import Puppet
-from liveguard.commands import watch
+from liveguard.commands import serve
 from liveguard.commands.scan import show
-from liveguard.errors import DeviceError
+from liveguard.errors import LiveguardError
 from liveguard.guard import Guard
-from liveguard.taps.devices import list_cameras, list_microphones
+from liveguard.taps.devices import list_cameras
 from liveguard.types import FloatArray, Hypothesis
 from liveguard.words import plain
 
@@ -91,18 +91,17 @@ def main() -> int:
         return 0 if make_bench_clip(arguments.bench_clip).exists() else 1
     if list_cameras() and not arguments.clips:
         try:
-            return guard_camera()
-        except DeviceError as error:
-            Console().print(Text(f"No live view: {plain(str(error))}"), soft_wrap=True)
+            return show_page()
+        except LiveguardError as error:
+            Console().print(Text(f"No live page: {plain(str(error))}"), soft_wrap=True)
     return guard_clips(OUT)
 
 
-def guard_camera() -> int:
-    """The live view of the first camera. Raises DeviceError where it does not open: being listed is not being there."""
+def show_page() -> int:
+    """The live page, in the browser of whoever sits here. Raises ConfigError where its port is taken."""
     parser = argparse.ArgumentParser()
-    watch.add_arguments(parser)
-    microphone = "default" if list_microphones() else "none"
-    return watch.run(parser.parse_args(["--camera", str(list_cameras()[0].index), "--microphone", microphone]))
+    serve.add_arguments(parser)
+    return serve.run(parser.parse_args(["--open"]))
 
 
 def guard_clips(folder: Path) -> int:

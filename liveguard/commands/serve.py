@@ -6,6 +6,7 @@ import argparse
 import os
 import secrets
 import socket
+import webbrowser
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)"
     )
     parser.add_argument("--port", type=int, default=8765, help="default: 8765; 0 takes any that is free")
+    parser.add_argument("--open", action="store_true", help="open the page in the browser")
     parser.add_argument(
         "--token", default="", help="who may use it; or LIVEGUARD_TOKEN; made up where needed and none is given"
     )
@@ -89,6 +91,8 @@ def run(arguments: argparse.Namespace) -> int:
             limit_concurrency=512,
         )
         _show(settings)
+        if arguments.open:
+            webbrowser.open(_page(settings))
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listening])
     return 0
@@ -147,8 +151,7 @@ def default_database() -> str:
 def _show(settings: ServerSettings) -> None:
     """Where to go, said before anything else."""
     out = Console(highlight=False)
-    secret = f"#token={settings.token}" if settings.token else ""
-    out.print(Text.assemble("liveguard is at ", (settings.url + secret, "bold")), soft_wrap=True)
+    out.print(Text.assemble("liveguard is at ", (_page(settings), "bold")), soft_wrap=True)
     out.print(Text(f"WHIP: {settings.url}whip/NAME   Ctrl-C ends", "dim"), soft_wrap=True)
     from liveguard.server.settings import is_loopback
 
@@ -157,6 +160,11 @@ def _show(settings: ServerSettings) -> None:
             Text("Without --tls-cert browsers give their camera to no page but this machine's own, and the token "
                  "travels in the clear.", "yellow"), soft_wrap=True,
         )  # fmt: skip
+
+
+def _page(settings: ServerSettings) -> str:
+    """The page's address; a token goes behind the #, which browsers do not send on."""
+    return settings.url + (f"#token={settings.token}" if settings.token else "")
 
 
 def _require() -> None:
