@@ -57,9 +57,9 @@ class LipSync:
     name = "lipsync"
     hypothesis: Hypothesis = "av_mismatch"
     about = "lips and voice that do not belong together, or come at different times"
-    # Syllables are over in a fifth of a second, so stretches 2 s apart are taken to speak for themselves. That is a design
+    # Syllables are over in a fifth of a second, so stretches 1.5 s apart are taken to speak for themselves. That is a design
     # figure: it awaits measurement on hours of genuine calls.
-    need = Need(video_us=8_000_000, audio_us=8_000_000, step_us=1_000_000, evidence_us=2_000_000)
+    need = Need(video_us=8_000_000, audio_us=8_000_000, step_us=1_000_000, evidence_us=1_500_000)
 
     def __init__(self, forecast: Array = FORECAST) -> None:
         self._forecast = forecast
