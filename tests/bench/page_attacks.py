@@ -1,8 +1,9 @@
 """How soon the live page's own attacks are answered, in headless Chromium: `python -m tests.bench.page_attacks`.
 
 With `--manifest MANIFEST` the camera shows genuine clips one after the other, each once (for attacks on the sound one clip
-whose sound is trusted, again and again), and is left alone for five minutes too; without, the demo's puppet. Chromium's fake camera falls behind its fake microphone on a busy machine, which is then
-caught as such: the machine must be otherwise idle. Delays count from the click to the alert in the API.
+whose sound is trusted, again and again), and is left alone for five minutes too; without, the demo's puppet. Chromium's
+fake camera falls behind its fake microphone on a busy machine, which is then caught as such: the machine must be otherwise
+idle. Delays count from the click to the alert in the API.
 """
 
 from __future__ import annotations
