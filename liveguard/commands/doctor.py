@@ -34,7 +34,10 @@ LIBRARIES = (
     ("librosa", "librosa", "sound", "pip install 'liveguard[audio]'"),
     ("webrtcvad", "webrtcvad-wheels", "voice activity", "pip install 'liveguard[audio]'"),
     ("onnxruntime", "onnxruntime", "trained models", "pip install 'liveguard[models]'"),
+    ("aiortc", "aiortc", "WebRTC", "pip install 'liveguard[server]'"),
+    ("fastapi", "fastapi", "the live page", "pip install 'liveguard[server]'"),
 )
+OPTIONAL = frozenset({"onnxruntime", "aiortc", "fastapi"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ def _library(module: str, package: str, purpose: str, todo: str) -> Finding:
     except PackageNotFoundError:
         return Finding(purpose, "ok", f"{module} (installed under another name than {package})")
     except Exception as error:  # noqa: BLE001 (a damaged library may raise anything when imported)
-        state: Literal["missing", "broken"] = "missing" if module == "onnxruntime" else "broken"
+        state: Literal["missing", "broken"] = "missing" if module in OPTIONAL else "broken"
         return Finding(purpose, state, f"{package}: {error}", todo)
 
 
