@@ -16,6 +16,7 @@ import aioice
 from aioice.ice import ConnectionClosed, StunProtocol
 
 from liveguard.errors import BackendError, InputError
+from liveguard.rtc.drain import drain
 
 LINGER_S = 0.5  # for packets that are still on the old path
 MAX_QUEUED = 2048  # datagrams of anybody; DTLS and SRTP sort out later which ones count
@@ -44,9 +45,12 @@ class Generation(aioice.Connection):
             candidates = await super().get_component_candidates(component, near, timeout)
         finally:
             self.stun_server, self.turn_server = servers
-        return candidates + await super().get_component_candidates(
+        candidates += await super().get_component_candidates(
             component, [address for address in chosen if address not in near], timeout
         )
+        for protocol in self._protocols:
+            drain(protocol, protocol.transport)
+        return candidates
 
     async def connect_within(self, seconds: float) -> None:
         """Returns once a path has been agreed on; ConnectionError if that fails or takes too long."""
