@@ -1,5 +1,4 @@
-"""All participants under guard, from the first offer to the end. Everything here belongs to the event loop's thread,
-but for what is said to be called by others."""
+"""All participants under guard, from the first offer to the end. Everything here belongs to the event loop's thread."""
 
 from __future__ import annotations
 
@@ -9,7 +8,6 @@ import re
 import secrets
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -20,20 +18,18 @@ from liveguard.errors import LiveguardError
 from liveguard.guard import Guard, new_id
 from liveguard.rtc.peer import Peer
 from liveguard.rtc.sdp import Fragment, check_offer, parse_fragment, write_fragment
-from liveguard.server.broadcast import Broadcast, encode
+from liveguard.server.broadcast import Broadcast
 from liveguard.server.guarded import Connection, Guarded, Kind, Sections
+from liveguard.server.herald import Herald
 from liveguard.server.metrics import Metrics
 from liveguard.server.publisher import PublisherSink
 from liveguard.server.settings import ServerSettings
 from liveguard.server.store import Store
-from liveguard.server.ticks import preview_message, tick_message
-from liveguard.session import Tick
 from liveguard.taps.webrtc import Line, WebRtcTap
 from liveguard.types import Track
 
 log = logging.getLogger(__name__)
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-TICK_EVERY_S, PREVIEW_EVERY_S = 1 / 16, 1 / 5.5
 LOOK_EVERY_S = 2.0
 PRUNE_EVERY_S = 3600.0
 CLOSE_S = 10.0
@@ -69,7 +65,7 @@ class Hub:
         self._all: dict[str, Guarded] = {}  # by participant
         self._opening: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._herald = Herald(self.broadcast, metrics)
         self._pruned_s = float("-inf")
 
     # --- for the routes ---------------------------------------------------------------------------------------------
@@ -165,7 +161,7 @@ class Hub:
     # --- start and end ----------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._herald.start(asyncio.get_running_loop())
         await asyncio.to_thread(self.store.end_open_sessions, _now())
         self._spawn(self._look_after())
 
@@ -200,10 +196,10 @@ class Hub:
     def _begin(self, guarded: Guarded) -> None:
         """Open the session; in a thread of its own, as the face library takes its time to load."""
         self.store.open_session(guarded.id, guarded.participant, guarded.kind, guarded.started_at)
-        publisher = PublisherSink(self.store, self.metrics, guarded, self._said)
+        publisher = PublisherSink(self.store, self.metrics, guarded, self._herald.said)
         sinks = [publisher, *open_sinks(self.settings.config.sinks)]
         guarded.session = self.guard.watch(
-            guarded.tap, sinks, on_tick=partial(self._tick, guarded), session_id=guarded.id
+            guarded.tap, sinks, on_tick=partial(self._herald.tick, guarded), session_id=guarded.id
         )
 
     async def _answer(self, guarded: Guarded, sdp: str, sections: Sections) -> Opened:
@@ -273,39 +269,6 @@ class Hub:
         ufrag, pwd, candidates = await connection.peer.ice.restart(fragment.ufrag, fragment.pwd, fragment.candidates)
         connection.etag = _etag()
         return write_fragment(ufrag, pwd, candidates, connection.sections), connection.etag
-
-    # --- what the session says (called by its threads) --------------------------------------------------------------
-
-    def _tick(self, guarded: Guarded, tick: Tick) -> None:
-        """After each picture; nothing is made for nobody."""
-        guarded.tick = tick if tick.picture is None else Tick(tick.statuses, tick.seen, None, tick.age_ms)
-        if tick.age_ms is not None:
-            self.metrics.frame(tick.age_ms / 1000)
-        now_s = time.monotonic()
-        if not len(self.broadcast) or now_s - guarded.ticked_s < TICK_EVERY_S:
-            return
-        guarded.ticked_s = now_s
-        wanted = self.broadcast.wanted(guarded.id)
-        rate_hz = 0.0 if guarded.session is None else guarded.session.rate_hz
-        bare = encode(tick_message(guarded.id, tick, rate_hz, mesh=False))
-        meshed = encode(tick_message(guarded.id, tick, rate_hz, mesh=True)) if wanted.mesh else bare
-        self._call(self.broadcast.tick, guarded.id, bare, meshed)
-        if wanted.preview and tick.picture is not None and now_s - guarded.previewed_s >= PREVIEW_EVERY_S:
-            guarded.previewed_s = now_s
-            self._call(self.broadcast.preview, guarded.id, preview_message(guarded.id, tick.picture))
-
-    def _said(self, guarded: Guarded, message: dict[str, Any]) -> None:
-        tell = self.broadcast.say
-        if message["event"]["type"] == "reading":
-            if self.broadcast.wanted(guarded.id).readings:
-                self._call(self.broadcast.say_reading, guarded.id, message)
-            return
-        self._call(tell, message)
-
-    def _call(self, what: Any, *arguments: Any) -> None:
-        if self._loop is not None:
-            with suppress(RuntimeError):  # the loop has ended, and nobody listens any more
-                self._loop.call_soon_threadsafe(what, *arguments)
 
     # --- housekeeping -----------------------------------------------------------------------------------------------
 
