@@ -7,7 +7,9 @@ rebinding attack). With a token, WHIP is open to pages of any origin that know i
 
 from __future__ import annotations
 
+import asyncio
 import hmac
+import time
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -20,6 +22,7 @@ from liveguard.server.settings import ServerSettings, is_loopback
 SUBPROTOCOL = "liveguard.v1"
 BEARER = "bearer."
 MOST_BODY = 80_000
+BODY_S = 15.0  # for all of a body to come in
 CLOSED = ("/api", "/whip", "/metrics", "/openapi.json")
 CORS_METHODS = "POST, PATCH, DELETE, OPTIONS"
 EXPOSED = "Location, ETag, Link, Accept-Post, Accept-Patch, Retry-After"
@@ -115,12 +118,26 @@ class BodyTooLarge(HTTPException):
         super().__init__(413, f"the body is too large: at most {MOST_BODY} bytes")
 
 
+class BodyTooSlow(HTTPException):
+    """The rest of a body did not come."""
+
+    def __init__(self) -> None:
+        super().__init__(408, f"the body did not come within {BODY_S:g} s", {"Connection": "close"})
+
+
 def _bounded(receive: Receive) -> Receive:
-    taken = 0
+    taken, more = 0, True
+    until_s = time.monotonic() + BODY_S
 
     async def bounded() -> Message:
-        nonlocal taken
-        message = await receive()
+        nonlocal taken, more
+        if not more:  # all has come: what is waited for now is the end of the connection
+            return await receive()
+        try:
+            message = await asyncio.wait_for(receive(), max(until_s - time.monotonic(), 0.0))
+        except asyncio.TimeoutError:
+            raise BodyTooSlow from None
+        more = message["type"] == "http.request" and message.get("more_body", False)
         taken += len(message.get("body", b""))
         if taken > MOST_BODY:
             raise BodyTooLarge

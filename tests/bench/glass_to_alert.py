@@ -13,8 +13,11 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import multiprocessing
 import os
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -32,8 +35,10 @@ from aiortc.mediastreams import MediaStreamTrack
 from liveguard.face.observer import Observer
 from liveguard.guard import Guard
 from liveguard.server.settings import ServerSettings
-from liveguard.types import Observation, VideoFrame
+from liveguard.session import Session
+from liveguard.types import Observation, Tap, VideoFrame
 from tests import pixel_clock
+from tests.left_over import held
 from tests.server_parts import LOOPBACK, Publisher, serving
 
 FPS, WIDTH, HEIGHT = 30, 1280, 720
@@ -70,6 +75,7 @@ class Numbered(MediaStreamTrack):
         super().__init__()
         self._encode, self._count, self._began_s = encode, 0, 0.0
         self.sent: list[tuple[int, float]] = []
+        self.out_s: list[float] = []  # when the one before was out, packet by packet
         self._items: list[Any] = []
         with av.open(str(clip)) as film:
             if encode:  # a few seconds, there and back, so that memory holds them
@@ -80,6 +86,8 @@ class Numbered(MediaStreamTrack):
 
     async def recv(self) -> Any:
         self._began_s = self._began_s or time.monotonic()
+        if self.sent:
+            self.out_s.append(time.monotonic())
         await asyncio.sleep(max(self._began_s + self._count / FPS - time.monotonic(), 0.0))
         at, count = self._count % len(self._items), self._count
         self._count += 1
@@ -126,7 +134,7 @@ class Voice(MediaStreamTrack):
         return frame
 
 
-def publish(url: str, name: str, clip: Path, voice: Path, encode: bool, pipe: Connection) -> None:
+def publish(url: str, name: str, clip: Path, voice: Path, encode: bool, nice: int, pipe: Connection) -> None:
     """Until something comes by the pipe; then tells when each number was sent."""
 
     async def work() -> None:
@@ -140,9 +148,10 @@ def publish(url: str, name: str, clip: Path, voice: Path, encode: bool, pipe: Co
         while not pipe.poll():
             await asyncio.sleep(0.2)
         await publisher.close(leave=False)
-        pipe.send({"sent": film.sent, "cpu_s": time.process_time()})
+        out_ms = [(out_s - sent_s) * 1000 for (_, sent_s), out_s in zip(film.sent, film.out_s, strict=False)]
+        pipe.send({"sent": film.sent, "cpu_s": time.process_time(), "out_ms": out_ms})
 
-    os.nice(5)
+    os.nice(nice)
     asyncio.run(work())
 
 
@@ -170,37 +179,37 @@ class ReadingGuard(Guard):
 
     def __init__(self) -> None:
         super().__init__()
-        self.judged: list[dict[int, int]] = []
+        self.judged: dict[str, dict[int, int]] = {}
+        self._names: dict[int, str] = {}  # by thread: the observer is made where the session is
+
+    def watch(self, tap: Tap, *others: Any, **named: Any) -> Session:
+        self._names[threading.get_ident()] = tap.info.name
+        return super().watch(tap, *others, **named)
 
     def observer(self) -> Observer:
-        self.judged.append({})
-        return Reading(super().observer(), self.judged[-1])  # type: ignore[return-value]
+        judged = self.judged.setdefault(self._names[threading.get_ident()], {})
+        return Reading(super().observer(), judged)  # type: ignore[return-value]
 
 
-def serve(pipe: Connection) -> None:
+def serve(switch_ms: float, pipe: Connection) -> None:
     """Answers "usage" with what the server uses, and ends with what was judged."""
+    sys.setswitchinterval(switch_ms / 1000)
+    logging.basicConfig(level=logging.WARNING)
+    logging.getLogger("liveguard").setLevel(logging.INFO)
     with ReadingGuard() as guard, serving(guard, ServerSettings(ice_addresses=LOOPBACK, linger_s=1)) as running:
         pipe.send(running.url)
         while (asked := pipe.recv()) == "usage":
-            loop = running.hub._loop
-            assert loop is not None
-            tasks = asyncio.run_coroutine_threadsafe(_tasks(), loop).result(30)
+            tasks, threads, files = held(running)
             status = Path("/proc/self/status").read_text()
             fields = dict(line.split(":", 1) for line in status.splitlines())
             pipe.send({
-                "cpu_s": time.process_time(), "tasks": tasks, "threads": int(fields["Threads"]),
-                "rss_mb": int(fields["VmRSS"].split()[0]) / 1024, "fds": len(os.listdir("/proc/self/fd")),
+                "cpu_s": time.process_time(), "tasks": tasks, "threads": threads,
+                "rss_mb": int(fields["VmRSS"].split()[0]) / 1024, "fds": files,
                 "rates": [g.session.rate_hz for g in running.hub.live() if g.session],
                 "inner_ms": [g.session.stats().age_ms for g in running.hub.live() if g.session],
             })  # fmt: skip
-        names = [guarded.participant for guarded in running.hub.live()]
         assert asked == "end", asked
-        ids = [guarded.id for guarded in running.hub.live()]
-        pipe.send({"names": names, "ids": ids, "judged": guard.judged})
-
-
-async def _tasks() -> int:
-    return len(asyncio.all_tasks())
+        pipe.send({"ids": {g.participant: g.id for g in running.hub.live()}, "judged": guard.judged})
 
 
 # --- listener --------------------------------------------------------------------------------------------------------
@@ -208,9 +217,10 @@ async def _tasks() -> int:
 
 @dataclass(slots=True)
 class Heard:
-    """Ticks by session: (t_us of the picture, when it came), and alerts."""
+    """Ticks by session: (t_us of the picture, when it came), how old they say it was within the session, and alerts."""
 
     ticks: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    inner_ms: list[float] = field(default_factory=list)
     alerts: list[str] = field(default_factory=list)
 
 
@@ -221,6 +231,7 @@ async def listen(url: str, heard: Heard) -> None:
             at_s, message = time.monotonic(), json.loads(text)
             if message["type"] == "tick" and message["size"]:
                 heard.ticks.setdefault(message["session"], []).append((message["t_us"], at_s))
+                heard.inner_ms.append(message["age_ms"] or 0.0)
             elif message["type"] == "event" and message["event"]["type"] == "alert":
                 heard.alerts.append(f"{message['event']['hypothesis']} {message['event']['state']}")
 
@@ -289,13 +300,15 @@ def summary(ages_ms: list[float]) -> str:
     if not ages_ms:
         return "no ticks"
     p50, p95, p99 = np.percentile(ages_ms, [50, 95, 99])
-    return f"age p50 {p50:.0f} p95 {p95:.0f} p99 {p99:.0f} max {max(ages_ms):.0f} ms of {len(ages_ms)} answers"
+    return f"p50 {p50:.0f} p95 {p95:.0f} p99 {p99:.0f} max {max(ages_ms):.0f} ms ({len(ages_ms)})"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sessions", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=0.5)
+    parser.add_argument("--nice", type=int, default=0, help="of the publishers")
+    parser.add_argument("--switch-ms", type=float, default=5.0, help="the server's switch interval between threads")
     parser.add_argument("--encode", action="store_true", help="publishers encode, as a browser would")
     parser.add_argument("--clip", type=Path, default=Path("out/bench/talking.mp4"), help="as `make bench` makes it")
     parser.add_argument("--folder", type=Path, default=Path("out/bench"))
@@ -306,14 +319,14 @@ def main() -> None:
         prepare(arguments.clip, 60.0, numbered)
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    server = context.Process(target=serve, args=(theirs,), daemon=True)
+    server = context.Process(target=serve, args=(arguments.switch_ms, theirs), daemon=True)
     server.start()
     url = ours.recv()
     publishers = []
     for k in range(arguments.sessions):
         near, far = context.Pipe()
         film = arguments.clip if arguments.encode else numbered
-        given = (url, f"guest-{k}", film, arguments.clip, arguments.encode, far)
+        given = (url, f"guest-{k}", film, arguments.clip, arguments.encode, arguments.nice, far)
         process = context.Process(target=publish, args=given, daemon=True)
         process.start()
         assert near.poll(90), "the publisher did not get through"
@@ -325,13 +338,15 @@ def main() -> None:
     ours.send("end")
     result = ours.recv()
     server.join(30)
-    sent, publishers_cpu_s = {}, 0.0
+    sent, publishers_cpu_s, out_ms = {}, 0.0, []
     for name, process, pipe in publishers:
         pipe.send("end")
         told = pipe.recv()
         sent[name], publishers_cpu_s = told["sent"], publishers_cpu_s + told["cpu_s"]
+        out_ms += told["out_ms"]
         process.join(30)
     report(minutes, heard, result, sent, publishers_cpu_s)
+    print(f"of it in the publisher: {summary(out_ms)}\nof it in the session: {summary(heard.inner_ms)}")
 
 
 def report(
@@ -339,8 +354,12 @@ def report(
 ) -> None:
     everything: list[float] = []
     all_ages: list[tuple[float, float]] = []
-    for name, key, judged in zip(result["names"], result["ids"], result["judged"], strict=True):
-        ages = [age for age in ages_of(heard.ticks.get(key, []), judged, sent[name]) if age[0] >= minutes[0].from_s]
+    for name in sent:
+        if name not in result["ids"]:
+            print(f"  {name} has ended before its time")
+            continue
+        ticks = heard.ticks.get(result["ids"][name], [])
+        ages = [age for age in ages_of(ticks, result["judged"][name], sent[name]) if age[0] >= minutes[0].from_s]
         all_ages += ages
         print(f"  {name}: {summary([age_ms for _, age_ms in ages])}")
     for number, minute in enumerate(minutes, 1):

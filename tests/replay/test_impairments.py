@@ -4,9 +4,6 @@ sound and picture stay together, and nothing is left behind."""
 from __future__ import annotations
 
 import asyncio
-import gc
-import os
-import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +18,7 @@ from liveguard.server.settings import ServerSettings
 from liveguard.taps.webrtc import HOLE_US
 from liveguard.types import Alert, Fault, Need
 from tests.impairments import FINE, RelayedPublisher, Weather
+from tests.left_over import held, no_more
 from tests.marked_media import Beeps, MarkedFilm, Witness, WitnessedFake
 from tests.pixel_clock import now_ms
 from tests.server_parts import LOOPBACK, Running, serving, wait_until
@@ -245,15 +243,6 @@ def test_nothing_is_left_of_calls_that_ended_badly(server: Server, monkeypatch: 
     monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0.3)
     monkeypatch.setattr("liveguard.rtc.peer.CONNECT_S", 3.0)
 
-    def count() -> tuple[int, int, int]:
-        gc.collect()
-        server_loop = server.running.hub._loop
-        assert server_loop is not None
-        tasks = asyncio.run_coroutine_threadsafe(_tasks(), server_loop).result(5)
-        # asyncio's own pool, of a fixed size, grows as it is needed.
-        threads = [thread for thread in threading.enumerate() if not thread.name.startswith("asyncio_")]
-        return tasks, len(threads), len(os.listdir("/proc/self/fd"))
-
     async def bad(name: str) -> None:
         publisher = RelayedPublisher(server.running.url, name)
         if name == "never":
@@ -274,10 +263,6 @@ def test_nothing_is_left_of_calls_that_ended_badly(server: Server, monkeypatch: 
         wait_until(lambda: not server.running.hub.live(), 20)
 
     all_end(("first",))  # what is made once for all
-    before = count()
+    before = held(server.running)
     all_end(("a", "b", "never"))
-    wait_until(lambda: all(now <= then for now, then in zip(count(), before, strict=True)), 10)
-
-
-async def _tasks() -> int:
-    return len(asyncio.all_tasks())
+    wait_until(lambda: no_more(held(server.running), before), 10)
