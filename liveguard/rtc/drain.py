@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Any
 
 MOST_A_TURN = 64  # so that other calls have their turn, too
-RECEIVE_BYTES = 1 << 18  # a key frame comes as one burst; but what waits in a queue grows old
 LARGEST = 65_536
 
 
@@ -41,5 +40,4 @@ def drain(protocol: asyncio.DatagramProtocol, transport: asyncio.BaseTransport) 
     """From now on; does nothing where the loop reads in another way, or for a second time."""
     own = getattr(transport, "_sock", None)
     if isinstance(own, socket.socket) and not isinstance(protocol.datagram_received, Drain):
-        own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
         setattr(protocol, "datagram_received", Drain(protocol.datagram_received, transport, own))  # noqa: B010
