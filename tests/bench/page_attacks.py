@@ -1,7 +1,7 @@
 """How soon the live page's own attacks are answered, in headless Chromium: `python -m tests.bench.page_attacks`.
 
-With `--manifest MANIFEST` the camera shows genuine clips one after the other, each once (for attacks on the sound one clip
-whose sound is trusted, again and again), and is left alone for five minutes too; without, the demo's puppet. Chromium's
+With `--manifest MANIFEST` the camera shows genuine clips one after the other, each once (for attacks on the sound one clip,
+again and again), and is left alone for five minutes too; without, the demo's puppet. Chromium's
 fake camera falls behind its fake microphone on a busy machine, which is then caught as such: the machine must be otherwise
 idle. Delays count from the click to the alert in the API.
 """
@@ -14,6 +14,7 @@ import random
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,15 @@ SIZE = (640, 360)
 BEFORE_S, PATIENCE_S, GENUINE_S = 9.0, 30.0, 300.0
 PICTURE, SOUND = ("freeze", "loop", "photo"), ("late_audio", "foreign_audio")
 HYPOTHESIS = {**dict.fromkeys(PICTURE, "feed_injected"), **dict.fromkeys(SOUND, "av_mismatch")}
+
+
+@dataclass(frozen=True)
+class Clip:
+    """`heard`: its sound is known to belong to the picture; that of others may be music or a dubbing, and is left out."""
+
+    path: Path
+    seconds: float
+    heard: bool
 
 
 def played(path: Path) -> tuple[list[ByteArray], FloatArray]:
@@ -54,8 +64,8 @@ def played(path: Path) -> tuple[list[ByteArray], FloatArray]:
     return [fit(frames[k].image, SIZE) for k in at], sound
 
 
-def write_feed(folder: Path, name: str, clips: list[Path], seconds: float) -> tuple[str, ...]:
-    """One clip after the other as Chromium's devices, each clip at most once."""
+def write_feed(folder: Path, name: str, clips: list[Clip], seconds: float) -> tuple[str, ...]:
+    """One clip after the other as Chromium's devices."""
     sounds: list[FloatArray] = []
 
     def pictures() -> Iterator[ByteArray]:
@@ -63,8 +73,8 @@ def write_feed(folder: Path, name: str, clips: list[Path], seconds: float) -> tu
         for clip in clips:
             if shown >= seconds * CAMERA_FPS:
                 return
-            frames, sound = played(clip)
-            sounds.append(sound)
+            frames, sound = played(clip.path)
+            sounds.append(sound if clip.heard else np.zeros_like(sound))
             shown += len(frames)
             yield from frames
 
@@ -116,18 +126,17 @@ def left_alone(guard: Guard, devices: tuple[str, ...], seconds: float) -> tuple[
         return found, dict(seen.sessions()[0]["stats"])
 
 
-def genuine_clips(manifest: Path, seed: int) -> list[Path]:
+def genuine_clips(manifest: Path, seed: int = 0) -> list[Clip]:
+    """All genuine clips in an order that `seed` decides."""
     with manifest.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["label"] == "bonafide"]
     random.Random(seed).shuffle(rows)
-    return [manifest.parent / row["path"] for row in rows]
+    return [Clip(manifest.parent / r["path"], float(r["seconds"]), r["audio_sync"] == "real") for r in rows]
 
 
-def talker(manifest: Path, turn: int) -> list[Path]:
+def talker(manifest: Path, turn: int) -> list[Clip]:
     """One person who speaks on, in a clip of 6 s or more that comes again and again."""
-    with manifest.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if (row["label"], row["audio_sync"]) == ("bonafide", "real")]
-    long = [manifest.parent / row["path"] for row in rows if float(row["seconds"]) >= 6.0]
+    long = [clip for clip in genuine_clips(manifest) if clip.heard and clip.seconds >= 6.0]
     return [long[turn % len(long)]] * 20
 
 
