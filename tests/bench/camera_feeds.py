@@ -1,8 +1,9 @@
 """Bench attacks on the camera check: `python -m tests.bench.camera_feeds MANIFEST.csv`.
 
 Every clip of the manifest is shown as it is, frozen after 1.6 s, and (where it is 4 s or longer) again and again, evenly
-and as a live feed does: every other picture of the loop only, each held for two, a fifth of all lost, times jittered, a little brighter. The
-delay counts from the freeze, or from where the first repetition begins. Real pictures, faked feeds: no deepfake is in it.
+and as a live feed does: every other picture of the loop only, each held for two, a fifth of all lost, times jittered, a
+little brighter. The delay counts from the freeze, or from where the first repetition begins. Real pictures, faked feeds:
+no deepfake is in it.
 """
 
 from __future__ import annotations
