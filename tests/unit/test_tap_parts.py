@@ -143,7 +143,13 @@ def test_grid_refuses_nonsense(max_fps: float) -> None:
 
 def test_queue_keeps_the_order_of_arrival() -> None:
     queue: SampleQueue[VideoFrame] = SampleQueue()
-    samples: list[VideoFrame | AudioChunk | Gap] = [frame(0), sound(10), Gap("video", 20, 30, "lost"), sound(40), frame(50)]
+    samples: list[VideoFrame | AudioChunk | Gap] = [
+        frame(0),
+        sound(10),
+        Gap("video", 20, 30, "lost"),
+        sound(40),
+        frame(50),
+    ]
     for sample in samples:
         queue.put(sample)
     assert drain(queue) == samples
