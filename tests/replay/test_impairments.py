@@ -30,6 +30,7 @@ CONSENT_EVERY_S = 1.0  # 5 s in real life, and 6 failures end a connection
 LINGER_S = 1.0
 SETTLE_S = 2.0
 LIP_MS = 60.0
+WEATHER_S = 4.0
 
 
 @dataclass(slots=True)
@@ -111,8 +112,9 @@ def check(witness: Witness) -> None:
     assert legible > 0.98, "pictures that lack what was lost were shown to the guard"
     errors = witness.lip_errors_ms(from_us=1_500_000)
     assert np.median([abs(error_ms) for _, error_ms in errors]) < LIP_MS
-    within = [abs(error_ms) < LIP_MS + 2 * witness.unsure_ms(t_us) for t_us, error_ms in errors]
-    assert np.mean(within) > 0.8, "sound and picture are further apart than is said"
+    told = [(t_us / 1e6, round(error_ms), round(witness.unsure_ms(t_us))) for t_us, error_ms in errors]
+    within = [abs(error_ms) < LIP_MS + 2 * unsure_ms for _, error_ms, unsure_ms in told]
+    assert np.mean(within) > 0.8, f"sound and picture are further apart than is said: {told}"
 
 
 def ages_ms(witness: Witness, from_ms: int, to_ms: int | None = None) -> list[int]:
@@ -130,31 +132,32 @@ WEATHERS = {
 }
 
 
-def test_loss_and_jitter_cost_pictures_but_neither_time_nor_truth(server: Server) -> None:
-    """All at once, to save time: each has a call and a link of its own."""
+@pytest.mark.parametrize("names", [("loss-5", "jitter-100"), ("loss-10", "bursts"), ("loss-20", "jitter-and-loss")])
+def test_loss_and_jitter_cost_pictures_but_neither_time_nor_truth(server: Server, names: tuple[str, str]) -> None:
+    """Two at once, to save time. Not more: publishers that are short of time give wrong sender reports."""
 
     async def work(name: str) -> None:
         weather, share, old_ms = WEATHERS[name]
         async with server.call(name) as call:
             before = np.median(ages_ms(call.witness, 0))
-            began_ms, ended_ms = await call.weather(weather, 6.0)
-            await asyncio.sleep(3.0)
+            began_ms, ended_ms = await call.weather(weather, WEATHER_S)
+            await asyncio.sleep(2.5)
         came = len(call.witness.since(began_ms)) - len(call.witness.since(ended_ms))
-        assert came > share * 6.0 * call.film.fps
+        assert came > share * WEATHER_S * call.film.fps
         during = ages_ms(call.witness, began_ms, ended_ms)
         assert np.percentile(during, 95) < old_ms
         after = ages_ms(call.witness, ended_ms + 1000)
-        assert len(after) > 20, "pictures come again"
+        assert len(after) > 12, "pictures come again"
         assert np.median(after) < before + 40, "no delay is left over"
         check(call.witness)
         heard_s = sum(len(chunk.pcm) for chunk in call.witness.sound) / 16_000
         missed_s = call.witness.missing_s("audio", "lost")
         assert heard_s + missed_s == pytest.approx(call.guarded.tap.reached_us("audio") / 1e6, abs=0.6)
         if weather.loss:
-            assert call.publisher.relay.lost > 10
-            assert missed_s > weather.loss * 6.0 / 4, "lost sound is said, not bridged"
+            assert call.publisher.relay.lost > 5
+            assert missed_s > weather.loss * WEATHER_S / 4, "lost sound is said, not bridged"
 
-    go(*(work(name) for name in WEATHERS))
+    go(*(work(name) for name in names))
 
 
 def test_whatever_the_person_does_in_mid_call_is_taken_for_what_it_is(server: Server) -> None:
