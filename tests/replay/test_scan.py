@@ -17,8 +17,8 @@ import pytest
 from demo import __main__ as demo_main
 from demo.clips import FPS, OTHER, SENTENCE, loop, photo, speech, talking, write
 from demo.puppet import SIZE, Puppet, film
-from liveguard.commands import watch
-from liveguard.errors import DeviceError, JournalError
+from liveguard.commands import serve
+from liveguard.errors import ConfigError, JournalError
 from liveguard.guard import Guard
 from liveguard.replaying import replay
 from liveguard.report import Report
@@ -103,22 +103,22 @@ def test_a_journal_is_never_written_over_the_recording(guard: Guard, puppet: Pup
 
 
 @pytest.mark.parametrize("opens", [True, False])
-def test_the_demo_falls_back_to_clips_where_the_camera_does_not_open(
+def test_the_demo_shows_the_page_where_there_is_a_camera_and_else_guards_clips(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], opens: bool
 ) -> None:
     def run(arguments: argparse.Namespace) -> int:
-        assert (arguments.camera, arguments.microphone) == ("2", "none")
+        assert (arguments.open, arguments.host, arguments.token) == (True, "127.0.0.1", "")
         if not opens:
-            raise DeviceError("camera 2 is busy")
+            raise ConfigError("cannot listen on 127.0.0.1 port 8765: address already in use")
         return 1
 
     monkeypatch.setattr(demo_main, "list_cameras", lambda: [CameraInfo(2, "/dev/video2", "cam")])
-    monkeypatch.setattr(demo_main, "list_microphones", list)
     monkeypatch.setattr(demo_main, "guard_clips", lambda _: 0)
-    monkeypatch.setattr(watch, "run", run)
+    monkeypatch.setattr(serve, "run", run)
     monkeypatch.setattr(sys, "argv", ["demo"])
     assert demo_main.main() == (1 if opens else 0)
-    assert capsys.readouterr().out == ("" if opens else "No live view: camera 2 is busy\n")
+    said = "No live page: cannot listen on 127.0.0.1 port 8765: address already in use\n"
+    assert capsys.readouterr().out == ("" if opens else said)
 
 
 def shrink(frame: VideoFrame) -> VideoFrame:
