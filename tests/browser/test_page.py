@@ -124,10 +124,8 @@ def test_four_people_in_a_meeting_are_four_participants(server: Running, meeting
 
 def test_a_camera_that_is_refused_is_explained(server: Running) -> None:
     with chromium() as browser, opened(browser, server.url) as seen:
-        refuse = (
-            "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no', 'NotAllowedError'); }"
-        )
-        seen.page.evaluate(refuse)
+        refusal = "async () => { throw new DOMException('no', 'NotAllowedError'); }"
+        seen.page.evaluate(f"() => {{ navigator.mediaDevices.getUserMedia = {refusal}; }}")
         seen.page.get_by_test_id("start-webcam").click()
         expect(seen.page.locator("#view-webcam").get_by_test_id("message")).to_contain_text("allow", ignore_case=True)
         assert seen.sessions() == []
