@@ -12,7 +12,6 @@ import contextlib
 import os
 import sqlite3
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,8 +19,10 @@ from pathlib import Path
 from typing import Literal
 
 from liveguard.errors import ConfigError, SinkError
+from liveguard.sqlite_files import use_wal
 
 SCHEMA_VERSION = 1
+WAL_WAIT_S = 5.0
 MAX_WAIT_US = 3600 * 1_000_000
 """No message waits longer for its next try; a due time farther away means that the clock was set back."""
 
@@ -217,29 +218,15 @@ def _open(path: Path) -> sqlite3.Connection:
     # The messages name participants: nobody else on the machine may read them. SQLite's side files inherit
     # the mode.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    db = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(path, timeout=WAL_WAIT_S, isolation_level=None, check_same_thread=False)
     try:
-        _use_wal(db)
+        use_wal(db, WAL_WAIT_S)
         db.execute("PRAGMA synchronous = FULL")
         _create(db, path)
     except BaseException:
         db.close()
         raise
     return db
-
-
-def _use_wal(db: sqlite3.Connection) -> None:
-    # Two processes that both turn a new file to WAL can meet "locked" at once: here SQLite ignores its
-    # time-out.
-    for _ in range(100):
-        try:
-            if db.execute("PRAGMA journal_mode = WAL").fetchone()[0] == "wal":
-                return
-        except sqlite3.OperationalError as exc:
-            if "locked" not in str(exc):  # Python 3.10 has no error codes here
-                raise
-        time.sleep(0.02)
-    raise sqlite3.OperationalError("cannot switch to write-ahead logging")
 
 
 def _create(db: sqlite3.Connection, path: Path) -> None:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from liveguard.commands.options import add_guard_options, config_of
+from liveguard.commands.options import add_guard_options, config_of, open_sinks
 from liveguard.errors import BackendError, ConfigError
 from liveguard.guard import Guard
+from liveguard.hosts import is_loopback
 
 if TYPE_CHECKING:
     from liveguard.server.settings import ServerSettings
@@ -74,6 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
     from liveguard.server.store import Store
 
     settings = settings_of(arguments)
+    for sink in open_sinks(settings.config.sinks):  # each call opens its own; one that is set wrongly stops the start
+        sink.close()
     listening = listen(settings.host, settings.port)
     settings = replace(settings, port=listening.getsockname()[1])
     with listening, closing(Store(settings.database)) as store, Guard(settings.config) as guard:
@@ -111,7 +114,7 @@ def listen(host: str, port: int) -> socket.socket:
 def settings_of(arguments: argparse.Namespace) -> ServerSettings:
     """The settings on the command line. Raises ConfigError that says what is allowed."""
     from liveguard.rtc.ice_options import check_addresses, parse_ice_servers
-    from liveguard.server.settings import ServerSettings, is_loopback
+    from liveguard.server.settings import ServerSettings
 
     token = arguments.token or os.environ.get("LIVEGUARD_TOKEN", "")
     if not token and not is_loopback(arguments.host):
@@ -153,8 +156,6 @@ def _show(settings: ServerSettings) -> None:
     out = Console(highlight=False)
     out.print(Text.assemble("liveguard is at ", (_page(settings), "bold")), soft_wrap=True)
     out.print(Text(f"WHIP: {settings.url}whip/NAME   Ctrl-C ends", "dim"), soft_wrap=True)
-    from liveguard.server.settings import is_loopback
-
     if settings.tls_cert is None and not is_loopback(settings.host):
         out.print(
             Text("Without --tls-cert browsers give their camera to no page but this machine's own, and the token "

@@ -13,11 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from liveguard import __version__
-from liveguard.errors import InputError
+from liveguard.errors import InputError, LiveguardError
 from liveguard.guard import Guard
 from liveguard.rtc.sdp_lines import SdpError
 from liveguard.server.api import api_routes
-from liveguard.server.database import StoreError
 from liveguard.server.gate import Gate
 from liveguard.server.hub import Hub, Refused
 from liveguard.server.live import live_routes
@@ -54,10 +53,10 @@ def create_app(settings: ServerSettings, guard: Guard, store: Store) -> FastAPI:
     app.mount("/", StaticFiles(directory=WEB, html=True))
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(InputError, _bad_input)
-    app.add_exception_handler(StoreError, _no_store)
+    app.add_exception_handler(LiveguardError, _unable)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_middleware(Gate, settings=settings)
+    app.add_middleware(Gate, settings=settings, on_refused=metrics.refused)
     return app
 
 
@@ -74,7 +73,8 @@ async def _bad_input(_: Request, error: Exception) -> Response:
     return _error(error.status if isinstance(error, SdpError) else 400, str(error))
 
 
-async def _no_store(_: Request, error: Exception) -> Response:
+async def _unable(_: Request, error: Exception) -> Response:
+    """The store, a sink or the face library is not to be had now."""
     return _error(503, str(error))
 
 

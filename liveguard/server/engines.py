@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 from liveguard.errors import ConfigError
 from liveguard.server.tables import VERSIONS
+from liveguard.sqlite_files import use_wal
 from liveguard.words import plain
 
 WAIT_S: Final = 5.0  # for another process that is writing, for a connection, for the server to answer
@@ -98,7 +98,7 @@ def _sqlite(url: URL) -> Engine:
     try:
         _refuse_foreign(db, name_of(url))
         if path is not None:
-            _use_wal(db)
+            use_wal(db, WAIT_S)
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA secure_delete = ON")  # what was pruned is not left on free pages
     except BaseException:
@@ -120,17 +120,3 @@ def _refuse_foreign(db: sqlite3.Connection, name: str) -> None:
         tables = {table for (table,) in rows}
     if tables and VERSIONS.name not in tables:
         raise ConfigError(f"store {name}: this SQLite file belongs to another program; name a new file")
-
-
-def _use_wal(db: sqlite3.Connection) -> None:
-    # Two processes that both turn a new file to WAL meet "locked" at once: here SQLite ignores its time-out.
-    until_s = time.monotonic() + WAIT_S
-    while True:
-        try:
-            if db.execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",):
-                return
-            raise sqlite3.NotSupportedError("this file system cannot hold a store (no write-ahead logging)")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > until_s:  # Python 3.10 has no error codes here
-                raise
-        time.sleep(0.02)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -17,7 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from liveguard.server.settings import ServerSettings, is_loopback
+from liveguard.hosts import is_loopback
+from liveguard.server.settings import ServerSettings
 
 SUBPROTOCOL = "liveguard.v1"
 BEARER = "bearer."
@@ -31,8 +33,8 @@ EXPOSED = "Location, ETag, Link, Accept-Post, Accept-Patch, Retry-After"
 class Gate:
     """ASGI middleware. Bodies are bounded while they come in: a length that is announced may be a lie."""
 
-    def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
-        self._app, self._settings = app, settings
+    def __init__(self, app: ASGIApp, settings: ServerSettings, on_refused: Callable[[str], None]) -> None:
+        self._app, self._settings, self._on_refused = app, settings, on_refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -64,15 +66,18 @@ class Gate:
     def _refusal(self, scope: Scope, headers: Headers, foreign: bool) -> Response | None:
         """What is answered to who may not come in; None: welcome."""
         if not self._host_is_ours(headers):
+            self._on_refused("origin")
             return _error(421, "this server does not go by that name (Host)")
         path = scope["path"]
         if not path.startswith(CLOSED):
             return None
         if foreign and not self._may_ask(scope, headers["origin"]):
+            self._on_refused("origin")
             return _error(403, "pages of other origins may not use this server: see --allow-origin")
         if scope["type"] == "http" and scope["method"] == "OPTIONS":
             return None  # a browser asks without the token whether it may send it
         if self._settings.token and not self._knows_token(scope, headers):
+            self._on_refused("token")
             return _error(401, "a token is needed: Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"})
         return None
 

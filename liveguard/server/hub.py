@@ -17,7 +17,8 @@ from liveguard.commands.options import open_sinks
 from liveguard.errors import LiveguardError
 from liveguard.guard import Guard, new_id
 from liveguard.rtc.peer import Peer
-from liveguard.rtc.sdp import Fragment, check_offer, parse_fragment, write_fragment
+from liveguard.rtc.sdp import Fragment, Offer, check_offer, parse_fragment, write_fragment
+from liveguard.rtc.sdp_lines import SdpError
 from liveguard.server.broadcast import Broadcast
 from liveguard.server.guarded import Connection, Guarded, Kind, Sections
 from liveguard.server.herald import Herald
@@ -26,7 +27,7 @@ from liveguard.server.publisher import PublisherSink
 from liveguard.server.settings import ServerSettings
 from liveguard.server.store import Store
 from liveguard.taps.webrtc import Line, WebRtcTap
-from liveguard.types import Track
+from liveguard.types import Sink, Track
 
 log = logging.getLogger(__name__)
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -65,6 +66,7 @@ class Hub:
         self._all: dict[str, Guarded] = {}  # by participant
         self._opening: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._housekeeping: asyncio.Task[None]
         self._herald = Herald(self.broadcast, metrics)
         self._pruned_s = float("-inf")
 
@@ -74,7 +76,7 @@ class Hub:
         """Answer an offer: a new participant, or one that comes again. Raises Refused or SdpError."""
         if not NAME.fullmatch(participant):
             raise Refused(400, "participant: allowed are 1 to 64 letters, digits, '.', '_' and '-'")
-        offer = check_offer(sdp)
+        offer = self._checked(sdp)
         kinds: tuple[tuple[Track, bool], ...] = (("video", offer.has_video), ("audio", offer.has_audio))
         tracks = frozenset(track for track, there in kinds if there)
         # Two offers for one participant take turns; the lock goes when nobody holds or wants it.
@@ -93,6 +95,13 @@ class Hub:
         finally:
             if not lock.locked() and self._opening.get(participant) is lock:
                 del self._opening[participant]
+
+    def _checked(self, sdp: str) -> Offer:
+        try:
+            return check_offer(sdp)
+        except SdpError as error:
+            self.metrics.refused("no_codec" if error.status == 406 else "bad_offer")
+            raise
 
     async def patch(self, participant: str, key: str, match: str, body: str) -> tuple[str, str] | None:
         """Trickled candidates (None), or an ICE restart: the answering fragment and its entity tag."""
@@ -163,13 +172,14 @@ class Hub:
     async def start(self) -> None:
         self._herald.start(asyncio.get_running_loop())
         await asyncio.to_thread(self.store.end_open_sessions, _now())
-        self._spawn(self._look_after())
+        self._housekeeping = asyncio.create_task(self._look_after())
 
     async def close(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """All sessions are ended and all connections closed when this returns; each has a bounded time for it."""
+        self._housekeeping.cancel()
+        await asyncio.gather(self._housekeeping, return_exceptions=True)
         await asyncio.gather(*(self.end(guarded) for guarded in self.live()))
+        await asyncio.gather(*self._tasks, return_exceptions=True)  # what was being closed: not left half done
 
     # --- one participant --------------------------------------------------------------------------------------------
 
@@ -197,10 +207,16 @@ class Hub:
         """Open the session; in a thread of its own, as the face library takes its time to load."""
         self.store.open_session(guarded.id, guarded.participant, guarded.kind, guarded.started_at)
         publisher = PublisherSink(self.store, self.metrics, guarded, self._herald.said)
-        sinks = [publisher, *open_sinks(self.settings.config.sinks)]
-        guarded.session = self.guard.watch(
-            guarded.tap, sinks, on_tick=partial(self._herald.tick, guarded), session_id=guarded.id
-        )
+        tick = partial(self._herald.tick, guarded)
+        sinks: list[Sink] = [publisher]
+        try:
+            sinks += open_sinks(self.settings.config.sinks)
+            guarded.session = self.guard.watch(guarded.tap, sinks, on_tick=tick, session_id=guarded.id)
+        except BaseException:
+            for sink in sinks:
+                sink.close()
+            self.store.end_session(guarded.id, _now())
+            raise
 
     async def _answer(self, guarded: Guarded, sdp: str, sections: Sections) -> Opened:
         settings = self.settings
@@ -220,7 +236,7 @@ class Hub:
             raise
         replaced, guarded.coming = guarded.coming, connection
         if replaced is not None:
-            await _closed(replaced)
+            self._spawn(_closed(replaced))
         return Opened(guarded, connection, answer)
 
     def _connected(self, guarded: Guarded, connection: Connection) -> Line:

@@ -64,6 +64,7 @@ async def _hear(hub: Hub, socket: WebSocket, listener: Listener) -> None:
                 session, wishes = parse(message.get("text"))
                 listener.subscribe(session, wishes)
             except ValueError as error:
+                hub.metrics.refused("bad_message")
                 await socket.close(WRONG, str(error))
                 return
             hub.broadcast.count_wishes()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,8 +12,7 @@ from aiortc import RTCIceServer
 
 from liveguard.config import Config
 from liveguard.errors import ConfigError
-
-DEFAULT_PORT = 8765
+from liveguard.hosts import is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,7 @@ class ServerSettings:
 
     config: Config = field(default_factory=Config)
     host: str = "127.0.0.1"
-    port: int = DEFAULT_PORT
+    port: int = 8765
     token: str = ""
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -57,16 +55,6 @@ class ServerSettings:
         everywhere = self.host in ("0.0.0.0", "::")
         host = socket.gethostname() if everywhere else f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}/"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether nobody but this machine reaches `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _plain(token: str) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import ipaddress
 import socket
 import ssl
 import threading
@@ -21,6 +20,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from liveguard.errors import ConfigError
+from liveguard.hosts import is_loopback
 
 ANSWER_LIMIT_BYTES = 16 * 1024
 DEFAULT_TIMEOUT_S = 10.0
@@ -60,16 +60,6 @@ def parse_url(url: str, *, allow_insecure: bool = False) -> SplitResult:
     if parts.scheme == "http" and not (allow_insecure or is_loopback(host)):
         raise ConfigError(f"webhook url: http to {host} is readable on the way; use https or allow_insecure")
     return parts
-
-
-def is_loopback(host: str) -> bool:
-    """Whether the host is this machine, judged by its text; no name is looked up."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def check_headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -32,7 +32,7 @@ MOST_SIDE_PX = 1920
 
 @dataclass(frozen=True, slots=True)
 class HeldPicture:
-    """A decoded picture that is turned into RGB only if it is wanted."""
+    """A decoded picture; it is turned into RGB on the reader's thread, not on the event loop."""
 
     t_us: int
     frame: av.VideoFrame

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Coroutine, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
@@ -12,6 +13,7 @@ import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack
 
+from liveguard.config import Config
 from liveguard.server.settings import ServerSettings
 from liveguard.server.store import Store
 from liveguard.types import Need
@@ -121,6 +123,9 @@ def test_codecs_that_cannot_be_decoded_are_refused_by_name(server: Running) -> N
         only_vp9 = re.sub(r"(VP8|H264)/90000", "VP9/90000", text)
         answer = httpx.post(f"{server.url}/whip/me", content=only_vp9, headers=SDP)
         assert answer.status_code == 406
+        counted = httpx.get(f"{server.url}/metrics").text
+        assert 'liveguard_connections_refused_total{why="no_codec"} 0.0' not in counted
+        assert 'liveguard_connections_refused_total{why="no_codec"}' in counted
         assert "VP8" in answer.json()["error"]
 
     go(work())
@@ -251,6 +256,24 @@ def test_sessions_are_bounded() -> None:
             assert 'liveguard_connections_refused_total{why="too_many"} 1.0' in metrics
 
     with FakeGuard([Says("camera", NEED)]) as guard, serving(guard, settings) as running:
+        go(work(running))
+
+
+def test_a_sink_that_cannot_be_opened_leaves_nothing_behind(tmp_path: Path) -> None:
+    config = Config(sinks=({"kind": "jsonl", "target": str(tmp_path / "no such folder" / "events.jsonl")},))
+    settings = ServerSettings(config=config, ice_addresses=LOOPBACK)
+    store = Store("sqlite://")
+
+    async def work(running: Running) -> None:
+        publisher = Publisher(running.url)
+        refused = await publisher.publish()
+        assert refused.status_code == 503
+        assert "events.jsonl" in refused.json()["error"]
+        assert running.hub.live() == []
+        assert [session["ended_at"] is None for session in store.sessions()] == [False]
+        await publisher.close()
+
+    with FakeGuard([Says("camera", NEED)]) as guard, serving(guard, settings, store) as running:
         go(work(running))
 
 

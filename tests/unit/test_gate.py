@@ -21,6 +21,9 @@ HERE = "http://127.0.0.1:8765"
 EVENTS = "ws://127.0.0.1:8765/api/events"
 
 
+REFUSED: list[str] = []
+
+
 async def echo(request: Request) -> PlainTextResponse:
     return PlainTextResponse(f"{len(await request.body())} bytes")
 
@@ -35,7 +38,12 @@ def client(settings: ServerSettings) -> TestClient:
     methods = ["GET", "POST", "OPTIONS", "PATCH"]
     routes = [Route("/{path:path}", echo, methods=methods), WebSocketRoute("/api/events", socket)]
     app = Starlette(routes=[routes[1], routes[0]])
-    return TestClient(Gate(app, settings), base_url=HERE)
+    return TestClient(Gate(app, settings, REFUSED.append), base_url=HERE)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_refused_yet() -> None:
+    REFUSED.clear()
 
 
 @pytest.fixture
@@ -63,6 +71,7 @@ def test_on_loopback_our_own_page_needs_no_token(open_server: TestClient) -> Non
 def test_pages_of_other_origins_are_shut_out(open_server: TestClient, origin: str, path: str) -> None:
     answer = open_server.post(path, headers={"Origin": origin})
     assert answer.status_code == 403
+    assert REFUSED == ["origin"]
     assert "bytes" not in answer.text
     assert "access-control-allow-origin" not in answer.headers
 
@@ -83,6 +92,7 @@ def test_names_of_loopback_are_ours(open_server: TestClient, host: str) -> None:
 def test_without_the_token_nothing_is_served(closed_server: TestClient, given: str) -> None:
     answer = closed_server.get("/api/info", headers={"Authorization": given} if given else {})
     assert answer.status_code == 401
+    assert REFUSED == ["token"]
     assert answer.headers["www-authenticate"] == "Bearer"
     assert "token" in answer.json()["error"]
     assert closed_server.get("/").status_code == 200, "the page itself, where a token can be given, is no secret"
