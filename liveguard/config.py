@@ -2,6 +2,7 @@
 
 [policy]                      # see liveguard.policy.Policy
 false_alerts_per_hour = 0.02
+calibration = "ours.toml"     # what `liveguard calibrate` wrote; default: the shipped one
 [checks]
 only = ["camera", "lipsync"]  # default: all that are installed
 without = ["pulse"]
@@ -24,6 +25,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from liveguard.calibration import read as read_calibration
 from liveguard.errors import ConfigError
 from liveguard.policy import Policy
 
@@ -107,7 +109,11 @@ def _table(table: Mapping[str, Any], key: str, where: str = "") -> Mapping[str, 
 
 
 def _policy_value(key: str, value: object) -> Any:
-    """A number, or a table of numbers, as the policy's own default is; the policy itself knows what is allowed."""
+    """A number, a table of numbers, or a file, as the policy's own default is; the policy itself knows what is allowed."""
+    if key == "calibration":
+        if not isinstance(value, str):
+            raise ConfigError("policy.calibration must be a path in quotes: a file that liveguard calibrate wrote")
+        return read_calibration(Path(value))
     if not isinstance(getattr(_POLICY, key), Mapping):
         return _number(f"policy.{key}", value)
     if not isinstance(value, Mapping):

@@ -52,6 +52,7 @@ class Engine:
         wants_audio = any(detector.need.audio_us for detector in detectors)
         policy = policy or Policy()
         self.timeline = Timeline(feed, keep_us, wants_audio)
+        self._calibration = policy.calibration
         self._scheduler = Scheduler(detectors, self.timeline)
         self.fusion = Fusion(policy)
         self._alerts = AlertMachine(policy, session_id)
@@ -89,6 +90,7 @@ class Engine:
             # After a long hole one tick does for all of it.
             self._tick_us = max(self._tick_us + TICK_US, (result.end_us - 1) // TICK_US * TICK_US)
         detector = self._detectors[result.detector]
+        result = self._calibration.apply(result)
         evidence = self.fusion.add(result, detector.hypothesis, detector.need)
         return [*events, result, *self._alerts.add(result, detector.hypothesis, evidence)]
 

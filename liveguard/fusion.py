@@ -9,6 +9,7 @@ however long it goes on, so that an alert takes either several checks or one tha
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from liveguard.policy import Policy
@@ -85,9 +86,14 @@ class Fusion:
         so that no single reading decides anything."""
         if reading.llr is None:
             return 0.0
-        fresh = min(need.step_us / max(need.evidence_us or need.length_us, 1), 1.0)
+        fresh = min(need.step_us / max(self._policy.evidence_us(reading.detector, need), 1), 1.0)
         worth = reading.llr * fresh * reading.coverage * self._policy.weights.get(reading.detector, 1.0)
         return max(min(worth, self._policy.most_nats), -self._policy.most_nats)
+
+    def heights(self) -> Iterator[tuple[Hypothesis, float]]:
+        """How high the evidence stands, in nats, for each participant and hypothesis that was ever judged."""
+        for (_, hypothesis), evidence in self._evidence.items():
+            yield hypothesis, evidence.nats
 
     def tick(self, t_us: int) -> None:
         """Time has gone on, whether or not anything was read."""

@@ -81,10 +81,12 @@ class Guard:
         name: str,
         on_progress: Callable[[float, float | None], None] | None = None,
         journal: Path | None = None,
+        on_event: Callable[[Event], None] | None = None,
     ) -> Report:
         """The report on all that `tap` delivers until it ends; no threads, nothing shed.
 
-        A tap that breaks midway gives the report up to there, with a fault; one that never delivers raises its error.
+        `on_event` sees every event as it happens, before it is counted in. A tap that breaks midway gives the report up to
+        there, with a fault; one that never delivers raises its error.
         """
         started_s = time.process_time()
         session_id = new_id()
@@ -94,6 +96,8 @@ class Guard:
         asked_us = 0
         with closing(self._run(tap, engine, journal, session_id)) as events:
             for event in events:
+                if on_event is not None:
+                    on_event(event)
                 worth = engine.fusion.worth(event, needs[event.detector]) if isinstance(event, Reading) else 0.0
                 builder.add(event, worth)
                 if engine.timeline.end_us - asked_us >= ASK_EVERY_US:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from liveguard import wire
+from liveguard.calibration import parse as parse_calibration
 from liveguard.errors import JournalError, LiveguardError
 from liveguard.policy import Policy
 from liveguard.types import (
@@ -92,8 +93,7 @@ class JournalWriter:
         self._count = 0
         self._whole = True
         feed_record = {**asdict(feed), "tracks": sorted(feed.tracks)}
-        policy_record = {**asdict(policy), "weights": dict(policy.weights), "ceilings_nats": dict(policy.ceilings_nats)}
-        policy_record["thresholds_nats"] = dict(policy.thresholds_nats)
+        policy_record = asdict(policy)
         self._write(
             {"k": "liveguard", "v": VERSION, "feed": feed_record, "policy": policy_record}
             | {"session": session_id, "checks": list(checks)}
@@ -151,7 +151,9 @@ def read_journal(path: Path) -> tuple[Header, Iterator[Came | Said | Cut]]:
         raise JournalError(f"{path}: journal version {first.get('v')} is not known, only {VERSION} is")
     try:
         feed = FeedInfo(**{**first["feed"], "tracks": frozenset(first["feed"]["tracks"])})
-        header = Header(feed, Policy(**first["policy"]), str(first["session"]), tuple(map(str, first["checks"])))
+        calibration = parse_calibration(first["policy"].get("calibration", {}))
+        policy = Policy(**{**first["policy"], "calibration": calibration})
+        header = Header(feed, policy, str(first["session"]), tuple(map(str, first["checks"])))
     except _DAMAGE as error:
         raise JournalError(f"{path}: damaged header ({type(error).__name__}: {error})") from error
     return header, _items(path, records)

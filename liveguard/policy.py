@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from liveguard.calibration import Calibration, shipped
 from liveguard.errors import ConfigError
-from liveguard.types import HYPOTHESES, Hypothesis
+from liveguard.types import HYPOTHESES, Hypothesis, Need
 
 ALONE = frozenset({"camera", "lipsync", "replay", "voice"})
 """Checks that may raise an alert alone: physical facts about the feed, the relation of two tracks, trained models that
@@ -33,6 +34,7 @@ class Policy:
     `ceilings_nats`: the most that a check can contribute however long it goes on; `CEILINGS_NATS` where not given.
     `thresholds_nats`: by hypothesis, instead of the threshold that follows from the budget.
     `half_life_s`: evidence that nothing new supports fades. `judged_within_s`: how long a judgement stands.
+    `calibration`: what was measured on labelled recordings; the shipped one by default.
     """
 
     false_alerts_per_hour: float = 0.02
@@ -43,6 +45,7 @@ class Policy:
     weights: Mapping[str, float] = field(default_factory=dict)
     ceilings_nats: Mapping[str, float] = field(default_factory=dict)
     thresholds_nats: Mapping[Hypothesis, float] = field(default_factory=dict)
+    calibration: Calibration = field(default_factory=shipped)
 
     def __post_init__(self) -> None:
         for name, value, low, high in (
@@ -74,19 +77,31 @@ class Policy:
         """
         enough = 2 * self.threshold_nats(hypothesis)
         usual = enough if check in ALONE else CEILINGS_NATS.get(check, OTHER_CEILING_NATS)
+        measured = self.calibration.checks.get(check)
+        if measured is not None and measured.ceiling_nats is not None:
+            usual = measured.ceiling_nats
         return min(self.ceilings_nats.get(check, usual), enough)
+
+    def evidence_us(self, check: str, need: Need) -> int:
+        """The stretch that one reading of `check` is about: as measured, else as the check says."""
+        measured = self.calibration.checks.get(check)
+        if measured is not None and measured.evidence_us is not None:
+            return measured.evidence_us
+        return need.evidence_us or need.length_us
 
     def threshold_nats(self, hypothesis: Hypothesis) -> float:
         """Evidence at which an alert is raised.
 
         A CUSUM of log-likelihood ratios needs at least exp(h) independent observations between false alarms (Lorden
         1971, doi:10.1214/aoms/1177693055). Evidence is worth about one independent observation a second, and the
-        budget is shared by the hypotheses.
+        budget is shared by the hypotheses. Where evidence was measured to climb higher than that in genuine calls, the
+        measurement counts; where less high, the bound does, as no measurement is as long as the budget is small.
         """
         if hypothesis in self.thresholds_nats:
             return self.thresholds_nats[hypothesis]
         share = self.false_alerts_per_hour / len(HYPOTHESES)
-        return math.log(3600.0 / share)
+        bound, tail = math.log(3600.0 / share), self.calibration.tails.get(hypothesis)
+        return bound if tail is None else max(bound, tail.threshold_nats(share))
 
     def risk(self, evidence_nats: float) -> float:
         """Posterior probability of an attack, 0..1."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from liveguard.types import FeedInfo, Gap, TapSample, Track
 _BAD_READS = 20
 """So many failed reads in a row, and the rest of the file is taken for lost."""
 _TAIL_US = 1_000_000
+_TRACK_WORDS: Mapping[Track, str] = {"video": "moving picture", "audio": "sound"}
 _TRUSTED_LENGTH = ("mov", "matroska")  # elsewhere the length is often an estimate from the bit rate
 
 
@@ -36,6 +37,7 @@ class FileTap:
     `timeout_s` at the latest.
 
     `max_fps`: pictures beyond this rate are decoded but not converted. `threads`: of the video decoder.
+    `tracks`: those to play, if the source has them; times begin as if all were played.
     Raises `InputError`, here when the source cannot be opened, in `samples` when nothing in it can be
     decoded or a live stream breaks.
     """
@@ -48,12 +50,13 @@ class FileTap:
         threads: int = 1,
         timeout_s: float = 10.0,
         name: str | None = None,
+        tracks: Collection[Track] = ("video", "audio"),
     ) -> None:
         self._closed = threading.Event()
         self._source = parse_source(url_or_path)
         self._container = open_source(self._source, timeout_s)
         try:
-            self._tracks = self._open_tracks(max_fps, threads)
+            self._tracks = self._open_tracks(max_fps, threads, tracks)
             self.info = self._describe(name)
         except BaseException:
             self._container.close()
@@ -139,22 +142,25 @@ class FileTap:
             return []
         return [Gap(track.kind, track.end_us, promised_us, "lost") for track in self._tracks]
 
-    def _open_tracks(self, max_fps: float | None, threads: int) -> list[VideoTrack | SoundTrack]:
+    def _open_tracks(
+        self, max_fps: float | None, threads: int, wanted: Collection[Track]
+    ) -> list[VideoTrack | SoundTrack]:
         video, audio = _best_video(self._container), _best_audio(self._container)
         streams = [stream for stream in (video, audio) if stream is not None]
         starts = [stamp_us(stream.start_time, stream.time_base) for stream in streams]
         timeline = Timeline(min((start for start in starts if start is not None), default=0))
         tracks: list[VideoTrack | SoundTrack] = []
-        if video is not None:
+        if video is not None and "video" in wanted:
             check_size(video.width, video.height, self._source.name)
             video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
             video.thread_count = threads
             video.thread_type = ThreadType.AUTO if threads > 1 else ThreadType.NONE
             tracks.append(VideoTrack(video, timeline, max_fps, self._source.name))
-        if audio is not None:
+        if audio is not None and "audio" in wanted:
             tracks.append(SoundTrack(audio, timeline))
         if not tracks:
-            raise InputError(f"{self._source.name}: has no moving picture and no sound that can be decoded")
+            what = " and no ".join(_TRACK_WORDS[track] for track in wanted)
+            raise InputError(f"{self._source.name}: has no {what} that can be decoded")
         return tracks
 
     def _describe(self, name: str | None) -> FeedInfo:

@@ -1,0 +1,160 @@
+"""What readings are really worth: the result of `liveguard calibrate`, applied to every check in one place.
+
+A check says its own log-likelihood ratio. Whether it is honest is measured on labelled recordings: per check a line in
+that ratio and in the conditions of the window makes it so (Platt 1999; for likelihood ratios Brümmer & du Preez 2006,
+doi:10.1016/j.csl.2005.08.001). How much of a reading is new is measured too, and how far evidence climbs in genuine
+calls, from which the threshold for a budget of false alerts follows.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from liveguard.errors import ConfigError
+from liveguard.types import HYPOTHESES, Hypothesis, Reading
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+OWN_NATS = "own_nats"
+"""The measure in which a calibrated reading keeps what the check itself said."""
+CONDITIONS = ("face_px", "frame_rate_hz", "light_luma", "voiced_s", "snr_db", "bandwidth_hz")
+"""Measures that may condition a calibration: how well could be seen and heard, on a logarithmic scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """How a condition shifts the evidence: `nats` for each factor of e, from `centre`, drawn flat outside `low`..`high`."""
+
+    nats: float
+    centre: float
+    low: float
+    high: float
+
+    def shift(self, value: float) -> float:
+        """The shift at `value`, in nats; 0 where the condition is not known."""
+        if not math.isfinite(value):
+            return 0.0
+        return self.nats * math.log(min(max(value, self.low), self.high) / self.centre)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCalibration:
+    """One check's: `slope * own + offset + conditions`, within +-`most_nats`.
+
+    `evidence_us`: the stretch that one reading is about, as measured by how alike successive readings are (None: as the
+    check says itself). `ceiling_nats`: the most that the check can add up to about one participant (None: as the policy
+    says): where readings of one person agree with each other more than with the truth, more of them prove no more.
+    """
+
+    slope: float = 1.0
+    offset: float = 0.0
+    most_nats: float = 100.0
+    conditions: Mapping[str, Slope] = field(default_factory=dict)
+    evidence_us: int | None = None
+    ceiling_nats: float | None = None
+
+    def llr(self, own_nats: float, measures: Mapping[str, float]) -> float:
+        """The honest ratio for what the check said under these conditions."""
+        shift = sum(slope.shift(measures.get(name, math.nan)) for name, slope in self.conditions.items())
+        return max(-self.most_nats, min(self.most_nats, self.slope * own_nats + self.offset + shift))
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """How often evidence reaches a height in genuine calls: `per_hour * exp(-nats / scale_nats)` times an hour.
+
+    `hours`: of genuine call that it was measured on.
+    """
+
+    per_hour: float
+    scale_nats: float
+    hours: float = 0.0
+
+    def threshold_nats(self, per_hour: float) -> float:
+        """The height that is reached `per_hour` times an hour."""
+        return self.scale_nats * math.log(max(self.per_hour / per_hour, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """All that was measured; an empty one leaves every check as it is."""
+
+    checks: Mapping[str, CheckCalibration] = field(default_factory=dict)
+    tails: Mapping[Hypothesis, Tail] = field(default_factory=dict)
+
+    def apply(self, reading: Reading) -> Reading:
+        """The reading with an honest ratio; what the check said itself stays as the measure `own_nats`."""
+        check = self.checks.get(reading.detector)
+        if check is None or reading.llr is None:
+            return reading
+        llr = round(check.llr(reading.llr, reading.measures), 4)
+        return replace(reading, llr=llr, measures={**reading.measures, OWN_NATS: reading.llr})
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `parse` reads it."""
+        return asdict(self)
+
+
+def uncalibrated(reading: Reading) -> Reading:
+    """The reading as its check gave it."""
+    own = reading.measures.get(OWN_NATS)
+    if own is None:
+        return reading
+    return replace(reading, llr=own, measures={k: v for k, v in reading.measures.items() if k != OWN_NATS})
+
+
+def parse(table: Mapping[str, Any]) -> Calibration:
+    """A calibration from a parsed TOML or JSON table. Raises ConfigError that names what is wrong."""
+    try:
+        checks = {str(name): _check(entry) for name, entry in table.get("checks", {}).items()}
+        tails: dict[Hypothesis, Tail] = {}
+        for name, entry in table.get("tails", {}).items():
+            if name not in HYPOTHESES:
+                raise ValueError(f"tails.{name}: there are {', '.join(HYPOTHESES)}")
+            tails[name] = Tail(**{key: float(value) for key, value in entry.items()})
+            if not (tails[name].per_hour > 0 and tails[name].scale_nats > 0):
+                raise ValueError(f"tails.{name}: both figures must be above 0")
+    except (TypeError, ValueError, AttributeError, KeyError) as error:
+        raise ConfigError(f"calibration: {error}") from error
+    return Calibration(checks, tails)
+
+
+def _check(table: Mapping[str, Any]) -> CheckCalibration:
+    conditions = {
+        name: Slope(**{key: float(value) for key, value in entry.items()})
+        for name, entry in table.get("conditions", {}).items()
+    }
+    plain = {key: value for key, value in table.items() if key != "conditions"}
+    check = CheckCalibration(conditions=conditions, **plain)
+    figures = (check.slope, check.offset, check.most_nats, check.ceiling_nats or 0.0, check.evidence_us or 0)
+    if not all(math.isfinite(figure) for figure in figures) or check.most_nats <= 0 or check.slope < 0:
+        raise ValueError("figures must be finite, slope not below 0, most_nats above 0")
+    if any(not (0 < s.low <= s.centre <= s.high < math.inf) for s in conditions.values()):
+        raise ValueError("a condition needs 0 < low <= centre <= high")
+    return check
+
+
+def read(path: Path) -> Calibration:
+    """The calibration in the TOML file at `path`. Raises ConfigError."""
+    try:
+        return parse(tomllib.loads(path.read_text("utf-8")))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+
+
+@cache
+def shipped() -> Calibration:
+    """The calibration that comes with the package."""
+    return parse(tomllib.loads((files("liveguard") / "calibration.toml").read_text("utf-8")))

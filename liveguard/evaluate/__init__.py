@@ -1,0 +1,1 @@
+"""Honest figures: the same core that guards live calls, run over labelled recordings."""

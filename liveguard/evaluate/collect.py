@@ -1,0 +1,65 @@
+"""All tasks of an evaluation, on several processes, resumed where it was broken off."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from liveguard.config import Config
+from liveguard.evaluate.run import Run, Task, judge, load, run_of, save
+from liveguard.guard import Guard
+
+_guards: dict[str, Guard] = {}  # one a process: models and face graphs are loaded once
+
+
+def collect(
+    tasks: Sequence[Task], config: Config, folder: Path, jobs: int = 1, on_done: Callable[[int], None] | None = None
+) -> Iterator[Run]:
+    """The run of each task, in order. `folder` keeps their records; what it holds already is not judged again.
+
+    `on_done(count)` is called as runs are finished. Raises what the guard raises where it cannot start at all.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    checks = _checks(config)
+    missing = [task for task in tasks if load(task, folder, checks) is None]
+    if on_done is not None:
+        on_done(len(tasks) - len(missing))
+    work = partial(_judge, config=config, folder=folder, checks=checks)
+    if jobs > 1 and missing:
+        # Spawned, not forked: a progress bar's thread may hold a lock, and each process needs a face library of its own.
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            _count(pool.map(work, missing), on_done)
+    else:
+        _count(map(work, missing), on_done)
+    for task in tasks:
+        yield run_of(task, load(task, folder, checks) or {"error": "its record was lost"})
+
+
+def _count(done: Iterator[None], on_done: Callable[[int], None] | None) -> None:
+    for _ in done:
+        if on_done is not None:
+            on_done(1)
+
+
+def _judge(task: Task, config: Config, folder: Path, checks: str) -> None:
+    guard = _guards.get(checks)
+    if guard is None:
+        guard = _guards[checks] = Guard(config)
+    save(task, judge(guard, task), folder, checks)
+
+
+def _checks(config: Config) -> str:
+    """What of the settings decides which readings come."""
+    settings: dict[str, Any] = {
+        "only": config.only,
+        "without": config.without,
+        "options": config.options,
+        "faces": config.max_faces,
+        "task_file": str(config.task_file),
+    }
+    return json.dumps(settings, sort_keys=True, default=str)

@@ -1,0 +1,57 @@
+"""What a recording looks like from outside: container, size, rate, length. These must not tell the labels apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeAlias
+
+import av
+import av.error
+import numpy as np
+
+from liveguard.errors import InputError
+from liveguard.stress.footage import SOUND
+from liveguard.taps.file import FileTap
+from liveguard.taps.source import open_source, parse_source, say
+from liveguard.types import SAMPLE_RATE_HZ, AudioChunk
+
+Facts: TypeAlias = dict[str, float | str]
+QUIET_DB = -40.0  # below the loudest 20 ms: what comes before the first louder stretch is leading silence
+STRETCH = SAMPLE_RATE_HZ // 50
+
+
+def facts_of(file: Path) -> Facts:
+    """Facts by name, units in the names; those that a recording does not have are left out. Raises InputError."""
+    found: Facts = {}
+    source = parse_source(file)
+    try:
+        with open_source(source, timeout_s=10.0) as container:
+            found["container"] = container.format.name.split(",")[0]
+            if container.duration:
+                found["seconds"] = round(container.duration / 1e6, 3)
+                found["bitrate_kbps"] = round(file.stat().st_size * 8e3 / container.duration, 1)
+            for video in container.streams.video[:1]:
+                rate = video.average_rate or video.guessed_rate
+                found |= {"video_codec": video.codec_context.name, "width": video.width, "height": video.height}
+                found |= {"frame_rate_hz": round(float(rate), 2)} if rate else {}
+            for audio in container.streams.audio[:1]:
+                found |= {"audio_codec": audio.codec_context.name, "audio_rate_hz": audio.rate or 0}
+    except (av.error.FFmpegError, OSError) as error:
+        raise InputError(f"{file}: {say(error)}") from error
+    if "audio_codec" in found:
+        found["leading_silence_s"] = _leading_silence_s(file)
+    return found
+
+
+def _leading_silence_s(file: Path) -> float:
+    tap = FileTap(file, tracks=SOUND)
+    chunks = [sample.pcm for sample in tap.samples() if isinstance(sample, AudioChunk)]
+    pcm = np.concatenate(chunks) if chunks else np.zeros(0, np.float32)
+    count = len(pcm) // STRETCH
+    if count == 0:
+        return 0.0
+    power = (pcm[: count * STRETCH].reshape(count, STRETCH).astype(np.float64) ** 2).mean(axis=1)
+    if power.max() <= 0:
+        return round(len(pcm) / SAMPLE_RATE_HZ, 2)
+    first = int(np.argmax(power >= power.max() * 10 ** (QUIET_DB / 10)))
+    return round(first * STRETCH / SAMPLE_RATE_HZ, 2)

@@ -1,0 +1,221 @@
+"""The figures of a check, and of whole calls, as plain dicts for `metrics.json`. NaN is None there."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from liveguard.evaluate import metrics
+from liveguard.evaluate.calls import Call
+from liveguard.evaluate.metrics import Array, Interval, Mask
+from liveguard.evaluate.scores import Names, Scores
+from liveguard.types import HYPOTHESES
+
+Figures: TypeAlias = dict[str, Any]
+WITHIN_S = 60.0
+"""An attack that is raised later than this after its onset does not count as detected."""
+LEAST_SLICE = 5
+CAUSES = 6
+EDGES = {
+    "face_px": (60.0, 100.0, 160.0, 240.0),
+    "frame_rate_hz": (12.0, 20.0, 27.0),
+    "light_luma": (60.0, 100.0, 140.0),
+    "bitrate_kbps": (150.0, 300.0, 600.0),
+}
+"""Where the slices of a condition begin."""
+
+
+def check_figures(scores: Scores) -> Figures:
+    """All figures of one check."""
+    llr, attack = scores.llr, scores.attack
+    kinds, generators = scores.column("kind"), scores.column("generator")
+    fpr, fnr = metrics.rates_at(llr, attack)
+    judged = len(scores.run)
+    return {
+        **_separation(scores),
+        "eer": number(metrics.eer(llr, attack)),
+        "eer_ci": interval(_by(scores, "subject", lambda w: metrics.eer(llr, attack, w))),
+        "fpr": number(fpr),
+        "fnr": number(fnr),
+        "fpr_at_tpr80": number(metrics.fpr_at_tpr(llr, attack, 0.8)),
+        **calibration_figures(scores),
+        "n_bonafide": int((~attack).sum()),
+        "n_attack": int(attack.sum()),
+        "cannot_judge": number(1 - judged / scores.n_asked if scores.n_asked else math.nan),
+        "cannot_judge_causes": dict(scores.causes.most_common(CAUSES)),
+        "by_kind": _against_genuine(scores, kinds),
+        "by_generator": _against_genuine(scores, generators),
+        "by_source": {name: _slice(scores, scores.column("source") == name) for name in _names(scores, "source")},
+        "slices": {name: slices(scores, name, edges) for name, edges in EDGES.items()},
+    }
+
+
+def calibration_figures(scores: Scores) -> Figures:
+    """ECE over windows with both labels weighing the same, and what an honest check would show on so few recordings."""
+    llr, attack, weight, row = scores.flat()
+    if not attack.any() or attack.all():
+        return {"ece": None, "ece_by_chance": None}
+    p, balanced = metrics.posterior(llr), metrics.balanced(attack, weight)
+    return {
+        "ece": number(metrics.ece(p, attack, balanced)),
+        "ece_by_chance": number(metrics.ece_by_chance(p, balanced, row)),
+    }
+
+
+def slices(scores: Scores, name: str, edges: Sequence[float]) -> Figures:
+    """Figures by one condition, of the stretches between `edges`."""
+    values = scores.measure(name) if name != "bitrate_kbps" else _fact(scores, name)
+    found: Figures = {}
+    for low, high in zip((-math.inf, *edges), (*edges, math.inf), strict=True):
+        rows = (values >= low) & (values < high)
+        text = (
+            f"under {high:g}"
+            if low == -math.inf
+            else f"{low:g} and more"
+            if high == math.inf
+            else f"{low:g} to {high:g}"
+        )
+        if rows.any():
+            found[text] = _slice(scores, rows)
+    return found
+
+
+def call_figures(calls: Sequence[Call]) -> Figures:
+    """False alerts, detections, delays and how long could be judged, over all calls and by kind."""
+    genuine, attacks = [c for c in calls if not c.run.attack], [c for c in calls if c.run.attack]
+    kinds = sorted({_kind(call) for call in attacks})
+    return {
+        **false_alert_figures(genuine),
+        **detection_figures(attacks),
+        "cannot_judge": number(_share_unjudged(calls)),
+        "cannot_judge_bonafide": number(_share_unjudged(genuine)),
+        "by_kind": {kind: detection_figures([c for c in attacks if _kind(c) == kind]) for kind in kinds},
+    }
+
+
+def false_alert_figures(calls: Sequence[Call]) -> Figures:
+    """False alerts of genuine calls. The interval counts people, not laps: a recording that goes round proves no more."""
+    hours = sum(call.seconds for call in calls) / 3600
+    alerts = sum(len(call.raised) for call in calls)
+    people: dict[str, tuple[int, float]] = {}
+    for call in calls:
+        count, own = people.get(_person(call), (0, 0.0))
+        people[_person(call)] = (count + len(call.raised), own + call.seconds / 3600)
+    alarmed = sum(count > 0 for count, _ in people.values())
+    by_hypothesis = Counter(hypothesis for call in calls for hypothesis, _ in call.raised)
+    return {
+        "false_alerts": alerts,
+        "hours": round(hours, 3),
+        "material_hours": round(sum(call.run.seconds for call in calls) / 3600, 3),
+        "false_alerts_per_hour": number(alerts / hours if hours else math.nan),
+        "false_alerts_per_hour_ci": interval(_rate_interval(alarmed, len(people), alerts, hours)),
+        "people": len(people),
+        "people_alarmed": alarmed,
+        "false_alerts_by_hypothesis": {name: by_hypothesis[name] for name in HYPOTHESES if by_hypothesis[name]},
+    }
+
+
+def _rate_interval(alarmed: int, people: int, alerts: int, hours: float) -> Interval | None:
+    """The share of people who are ever wrongly accused, times how often they are, as alerts an hour of anybody's call."""
+    share = metrics.share_interval(alarmed, people)
+    if share is None or hours <= 0:
+        return None
+    # One who is accused is accused about so often; with nobody accused, once.
+    each = alerts / alarmed if alarmed else 1.0
+    scale = each * people / hours
+    return share[0] * scale, share[1] * scale
+
+
+def detection_figures(calls: Sequence[Call]) -> Figures:
+    """How many attacks were raised, and how soon after their onset."""
+    delays = [delay for call in calls if (delay := call.first_s(WITHIN_S)) is not None]
+    p50, p95 = np.percentile(delays, [50, 95]) if delays else (math.nan, math.nan)
+    return {
+        "detected": len(delays),
+        "n_attack": len(calls),
+        "detected_share": number(len(delays) / len(calls) if calls else math.nan),
+        "detected_ci": interval(metrics.share_interval(len(delays), len(calls))),
+        "delay_s": {"p50": number(p50), "p95": number(p95)},
+    }
+
+
+def number(value: float) -> float | None:
+    """For JSON: four digits, None for what is not known."""
+    return round(float(value), 4) if math.isfinite(value) else None
+
+
+def interval(found: Interval | None) -> list[float | None] | None:
+    return None if found is None else [number(found[0]), number(found[1])]
+
+
+def _separation(scores: Scores) -> Figures:
+    """AUC, with intervals over people and over sources: the second is what to expect of a place never seen."""
+    llr, attack = scores.llr, scores.attack
+
+    def figure(weight: Array) -> float:
+        return metrics.auc(llr, attack, weight)
+
+    return {
+        "auc": number(metrics.auc(llr, attack)),
+        "auc_ci": interval(_by(scores, "subject", figure)),
+        "auc_ci_sources": interval(_by(scores, "source", figure)),
+    }
+
+
+def _by(scores: Scores, column: str, figure: Callable[[Array], float]) -> Interval | None:
+    """The interval over clusters; who has no name is one of its own."""
+    names = [
+        name if name != "-" else run.item.name for name, run in zip(scores.column(column), scores.run, strict=True)
+    ]
+    return metrics.bootstrap(figure, names) if names else None
+
+
+def _against_genuine(scores: Scores, column: Names) -> Figures:
+    """Each kind (or generator) of attack against all genuine recordings."""
+    found: Figures = {}
+    for name in sorted(set(column[scores.attack])):
+        rows: Mask = ~scores.attack | (column == name)
+        part = scores.only(rows)
+        few = int(part.attack.sum()) < LEAST_SLICE
+        figures = {"auc": number(metrics.auc(part.llr, part.attack))} if few else _separation(part)
+        _, fnr = metrics.rates_at(part.llr, part.attack)
+        found[str(name)] = {**figures, "fnr": number(fnr), "n_attack": int(part.attack.sum())}
+    return found
+
+
+def _slice(scores: Scores, rows: Mask) -> Figures:
+    part = scores.only(rows)
+    fpr, fnr = metrics.rates_at(part.llr, part.attack)
+    return {
+        "auc": number(metrics.auc(part.llr, part.attack)),
+        "fpr": number(fpr),
+        "fnr": number(fnr),
+        "n_bonafide": int((~part.attack).sum()),
+        "n_attack": int(part.attack.sum()),
+    }
+
+
+def _names(scores: Scores, column: str) -> list[str]:
+    return sorted({str(name) for name in scores.column(column)})
+
+
+def _fact(scores: Scores, name: str) -> Array:
+    found = [(run.facts or {}).get(name, math.nan) for run in scores.run]
+    return np.array([value if isinstance(value, int | float) else math.nan for value in found], np.float64)
+
+
+def _kind(call: Call) -> str:
+    return call.run.variant if call.run.bench else call.run.item.kind
+
+
+def _person(call: Call) -> str:
+    return call.run.item.subject if call.run.item.subject != "-" else call.run.item.name
+
+
+def _share_unjudged(calls: Sequence[Call]) -> float:
+    seconds = sum(call.seconds for call in calls)
+    return 1 - sum(call.judged_s for call in calls) / seconds if seconds else math.nan

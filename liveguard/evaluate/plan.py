@@ -1,0 +1,111 @@
+"""Which recordings are judged as which variants."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from liveguard.errors import InputError
+from liveguard.evaluate.manifest import Item
+from liveguard.evaluate.run import Task
+from liveguard.stress.catalogue import AS_IS, chosen, variant
+from liveguard.stress.footage import Footage
+from liveguard.stress.variant import Variant
+from liveguard.types import Track
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`tasks` in order, and how many recordings were left out, by reason."""
+
+    tasks: tuple[Task, ...]
+    left_out: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    tracks: frozenset[Track]
+    seconds: float
+
+
+def plan(items: Sequence[Item], variants: Iterable[str] = (), seed: int = 0, minutes: float | None = None) -> Plan:
+    """Every item as it is, and as each of `variants` that applies to it.
+
+    `minutes`: no more than so much footage, by a draw that takes every variant and source in turn, so that a short run
+    sees a little of all. Stills are left out: what is judged here takes time.
+    """
+    wanted = [made for made in chosen(variants) if made.name != AS_IS]
+    stills = sum(item.media == "image" for item in items)
+    moving = [item for item in items if item.media != "image"]
+    known = {item.name: _look(item.file) for item in moving}
+    talkers = [item for item in moving if item.sync_is_known and not item.attack and "audio" in _tracks(known, item)]
+    tasks = [Task(item, AS_IS, seed) for item in moving]
+    for made in wanted:
+        for item in moving:
+            seen = known[item.name]
+            if seen is not None and _applies(made, item, seen):
+                foreign = _other(talkers, item, made) if made.foreign_sound else None
+                if foreign is not None or not made.foreign_sound:
+                    tasks.append(Task(item, made.name, seed, foreign))
+    if minutes is not None:
+        tasks = _sample(tasks, known, minutes, seed)
+    return Plan(tuple(tasks), {"still pictures": stills} if stills else {})
+
+
+def _look(file: Path) -> _Known | None:
+    """None for what cannot be opened; as it is, it is still a task, whose result says why."""
+    try:
+        footage = Footage(file)
+    except InputError:
+        return None
+    return _Known(footage.tracks, footage.lap_us / 1e6)
+
+
+def _tracks(known: Mapping[str, _Known | None], item: Item) -> frozenset[Track]:
+    seen = known.get(item.name)
+    return seen.tracks if seen is not None else frozenset()
+
+
+def _applies(made: Variant, item: Item, seen: _Known) -> bool:
+    if item.attack and not made.for_attacks:
+        return False
+    if made.needs_sync and not item.sync_is_known:
+        return False
+    return seen.seconds >= made.least_s and all(track in seen.tracks for track in made.needs)
+
+
+def _other(talkers: Sequence[Item], item: Item, made: Variant) -> Path | None:
+    """The recording of another person, always the same one."""
+    others = [talker for talker in talkers if talker.subject != item.subject]
+    if not others:
+        return None
+    return others[zlib.crc32(f"{made.name}/{item.name}".encode()) % len(others)].file
+
+
+def _sample(tasks: Sequence[Task], known: Mapping[str, _Known | None], minutes: float, seed: int) -> list[Task]:
+    """Tasks drawn in turn from each (variant, label, source), until their footage fills `minutes`."""
+    rng = np.random.default_rng(seed)
+    groups: dict[tuple[str, str, str], list[Task]] = {}
+    for index in rng.permutation(len(tasks)):
+        task = tasks[index]
+        groups.setdefault((task.variant, task.item.label, task.item.source), []).append(task)
+    kept: set[str] = set()
+    left_s = minutes * 60
+    while groups:
+        order = sorted(groups)
+        for key in (order[i] for i in rng.permutation(len(order))):
+            task = groups[key].pop()
+            if not groups[key]:
+                del groups[key]
+            seen = known[task.item.name]
+            seconds = max(seen.seconds if seen is not None else 0.0, variant(task.variant).play_s)
+            if seconds > left_s:
+                groups.clear()
+                break
+            kept.add(task.key)
+            left_s -= seconds
+    return [task for task in tasks if task.key in kept]

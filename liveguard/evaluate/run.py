@@ -1,0 +1,184 @@
+"""One recording, judged as one variant: everything that was said, kept in one small file, so that a run can be resumed
+and every figure be made again without judging anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from liveguard import wire
+from liveguard.calibration import uncalibrated
+from liveguard.errors import InputError, LiveguardError
+from liveguard.evaluate.facts import Facts, facts_of
+from liveguard.evaluate.manifest import Item
+from liveguard.guard import SCAN_FPS, Guard
+from liveguard.stress.catalogue import AS_IS, variant
+from liveguard.stress.tap import VariantTap
+from liveguard.taps.file import FileTap
+from liveguard.types import HYPOTHESES, Event, Fault, Hypothesis, Reading, Tap
+
+_JUDGING = ("audio", "detectors", "face", "taps")  # what decides which readings come of a recording
+_JUDGING_FILES = ("scheduler.py", "timeline.py", "types.py", "onnx.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be judged. `foreign`: a recording of somebody else, for variants that want one."""
+
+    item: Item
+    variant: str = AS_IS
+    seed: int = 0
+    foreign: Path | None = None
+
+    @property
+    def key(self) -> str:
+        """The same for the same task, whatever else is judged with it."""
+        parts = (self.item.name, self.variant, str(self.seed), self.foreign.name if self.foreign else "")
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What came of a task. `error`: why it could not be judged at all; then there is nothing else.
+
+    `label`, `hypothesis`, `onset_s`, `play_s`, `judged`: as the variant makes them of the item. `readings` are in order, as
+    the checks gave them: no calibration is in them, so that any can be tried.
+    """
+
+    item: Item
+    variant: str
+    label: str
+    hypothesis: Hypothesis | None = None
+    onset_s: float = 0.0
+    play_s: float = 0.0
+    judged: tuple[Hypothesis, ...] = ()
+    seconds: float = 0.0
+    cpu_s: float = 0.0
+    verdict: str = ""
+    why: tuple[str, ...] = ()
+    facts: Facts | None = None
+    readings: tuple[Reading, ...] = ()
+    faults: tuple[str, ...] = ()
+    error: str = ""
+
+    @property
+    def attack(self) -> bool:
+        return self.label == "attack"
+
+    @property
+    def bench(self) -> bool:
+        """Whether it is an attack of our own making."""
+        return self.attack and not self.item.attack
+
+
+def judge(guard: Guard, task: Task) -> dict[str, Any]:
+    """Run the guard over a task; the record, ready for JSON. What cannot be used is an error in it, not an exception."""
+    try:
+        facts = facts_of(task.item.file)
+        tap = _tap(task)
+        said: list[Event] = []
+        try:
+            report = guard.judge(tap, task.item.name, on_event=said.append)
+        finally:
+            tap.close()
+    except LiveguardError as error:
+        return {"error": str(error)}
+    return {
+        "seconds": report.seconds,
+        "cpu_s": round(report.compute_s, 3),
+        "verdict": report.verdict,
+        "why": list(report.why),
+        "facts": facts,
+        "readings": [wire.to_dict(uncalibrated(event)) for event in said if isinstance(event, Reading)],
+        "faults": [f"{event.where}: {event.what}" for event in said if isinstance(event, Fault)],
+    }
+
+
+def _tap(task: Task) -> Tap:
+    if task.variant == AS_IS:
+        return FileTap(task.item.file, max_fps=SCAN_FPS, name=task.item.file.name)
+    return VariantTap(task.item.file, variant(task.variant), task.seed, task.foreign)
+
+
+def run_of(task: Task, record: dict[str, Any]) -> Run:
+    """The record as a Run; raises InputError where it is not one."""
+    item, made = task.item, variant(task.variant)
+    attack = item.attack or made.label == "attack"
+    if "error" in record:
+        return Run(item, made.name, "attack" if attack else "bonafide", error=str(record["error"]))
+    try:
+        events = [wire.from_dict(event) for event in record["readings"]]
+        return Run(
+            item=item,
+            variant=made.name,
+            label="attack" if attack else "bonafide",
+            hypothesis=made.hypothesis,
+            onset_s=made.onset_s,
+            play_s=made.play_s,
+            judged=_judged(item, made.judged),
+            seconds=float(record["seconds"]),
+            cpu_s=float(record["cpu_s"]),
+            verdict=str(record["verdict"]),
+            why=tuple(record["why"]),
+            facts=record["facts"],
+            readings=tuple(event for event in events if isinstance(event, Reading)),
+            faults=tuple(record["faults"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"damaged record of {item.name}: {type(error).__name__}: {error}") from error
+
+
+def _judged(item: Item, judged: tuple[Hypothesis, ...]) -> tuple[Hypothesis, ...]:
+    """Genuine sound that may have been laid under the picture later says nothing about what belongs together."""
+    if item.attack or item.more.get("audio_sync", "real") in ("real", "none"):
+        return judged
+    return tuple(name for name in judged or HYPOTHESES if name != "av_mismatch")
+
+
+@cache
+def fingerprint(with_variants: bool) -> str:
+    """Changes when the code or the models that readings depend on change: records of another one are made anew.
+
+    Weights are left out where they only weigh measures that are in the readings.
+    """
+    package = Path(str(files("liveguard")))
+    folders = (*_JUDGING, "stress") if with_variants else _JUDGING
+    found = (path for folder in folders for path in sorted((package / folder).rglob("*.py")))
+    models = sorted((package / "models").rglob("*.onnx"))
+    digest = hashlib.sha256()
+    for path in (*found, *(package / name for name in _JUDGING_FILES), *models):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def load(task: Task, folder: Path, checks: str) -> dict[str, Any] | None:
+    """The record of a task that `folder` keeps, if it is whole and was made by this code with these `checks`."""
+    try:
+        record = json.loads(_file(task, folder).read_bytes())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(record, dict) or record.get("made_by") != _made_by(task, checks):
+        return None
+    return record
+
+
+def save(task: Task, record: dict[str, Any], folder: Path, checks: str) -> None:
+    """Keep a record; a crash leaves the old one, or none, and never half of one."""
+    file = _file(task, folder)
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps({**record, "made_by": _made_by(task, checks)}, separators=(",", ":")))
+    part.replace(file)
+
+
+def _file(task: Task, folder: Path) -> Path:
+    return folder / f"{task.key}.json"
+
+
+def _made_by(task: Task, checks: str) -> list[str]:
+    return [fingerprint(task.variant != AS_IS), checks]

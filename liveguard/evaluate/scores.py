@@ -1,0 +1,108 @@
+"""What each check said about each recording, as columns."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from liveguard.evaluate.metrics import Array, Mask
+from liveguard.evaluate.run import Run
+from liveguard.types import Detector, Reading
+
+Names = npt.NDArray[np.str_]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """One check over many runs; the columns go together. Only runs that it judged have a row.
+
+    `llr` (n,): mean ratio of the face that it judged most, in nats. `windows`: all ratios of that face. `run`: which run.
+    `n_asked`: runs that it could have judged. `causes`: why it could not, figures taken out, with counts.
+    """
+
+    check: str
+    run: tuple[Run, ...]
+    llr: Array
+    windows: tuple[Array, ...]
+    n_asked: int
+    causes: Counter[str]
+
+    @property
+    def attack(self) -> Mask:
+        return np.array([run.attack for run in self.run], bool)
+
+    def column(self, name: str) -> Names:
+        """`kind`, `generator`, `subject` or `source` of each row."""
+        return np.array([getattr(run.item, name) for run in self.run], str)
+
+    def measure(self, name: str) -> Array:
+        """Median of a measure over each run's readings of this check; NaN where it has none."""
+        return np.array([_median(run, self.check, name) for run in self.run], np.float64)
+
+    def flat(self) -> tuple[Array, Mask, Array, npt.NDArray[np.int64]]:
+        """All windows: ratio, label, weight (each run weighs 1) and the row that each belongs to."""
+        counts = [len(windows) for windows in self.windows]
+        row = np.repeat(np.arange(len(counts)), counts)
+        weight = np.repeat([1 / max(n, 1) for n in counts], counts)
+        llr = np.concatenate(self.windows) if counts else np.zeros(0)
+        return llr, self.attack[row], weight, row
+
+    def only(self, rows: Mask) -> Scores:
+        """The rows that are True."""
+        keep = np.flatnonzero(rows)
+        return Scores(
+            self.check,
+            tuple(self.run[i] for i in keep),
+            self.llr[keep],
+            tuple(self.windows[i] for i in keep),
+            len(keep),
+            Counter(),
+        )
+
+
+def scores_of(detector: Detector, runs: Sequence[Run]) -> Scores:
+    """The scores of one check. Of a bench attack only windows that end a second or more after its onset count, and only for
+    checks of its hypothesis."""
+    kept, llr, windows = [], [], []
+    causes: Counter[str] = Counter()
+    asked = 0
+    for run in runs:
+        if run.error or (run.judged and detector.hypothesis not in run.judged):
+            continue
+        readings = [reading for reading in run.readings if reading.detector == detector.name]
+        if not readings:
+            continue
+        asked += 1
+        found = _main(readings, run.onset_s + 1.0 if run.bench else 0.0)
+        if len(found):
+            kept.append(run)
+            llr.append(float(found.mean()))
+            windows.append(found)
+        else:
+            causes[_cause(readings)] += 1
+    return Scores(detector.name, tuple(kept), np.array(llr), tuple(windows), asked, causes)
+
+
+def _main(readings: Sequence[Reading], from_s: float) -> Array:
+    """The ratios of the face that was judged most often; of the more suspicious one where two were as often."""
+    by_track: dict[int | None, list[float]] = {}
+    for reading in readings:
+        if reading.llr is not None and reading.end_us >= from_s * 1e6:
+            by_track.setdefault(reading.track, []).append(reading.llr)
+    return np.array(max(by_track.values(), key=lambda found: (len(found), np.mean(found)), default=[]), np.float64)
+
+
+def _cause(readings: Sequence[Reading]) -> str:
+    """The most frequent reason, without its figures."""
+    why = Counter(re.sub(r"\d+(\.\d+)?", "#", reading.why) for reading in readings if reading.llr is None)
+    return why.most_common(1)[0][0] if why else "no window of the attack"
+
+
+def _median(run: Run, check: str, name: str) -> float:
+    found = [r.measures[name] for r in run.readings if r.detector == check and name in r.measures]
+    return float(np.median(found)) if found else float("nan")
