@@ -61,7 +61,7 @@ def make_bench_clip(path: Path, seconds: float = 60.0, fps: int = 30) -> Path:
         voice = np.concatenate([speech(text, path.parent) for text in (SENTENCE, OTHER, SENTENCE)])
         voice = voice[: int(seconds * 16_000)]
         half_made = path.with_suffix(".part.mp4")
-        write(half_made, talking(Puppet(), voice, seconds, fps), voice, fps).rename(path)
+        write(half_made, talking(Puppet(), voice, seconds, fps), voice).rename(path)
     return path
 
 

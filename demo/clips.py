@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
-from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
-import av
 import numpy as np
 
 from demo.puppet import Puppet, film, opening
+from liveguard.film_file import write_film
 from liveguard.taps.file import FileTap
 from liveguard.types import AudioChunk, FloatArray, VideoFrame
 
@@ -41,23 +41,10 @@ def speech(text: str, folder: Path, voice: str = "en-gb", words_per_min: int = 1
     return np.concatenate(chunks)
 
 
-def write(path: Path, frames: Iterable[VideoFrame], pcm: FloatArray | None = None, fps: int = FPS) -> Path:
+def write(path: Path, frames: Iterable[VideoFrame], pcm: FloatArray | None = None) -> Path:
     """A film as an MP4 file with H.264 and, where there is sound, AAC."""
-    with av.open(str(path), "w") as out:
-        video = out.add_stream("libx264", rate=fps, options={"crf": "23", "preset": "veryfast"})
-        video.width, video.height, video.pix_fmt = 1280, 720, "yuv420p"
-        sound = out.add_stream("aac", rate=16_000, layout="mono") if pcm is not None else None
-        for frame in frames:
-            picture = av.VideoFrame.from_ndarray(frame.image, format="rgb24")
-            picture.pts, picture.time_base = frame.t_us, Fraction(1, 1_000_000)
-            out.mux(video.encode(picture))
-        out.mux(video.encode(None))
-        if sound is not None and pcm is not None:
-            for start in range(0, len(pcm), 1024):
-                piece = av.AudioFrame.from_ndarray(pcm[None, start : start + 1024], format="fltp", layout="mono")
-                piece.sample_rate, piece.pts, piece.time_base = 16_000, start, Fraction(1, 16_000)
-                out.mux(sound.encode(piece))
-            out.mux(sound.encode(None))
+    sound = [] if pcm is None else [AudioChunk(0, pcm)]
+    write_film(path, chain(frames, sound), sound=pcm is not None, crf=23)
     return path
 
 

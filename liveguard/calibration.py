@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from liveguard.errors import ConfigError
 from liveguard.types import HYPOTHESES, Hypothesis, Reading
@@ -25,6 +25,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+_T = TypeVar("_T")
 OWN_NATS = "own_nats"
 """The measure in which a calibrated reading keeps what the check itself said."""
 CONDITIONS = ("face_px", "frame_rate_hz", "light_luma", "voiced_s", "snr_db", "bandwidth_hz")
@@ -115,18 +116,33 @@ def uncalibrated(reading: Reading) -> Reading:
 
 def parse(table: Mapping[str, Any]) -> Calibration:
     """A calibration from a parsed TOML or JSON table. Raises ConfigError that names what is wrong."""
-    try:
-        checks = {str(name): _check(entry) for name, entry in table.get("checks", {}).items()}
-        tails: dict[Hypothesis, Tail] = {}
-        for name, entry in table.get("tails", {}).items():
-            if name not in HYPOTHESES:
-                raise ValueError(f"tails.{name}: there are {', '.join(HYPOTHESES)}")
-            tails[name] = Tail(**{key: float(value) for key, value in entry.items()})
-            if not (tails[name].per_hour > 0 and tails[name].scale_nats > 0):
-                raise ValueError(f"tails.{name}: both figures must be above 0")
-    except (TypeError, ValueError, AttributeError, KeyError) as error:
-        raise ConfigError(f"calibration: {error}") from error
+    unknown = sorted(set(table) - {"checks", "tails"})
+    if unknown:
+        raise ConfigError(f"calibration: there is no table {unknown[0]!r}: allowed are checks and tails")
+    checks, tails = _entries(table, "checks", _check), _entries(table, "tails", _tail)
+    strange = sorted(set(tails) - set(HYPOTHESES))
+    if strange:
+        raise ConfigError(f"calibration: tails.{strange[0]}: there are {', '.join(HYPOTHESES)}")
     return Calibration(checks, tails)
+
+
+def _entries(table: Mapping[str, Any], group: str, read_entry: Callable[[Mapping[str, Any]], _T]) -> dict[Any, _T]:
+    found: dict[Any, _T] = {}
+    if not isinstance(table.get(group, {}), Mapping):
+        raise ConfigError(f"calibration: {group} must be a table")
+    for name, entry in table.get(group, {}).items():
+        try:
+            found[name] = read_entry(entry)
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise ConfigError(f"calibration: {group}.{name}: {error}") from error
+    return found
+
+
+def _tail(table: Mapping[str, Any]) -> Tail:
+    tail = Tail(**{key: float(value) for key, value in table.items()})
+    if not (0 < tail.per_hour < math.inf and 0 < tail.scale_nats < math.inf):
+        raise ValueError("per_hour and scale_nats must be above 0, and finite")
+    return tail
 
 
 def _check(table: Mapping[str, Any]) -> CheckCalibration:
@@ -139,8 +155,10 @@ def _check(table: Mapping[str, Any]) -> CheckCalibration:
     figures = (check.slope, check.offset, check.most_nats, check.ceiling_nats or 0.0, check.evidence_us or 0)
     if not all(math.isfinite(figure) for figure in figures) or check.most_nats <= 0 or check.slope < 0:
         raise ValueError("figures must be finite, slope not below 0, most_nats above 0")
-    if any(not (0 < s.low <= s.centre <= s.high < math.inf) for s in conditions.values()):
-        raise ValueError("a condition needs 0 < low <= centre <= high")
+    if (check.ceiling_nats or 0.0) < 0 or (check.evidence_us is not None and check.evidence_us <= 0):
+        raise ValueError("ceiling_nats must not be below 0, evidence_us above 0")
+    if any(not (0 < s.low <= s.centre <= s.high < math.inf and math.isfinite(s.nats)) for s in conditions.values()):
+        raise ValueError("a condition needs finite nats and 0 < low <= centre <= high")
     return check
 
 

@@ -7,6 +7,7 @@ the worst case for evidence that adds up: what is wrong about them once is wrong
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,13 +20,16 @@ CALL_S = 300.0
 """Evidence halves in a minute: after five it goes round in circles, and whatever raised nothing never will."""
 FEED = FeedInfo("evaluation")
 LEAST_LAP_S = 0.5
+HERE_US = 1_000_000
+HEIGHTS_NATS = (2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 14.0, 17.0, 20.0)
+"""Thresholds at which it is noted when they would have been passed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """What was said in a call of `seconds`. `raised`: hypothesis and time after the attack's onset (else after the start)
     of every alert, in order; `judged_s`: for how long anything could be judged; `height_nats`: the most that the evidence
-    for each hypothesis reached.
+    for each hypothesis reached, and `passed_s` when it first passed each of `HEIGHTS_NATS`, as far as it did.
     """
 
     run: Run
@@ -33,11 +37,15 @@ class Call:
     raised: tuple[tuple[Hypothesis, float], ...]
     judged_s: float
     height_nats: dict[Hypothesis, float]
+    passed_s: dict[Hypothesis, tuple[float, ...]]
+
+    def meant(self) -> tuple[Hypothesis, ...]:
+        """The hypotheses that an alert of this call may be about: of a bench attack its own."""
+        return HYPOTHESES if self.run.hypothesis is None else (self.run.hypothesis,)
 
     def first_s(self, within_s: float) -> float | None:
         """When the first alert came; of a bench attack the first of its own hypothesis."""
-        wanted = self.run.hypothesis
-        times = [t_s for hypothesis, t_s in self.raised if wanted in (None, hypothesis)]
+        times = [t_s for hypothesis, t_s in self.raised if hypothesis in self.meant()]
         return next((t_s for t_s in times if 0 <= t_s <= within_s), None)
 
 
@@ -48,20 +56,37 @@ def call(run: Run, detectors: Sequence[Detector], policy: Policy, call_s: float 
     readings = [reading for reading in run.readings if reading.detector in names]
     lap_us = max(round(run.seconds * 1e6), round(LEAST_LAP_S * 1e6))
     laps = 1 if run.play_s else max(round(call_s * 1e6 / lap_us), 1)
-    judged = [reading for reading in readings if reading.llr is not None]
+    judged, telling = [reading for reading in readings if reading.llr is not None], _telling(readings)
     engine, raised = Engine(FEED, checks, policy), list[tuple[Hypothesis, float]]()
     heights = dict.fromkeys(HYPOTHESES, 0.0)
+    passed: dict[Hypothesis, list[float]] = {hypothesis: [] for hypothesis in HYPOTHESES}
     for start_us in range(0, laps * lap_us, lap_us):
-        # What cannot be judged adds nothing and is not gone through again.
-        for reading in judged:
-            moved = _moved(reading, start_us)
-            for event in engine.take(moved):
+        for reading in telling:
+            for event in engine.take(_moved(reading, start_us)):
                 if isinstance(event, Alert) and event.state == "raised":
                     raised.append((event.hypothesis, event.t_us / 1e6 - run.onset_s))
+            t_s = (start_us + reading.end_us) / 1e6 - run.onset_s
             for hypothesis, nats in engine.fusion.heights():
-                heights[hypothesis] = max(heights[hypothesis], nats)
+                if nats > heights[hypothesis]:
+                    heights[hypothesis] = nats
+                    passed[hypothesis] += [t_s] * (bisect_right(HEIGHTS_NATS, nats) - len(passed[hypothesis]))
+        if not raised and not any(nats for _, nats in engine.fusion.heights()):
+            break  # nothing is left of this lap, so all that follow are like it
     seconds = laps * lap_us / 1e6
-    return Call(run, seconds, tuple(raised), min(laps * _judged_s(judged), seconds), heights)
+    reached = {hypothesis: tuple(times) for hypothesis, times in passed.items()}
+    return Call(run, seconds, tuple(raised), min(laps * _judged_s(judged), seconds), heights, reached)
+
+
+def _telling(readings: Sequence[Reading]) -> list[Reading]:
+    """All that were judged, and of each face one a second: what cannot be judged adds nothing, but says who is still here,
+    and the evidence about who is gone is forgotten."""
+    kept: list[Reading] = []
+    here_us: dict[int | None, int] = {}
+    for reading in readings:
+        if reading.llr is not None or reading.end_us - here_us.get(reading.track, -HERE_US) >= HERE_US:
+            kept.append(reading)
+            here_us[reading.track] = reading.end_us
+    return kept
 
 
 def _moved(reading: Reading, by_us: int) -> Reading:

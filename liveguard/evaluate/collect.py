@@ -20,13 +20,14 @@ _guards: dict[str, Guard] = {}  # one a process: models and face graphs are load
 def collect(
     tasks: Sequence[Task], config: Config, folder: Path, jobs: int = 1, on_done: Callable[[int], None] | None = None
 ) -> Iterator[Run]:
-    """The run of each task, in order. `folder` keeps their records; what it holds already is not judged again.
+    """The run of each task, in order. `folder` keeps their records; what was judged already is not judged again, what
+    could not be is tried again.
 
     `on_done(count)` is called as runs are finished. Raises what the guard raises where it cannot start at all.
     """
     folder.mkdir(parents=True, exist_ok=True)
     checks = _checks(config)
-    missing = [task for task in tasks if load(task, folder, checks) is None]
+    missing = [task for task in tasks if "error" in (load(task, folder, checks) or {"error": "never judged"})]
     if on_done is not None:
         on_done(len(tasks) - len(missing))
     work = partial(_judge, config=config, folder=folder, checks=checks)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import av
 import av.error
@@ -16,6 +17,7 @@ from liveguard.taps.source import open_source, parse_source, say
 from liveguard.types import SAMPLE_RATE_HZ, AudioChunk
 
 Facts: TypeAlias = dict[str, float | str]
+_Stream = TypeVar("_Stream", av.VideoStream, av.AudioStream)
 QUIET_DB = -40.0  # below the loudest 20 ms: what comes before the first louder stretch is leading silence
 STRETCH = SAMPLE_RATE_HZ // 50
 
@@ -30,17 +32,22 @@ def facts_of(file: Path) -> Facts:
             if container.duration:
                 found["seconds"] = round(container.duration / 1e6, 3)
                 found["bitrate_kbps"] = round(file.stat().st_size * 8e3 / container.duration, 1)
-            for video in container.streams.video[:1]:
+            for video in _known(container.streams.video):
                 rate = video.average_rate or video.guessed_rate
                 found |= {"video_codec": video.codec_context.name, "width": video.width, "height": video.height}
                 found |= {"frame_rate_hz": round(float(rate), 2)} if rate else {}
-            for audio in container.streams.audio[:1]:
+            for audio in _known(container.streams.audio):
                 found |= {"audio_codec": audio.codec_context.name, "audio_rate_hz": audio.rate or 0}
     except (av.error.FFmpegError, OSError) as error:
         raise InputError(f"{file}: {say(error)}") from error
     if "audio_codec" in found:
         found["leading_silence_s"] = _leading_silence_s(file)
     return found
+
+
+def _known(streams: Sequence[_Stream]) -> Sequence[_Stream]:
+    """The first stream, if any, whose codec FFmpeg knows at all; others are not played either."""
+    return [stream for stream in streams if stream.codec_context][:1]
 
 
 def _leading_silence_s(file: Path) -> float:

@@ -32,7 +32,6 @@ EDGES = {
 def check_figures(scores: Scores) -> Figures:
     """All figures of one check."""
     llr, attack = scores.llr, scores.attack
-    kinds, generators = scores.column("kind"), scores.column("generator")
     fpr, fnr = metrics.rates_at(llr, attack)
     judged = len(scores.run)
     return {
@@ -47,8 +46,8 @@ def check_figures(scores: Scores) -> Figures:
         "n_attack": int(attack.sum()),
         "cannot_judge": number(1 - judged / scores.n_asked if scores.n_asked else math.nan),
         "cannot_judge_causes": dict(scores.causes.most_common(CAUSES)),
-        "by_kind": _against_genuine(scores, kinds),
-        "by_generator": _against_genuine(scores, generators),
+        "by_kind": _against_genuine(scores, scores.column("kind"), intervals=True),
+        "by_generator": _against_genuine(scores, scores.column("generator"), intervals=False),
         "by_source": {name: _slice(scores, scores.column("source") == name) for name in _names(scores, "source")},
         "slices": {name: slices(scores, name, edges) for name, edges in EDGES.items()},
     }
@@ -133,12 +132,17 @@ def _rate_interval(alarmed: int, people: int, alerts: int, hours: float) -> Inte
 def detection_figures(calls: Sequence[Call]) -> Figures:
     """How many attacks were raised, and how soon after their onset."""
     delays = [delay for call in calls if (delay := call.first_s(WITHIN_S)) is not None]
-    p50, p95 = np.percentile(delays, [50, 95]) if delays else (math.nan, math.nan)
+    return detection_shares(delays, len(calls))
+
+
+def detection_shares(delays_s: Sequence[float], n_attack: int) -> Figures:
+    """Of `n_attack` attacks those were detected, so late."""
+    p50, p95 = np.percentile(delays_s, [50, 95]) if delays_s else (math.nan, math.nan)
     return {
-        "detected": len(delays),
-        "n_attack": len(calls),
-        "detected_share": number(len(delays) / len(calls) if calls else math.nan),
-        "detected_ci": interval(metrics.share_interval(len(delays), len(calls))),
+        "detected": len(delays_s),
+        "n_attack": n_attack,
+        "detected_share": number(len(delays_s) / n_attack if n_attack else math.nan),
+        "detected_ci": interval(metrics.share_interval(len(delays_s), n_attack)),
         "delay_s": {"p50": number(p50), "p95": number(p95)},
     }
 
@@ -174,13 +178,27 @@ def _by(scores: Scores, column: str, figure: Callable[[Array], float]) -> Interv
     return metrics.bootstrap(figure, names) if names else None
 
 
-def _against_genuine(scores: Scores, column: Names) -> Figures:
+def short_figures(scores: Scores) -> Figures:
+    """What is said of a check where there are many variants to compare."""
+    fpr, fnr = metrics.rates_at(scores.llr, scores.attack)
+    return {
+        **_separation(scores),
+        "eer": number(metrics.eer(scores.llr, scores.attack)),
+        "fpr": number(fpr),
+        "fnr": number(fnr),
+        "n_bonafide": int((~scores.attack).sum()),
+        "n_attack": int(scores.attack.sum()),
+        "by_kind": _against_genuine(scores, scores.column("kind"), intervals=False),
+    }
+
+
+def _against_genuine(scores: Scores, column: Names, intervals: bool) -> Figures:
     """Each kind (or generator) of attack against all genuine recordings."""
     found: Figures = {}
     for name in sorted(set(column[scores.attack])):
         rows: Mask = ~scores.attack | (column == name)
         part = scores.only(rows)
-        few = int(part.attack.sum()) < LEAST_SLICE
+        few = not intervals or int(part.attack.sum()) < LEAST_SLICE
         figures = {"auc": number(metrics.auc(part.llr, part.attack))} if few else _separation(part)
         _, fnr = metrics.rates_at(part.llr, part.attack)
         found[str(name)] = {**figures, "fnr": number(fnr), "n_attack": int(part.attack.sum())}

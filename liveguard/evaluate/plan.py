@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -87,25 +88,28 @@ def _other(talkers: Sequence[Item], item: Item, made: Variant) -> Path | None:
 
 
 def _sample(tasks: Sequence[Task], known: Mapping[str, _Known | None], minutes: float, seed: int) -> list[Task]:
-    """Tasks drawn in turn from each (variant, label, source), until their footage fills `minutes`."""
-    rng = np.random.default_rng(seed)
-    groups: dict[tuple[str, str, str], list[Task]] = {}
-    for index in rng.permutation(len(tasks)):
-        task = tasks[index]
-        groups.setdefault((task.variant, task.item.label, task.item.source), []).append(task)
+    """Tasks whose footage fits into `minutes`, drawn from each variant in turn, and there from each label and source."""
+    drawn = [tasks[index] for index in np.random.default_rng(seed).permutation(len(tasks))]
+    by_variant = _groups(drawn, lambda task: task.variant)
+    order = _in_turn([_in_turn(_groups(own, lambda task: (task.item.label, task.item.source))) for own in by_variant])
     kept: set[str] = set()
     left_s = minutes * 60
-    while groups:
-        order = sorted(groups)
-        for key in (order[i] for i in rng.permutation(len(order))):
-            task = groups[key].pop()
-            if not groups[key]:
-                del groups[key]
-            seen = known[task.item.name]
-            seconds = max(seen.seconds if seen is not None else 0.0, variant(task.variant).play_s)
-            if seconds > left_s:
-                groups.clear()
-                break
+    for task in order:
+        seen = known[task.item.name]
+        seconds = max(seen.seconds if seen is not None else 0.0, variant(task.variant).play_s)
+        if seconds <= left_s:
             kept.add(task.key)
             left_s -= seconds
     return [task for task in tasks if task.key in kept]
+
+
+def _groups(tasks: Iterable[Task], key: Callable[[Task], object]) -> list[list[Task]]:
+    found: dict[object, list[Task]] = {}
+    for task in tasks:
+        found.setdefault(key(task), []).append(task)
+    return list(found.values())
+
+
+def _in_turn(groups: Iterable[Sequence[Task]]) -> list[Task]:
+    """The first of each group, then the second of each, and so on."""
+    return [task for row in zip_longest(*groups) for task in row if task is not None]

@@ -66,8 +66,7 @@ class Scores:
 
 
 def scores_of(detector: Detector, runs: Sequence[Run]) -> Scores:
-    """The scores of one check. Of a bench attack only windows that end a second or more after its onset count, and only for
-    checks of its hypothesis."""
+    """The scores of one check, of those runs that say something about its hypothesis."""
     kept, llr, windows = [], [], []
     causes: Counter[str] = Counter()
     asked = 0
@@ -78,7 +77,7 @@ def scores_of(detector: Detector, runs: Sequence[Run]) -> Scores:
         if not readings:
             continue
         asked += 1
-        found = _main(readings, run.onset_s + 1.0 if run.bench else 0.0)
+        found = np.array([reading.llr for reading in main_readings(run, detector.name)], np.float64)
         if len(found):
             kept.append(run)
             llr.append(float(found.mean()))
@@ -88,13 +87,15 @@ def scores_of(detector: Detector, runs: Sequence[Run]) -> Scores:
     return Scores(detector.name, tuple(kept), np.array(llr), tuple(windows), asked, causes)
 
 
-def _main(readings: Sequence[Reading], from_s: float) -> Array:
-    """The ratios of the face that was judged most often; of the more suspicious one where two were as often."""
-    by_track: dict[int | None, list[float]] = {}
-    for reading in readings:
-        if reading.llr is not None and reading.end_us >= from_s * 1e6:
-            by_track.setdefault(reading.track, []).append(reading.llr)
-    return np.array(max(by_track.values(), key=lambda found: (len(found), np.mean(found)), default=[]), np.float64)
+def main_readings(run: Run, check: str) -> list[Reading]:
+    """What `check` judged of the face that it judged most often, the more suspicious one where two were as often. Of a bench
+    attack only windows that end a second or more after its onset: before there is nothing to be seen."""
+    from_us = (run.onset_s + 1.0) * 1e6 if run.bench else 0.0
+    by_track: dict[int | None, list[Reading]] = {}
+    for reading in run.readings:
+        if reading.detector == check and reading.llr is not None and reading.end_us >= from_us:
+            by_track.setdefault(reading.track, []).append(reading)
+    return max(by_track.values(), key=lambda found: (len(found), sum(r.llr or 0.0 for r in found)), default=[])
 
 
 def _cause(readings: Sequence[Reading]) -> str:

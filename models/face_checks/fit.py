@@ -1,93 +1,86 @@
-"""Calibrate the untrained face checks on recorded clips, and say how well it carries over to other sources.
+"""Fit the weights of the untrained face checks on judged recordings, and once more for each source without it.
 
-    python models/face_checks/fit.py MANIFEST.csv CACHE_FOLDER [--jobs 1] [--out WEIGHTS.toml]
+    liveguard evaluate MANIFEST.csv --out OUT --variants "VP8 300k,VP8 150k"     # judges; may be broken off and resumed
+    python models/face_checks/fit.py MANIFEST.csv OUT
 
-The manifest needs `path, media, label (bonafide|attack), kind, source`. Every clip goes through the real
-Observer three times: as it is, as VP8 at 400 kbit/s, and as VP8 at 200 kbit/s and 15 fps, because calls look
-like that; all three train. What the Observer keeps is cached in CACHE_FOLDER (landmarks and figures, no
-pixels); delete it after changing a probe.
+The measures are those of the readings that `evaluate` has kept in OUT: every clip as it is, as VP8 at 300 kbit/s, and as VP8
+at 150 kbit/s and 15 fps, because calls look like that; all three train. What is not there is judged first. Two files
+are written: `liveguard/detectors/weights.toml`, and `models/face_checks/left_out.json` with the weights that have not seen a
+source, for `liveguard evaluate --held-out`.
 
 Per check and kind of attack: each measure is taken relative to what genuine faces show under the same
 movement and size (a line fitted on genuine clips), then a logistic regression with signs fixed beforehand and
 a quadratic penalty, sources balanced within each label. Scores of left-out sources set the scale (Platt), so
-weights shrink to what carries over.
+weights shrink to what carries over; for the weights without a source, that one is missing from both.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import pickle
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from clips import VARIANTS, observe, samples_of, windows
 from scipy.optimize import minimize
-from tables import Table, auc, matched, per_clip
+from table import Table
 
-from liveguard.detectors.blink import Blink, blink_measures
-from liveguard.detectors.calibration import Part, Term
-from liveguard.detectors.mesh import Mesh, mesh_measures
-from liveguard.detectors.pulse import Pulse, pulse_measures
-from liveguard.detectors.series import FaceSeries, face_series
-from liveguard.detectors.texture import Texture, texture_measures
-from liveguard.types import Need
+from liveguard.config import Config
+from liveguard.detectors.calibration import Card, Part, Term
+from liveguard.evaluate.collect import collect
+from liveguard.evaluate.manifest import read_manifest
+from liveguard.evaluate.plan import plan
+from liveguard.evaluate.run import Run
+from liveguard.evaluate.scores import main_readings
 
+VARIANTS = ("VP8 300k", "VP8 150k")
 PENALTY = 0.05
 LEAST_SLOPE = 0.1
 MOVEMENT = ("head_turn_db", "head_shift_db", "mouth_motion_db", "face_octaves")
+KINDS = ("faceswap", "reenact", "lipsync", "talkinghead")
 SWAP, ANIMATED = ("faceswap",), ("reenact", "talkinghead")
+WEIGHTS = Path("liveguard/detectors/weights.toml")
+LEFT_OUT = Path("models/face_checks/left_out.json")
 
 
 @dataclass(frozen=True)
 class Plan:
     """What a check may use: per part the kinds it is fitted on and its measures with their signs."""
 
-    measure: Callable[[FaceSeries], dict[str, float]]
-    need: Need
-    least_s: float
     limit_nats: float
     conditions: tuple[str, ...]
     parts: dict[str, tuple[tuple[str, ...], dict[str, int]]]
 
 
-KINDS = ("faceswap", "reenact", "lipsync", "talkinghead")
 PLANS = {
-    "mesh": Plan(mesh_measures, Mesh.need, 1.8, 3.0, MOVEMENT, {
+    "mesh": Plan(3.0, MOVEMENT, {
         "swap": (SWAP, {"fast_share_db": 1}),
         "animated": (ANIMATED, {"shape_drift_db": -1, "jitter_outline_db": -1}),
     }),
-    "texture": Plan(texture_measures, Texture.need, 1.8, 3.0, (*MOVEMENT, "detail_outside_db"), {
+    "texture": Plan(3.0, (*MOVEMENT, "detail_outside_db"), {
         "any": (KINDS, {"detail_inner_db": -1, "detail_slope_db": -1, "boil_over_ring_db": -1}),
     }),
-    "blink": Plan(blink_measures, Blink.need, 3.0, 1.0, MOVEMENT, {
+    "blink": Plan(1.0, MOVEMENT, {
         "animated": (ANIMATED, {"gaze_motion_db": -1, "lid_difference_db": -1}),
     }),
-    "pulse": Plan(pulse_measures, Pulse.need, 4.0, 0.5, MOVEMENT, {
+    "pulse": Plan(0.5, MOVEMENT, {
         "any": (KINDS, {"pulse_snr_db": -1, "pulse_agreement": -1}),
     }),
 }  # fmt: skip
 
 
-def measure_clip(clip: Path, caches: dict[str, Path]) -> list[tuple[str, str, dict[str, float]]]:
-    """(check, variant, measures) of every window of a clip."""
-    found = []
-    for variant, cache in caches.items():
-        if not cache.exists():
-            observe(clip, variant, cache)
-        samples, end_us = samples_of(cache)
-        for check, plan in PLANS.items():
-            for window in windows(samples, end_us, plan.need):
-                series: FaceSeries = face_series(window)
-                if len(series.t_s) > 12 and np.ptp(series.t_s) >= plan.least_s - 0.1:
-                    found.append((check, variant, plan.measure(series)))
-    return found
-
-
-# --- fitting ---------------------------------------------------------------------------------------
+def table_of(check: str, runs: Sequence[Run]) -> Table | None:
+    """The windows that `check` judged, with all their measures; None where it judged nothing."""
+    rows = [(run, reading.measures) for run in runs for reading in main_readings(run, check)]
+    if not rows:
+        return None
+    names = sorted({name for _, measures in rows for name in measures})
+    x = {name: np.array([measures.get(name, np.nan) for _, measures in rows]) for name in names}
+    clips = {run.item.name: number for number, run in enumerate(runs)}
+    clip = np.array([clips[run.item.name] for run, _ in rows])
+    kind = np.array([run.item.kind if run.attack else "real" for run, _ in rows])
+    return Table(x, clip, kind, np.array([run.item.source for run, _ in rows]))
 
 
 def usable(table: Table, signs: dict[str, int]) -> np.ndarray:
@@ -173,99 +166,76 @@ def leave_out(name: str, table: Table, kinds: tuple[str, ...], plan: Plan) -> np
     return scores
 
 
-def mix(parts: list[np.ndarray], limit: float) -> np.ndarray:
-    return np.clip(np.log(np.mean(np.exp(parts), axis=0)), -limit, limit)
-
-
-def calibrate(check: str, table: Table) -> tuple[str, str]:
-    """The check's tables for the file, and a report for people."""
-    plan, ranges, left_out, report, body = PLANS[check], ranges_of(table, PLANS[check]), [], "", ""
+def card_of(check: str, table: Table) -> Card:
+    """The weights of a check, scaled to what carries over to sources that they have not seen."""
+    plan, ranges, parts = PLANS[check], ranges_of(table, PLANS[check]), []
     for name, (kinds, signs) in plan.parts.items():
-        scores = leave_out(name, table, kinds, plan)
         use = usable(table, signs) & ((table.kind == "real") | np.isin(table.kind, kinds))
+        if not (table.kind[use] != "real").any() or (table.kind[use] != "real").all():
+            continue
+        scores = leave_out(name, table, kinds, plan)
         slope, shift = platt(scores[use], table[use])
-        score, low, high, _ = auc(*per_clip(scores[use], table[use]), kinds)
-        report += f"  {name}: left-out AUC on its own kinds {score:.2f} [{low:.2f}, {high:.2f}]; "
-        report += f"Platt slope {slope:.2f}\n"
-        if slope < LEAST_SLOPE:
-            body += f"# {name}: nothing carried over to left-out sources (AUC {score:.2f}): no weight.\n"
-            left_out.append(np.zeros(len(scores)))
-            continue
-        left_out.append(slope * scores + shift)
-        body += part_table(check, fit_part(name, table[use], signs, ranges), slope, shift)
-    figures, lines = left_out_figures(mix(left_out, plan.limit_nats), table)
-    head = f"\n[{check}]\nlimit_nats = {plan.limit_nats}\n\n[{check}.ranges]\n"
-    head += "".join(f"{k} = [{low:.3f}, {high:.3f}]\n" for k, (low, high) in ranges.items())
-    head += f"\n[{check}.left_out_auc]  # AUC, 90 % interval over sources, attack clips\n{figures}"
-    return head + body, report + lines
+        if slope >= LEAST_SLOPE:
+            part = fit_part(name, table[use], signs, ranges)
+            parts.append(scaled(part, slope, shift))
+    return Card(tuple(parts), plan.limit_nats, ranges)
 
 
-def part_table(check: str, part: Part, slope: float, shift: float) -> str:
-    """One part as text, its weights shrunk by the Platt `slope`."""
-    text = f'\n[[{check}.parts]]\nname = "{part.name}"\nbias = {slope * part.bias + shift:.4f}\n'
-    for t in part.terms:
-        slopes = ", ".join(f"{k} = {v:.4g}" for k, v in t.slopes.items())
-        text += f'\n[[{check}.parts.terms]]\nmeasure = "{t.measure}"\ncentre = {t.centre:.4f}\n'
-        text += f"scale = {t.scale:.4f}\nweight = {slope * t.weight:.4f}\nslopes = {{ {slopes} }}\n"
+def scaled(part: Part, slope: float, shift: float) -> Part:
+    """A part with its weights shrunk by the Platt `slope`, in round figures."""
+    terms = tuple(
+        Term(t.measure, round(t.centre, 4), round(t.scale, 4), round(slope * t.weight, 4),
+             {name: round(value, 5) for name, value in t.slopes.items()})
+        for t in part.terms
+    )  # fmt: skip
+    return Part(part.name, round(slope * part.bias + shift, 4), terms)
+
+
+def cards_left_out(check: str, table: Table) -> Iterator[tuple[str, Card]]:
+    for source in sorted(set(table.source)):
+        yield source, card_of(check, table[table.source != source])
+
+
+def toml_of(check: str, card: Card) -> str:
+    """One check's tables of the weights file."""
+    text = f"\n[{check}]\nlimit_nats = {card.limit_nats}\n\n[{check}.ranges]\n"
+    text += "".join(f"{name} = [{low:.3f}, {high:.3f}]\n" for name, (low, high) in card.ranges.items())
+    if not card.parts:
+        text += "# Nothing carried over to sources that were left out: measured, not weighed.\n"
+    for part in card.parts:
+        text += f'\n[[{check}.parts]]\nname = "{part.name}"\nbias = {part.bias}\n'
+        for t in part.terms:
+            slopes = ", ".join(f"{name} = {value}" for name, value in t.slopes.items())
+            text += f'\n[[{check}.parts.terms]]\nmeasure = "{t.measure}"\ncentre = {t.centre}\n'
+            text += f"scale = {t.scale}\nweight = {t.weight}\nslopes = {{ {slopes} }}\n"
     return text
-
-
-def left_out_figures(scores: np.ndarray, table: Table) -> tuple[str, str]:
-    """How the scores of left-out sources do, per variant and kind: for the file, and for people."""
-    figures, lines = "", ""
-    for variant in VARIANTS:
-        rows = table.variant == variant
-        if not rows.any():
-            continue
-        clip, kind, source = per_clip(scores[rows], table[rows])
-        for label, kinds in [("all", KINDS), *[(k, (k,)) for k in KINDS]]:
-            score, low, high, count = auc(clip, kind, source, kinds)
-            figures += f"{variant}_{label} = [{score:.3f}, {low:.3f}, {high:.3f}, {count}]\n"
-            lines += f"  {variant:15s} {label:12s} AUC {score:.2f} [{low:.2f}, {high:.2f}] n {count}\n"
-        same, pairs = matched(clip, kind, source)
-        figures += f"{variant}_same_source = [{same:.3f}, {pairs}]  # AUC, pairs\n"
-        real, fake = clip[kind == "real"], clip[kind != "real"]
-        worst = max(clip[(kind == "real") & (source == s)].mean() for s in set(source[kind == "real"]))
-        lines += f"  {variant:15s} same source  AUC {same:.2f} over {pairs} pairs; mean llr: genuine "
-        lines += f"{real.mean():+.2f} (worst source {worst:+.2f}, above 1 nat {np.mean(real > 1):.1%}), "
-        lines += f"attack {fake.mean():+.2f}\n"
-    return figures, lines
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifest", type=Path)
-    parser.add_argument("cache", type=Path)
+    parser.add_argument("out", type=Path, help="what liveguard evaluate was given as --out")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=Path("liveguard/detectors/weights.toml"))
-    args = parser.parse_args()
-    args.cache.mkdir(parents=True, exist_ok=True)
-    with args.manifest.open() as stream:
-        rows = [row for row in csv.DictReader(stream) if row["media"] == "video"]
-    measures = args.cache / "measures.pkl"
-    if not measures.exists():
-        jobs = [(args.manifest.parent / row["path"], {v: args.cache / f"{i:04d}_{v}.npz" for v in VARIANTS})
-                for i, row in enumerate(rows)]  # fmt: skip
-        with ProcessPoolExecutor(args.jobs) as pool:
-            found = list(pool.map(measure_clip, *zip(*jobs, strict=True)))
-        measures.write_bytes(pickle.dumps(found))
-    found = pickle.loads(measures.read_bytes())
-    bonafide = sum(row["label"] == "bonafide" for row in rows)
+    arguments = parser.parse_args()
+    tasks = plan(read_manifest(arguments.manifest), VARIANTS).tasks
+    runs = [run for run in collect(tasks, Config(), arguments.out / "runs", arguments.jobs) if not run.error]
+    clips = {run.item.name: run.attack for run in runs}
     text = (
         "# Written by models/face_checks/fit.py, which says how; do not edit by hand.\n"
-        f"# {bonafide} genuine and {len(rows) - bonafide} attack clips of 2 to 8 s from "
-        f"{len({r['source'] for r in rows})} sources, as {', '.join(VARIANTS)}.\n"
-        "# left_out_auc: whole sources left out of the fit, per clip.\n"
+        f"# {list(clips.values()).count(False)} genuine and {list(clips.values()).count(True)} attack clips from "
+        f"{len({run.item.source for run in runs})} sources, as they are, and as {', '.join(VARIANTS)}.\n"
     )
+    left_out: dict[str, dict[str, object]] = {}
     for check in PLANS:
-        flat = [(i, v, m) for i, windows_ in enumerate(found) for c, v, m in windows_ if c == check]
-        x = {name: np.array([m[name] for _, _, m in flat]) for name in flat[0][2]}
-        clip = np.array([i for i, _, _ in flat])
-        kind, source = (np.array([rows[i][key] for i in clip]) for key in ("kind", "source"))
-        body, report = calibrate(check, Table(x, clip, kind, source, np.array([v for _, v, _ in flat])))
-        text += body
-        print(f"{check}: {len(flat)} windows of {len(set(clip))} clips\n{report}", flush=True)
-    args.out.write_text(text)
+        table = table_of(check, runs)
+        if table is None:
+            text += toml_of(check, Card((), PLANS[check].limit_nats))
+            continue
+        text += toml_of(check, card_of(check, table))
+        left_out[check] = {source: asdict(card) for source, card in cards_left_out(check, table)}
+        print(f"{check}: {len(table.clip)} windows of {len(set(table.clip))} clips", flush=True)
+    WEIGHTS.write_text(text)
+    LEFT_OUT.write_text(json.dumps({"checks": left_out}, separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,68 @@
+"""`liveguard calibrate MANIFEST --out FILE`: make the checks' evidence honest for recordings like yours."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from liveguard.commands.evaluate import NEEDED, add_material_options, judged
+from liveguard.commands.options import add_guard_options, config_of
+from liveguard.errors import BackendError, InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("manifest", type=Path, help="labelled recordings: a CSV file with path and label")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the calibration, for policy.calibration"
+    )
+    parser.add_argument(
+        "--records", type=Path, metavar="DIR", help="--out of an evaluation: what it judged is used again"
+    )
+    parser.add_argument(
+        "--held-out", type=Path, metavar="WEIGHTS", help="judge each source by WEIGHTS that have not seen it"
+    )
+    add_material_options(parser)
+    add_guard_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        from liveguard.evaluate.calibrate import calibrate
+        from liveguard.evaluate.folds import read_folds
+        from liveguard.evaluate.toml import toml_of
+    except ImportError as error:
+        raise BackendError(f"{NEEDED} ({error})") from error
+    from liveguard.plugins import load_detectors
+
+    config = config_of(arguments)
+    detectors = load_detectors(config.only, config.without, config.options)
+    records = arguments.records or arguments.out.parent / f"{arguments.out.stem}.records"
+    _, runs = judged(arguments, config, records)
+    if arguments.held_out:
+        folds = read_folds(arguments.held_out)
+        runs = [folds.left_out(run) for run in runs]
+    found = calibrate(runs, detectors, config.policy)
+    people = {
+        label: len({r.item.subject for r in runs if r.label == label and not r.error})
+        for label in ("bonafide", "attack")
+    }
+    about = (
+        f"{len({r.item.name for r in runs if not r.error})} recordings of {people['bonafide']} genuine and "
+        f"{people['attack']} attacked people from {len({r.item.source for r in runs})} sources."
+    )
+    try:
+        arguments.out.write_text(toml_of(found, about), "utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write {arguments.out}: {error.strerror}") from error
+    console = Console(highlight=False)
+    left = [detector.name for detector in detectors if detector.name not in found.checks]
+    console.print(
+        Text(f"calibrated: {', '.join(found.checks) or 'nothing'}; as they were: {', '.join(left) or 'none'}")
+    )
+    console.print(
+        Text(f'written to {arguments.out}; use it with [policy] calibration = "{arguments.out}"'), soft_wrap=True
+    )
+    return 0

@@ -1,0 +1,168 @@
+"""`liveguard evaluate MANIFEST --out DIR`: the figures of the guard on labelled recordings."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from liveguard.commands.options import add_guard_options, config_of
+from liveguard.commands.progress import counting
+from liveguard.errors import BackendError, InputError
+from liveguard.words import plain
+
+if TYPE_CHECKING:
+    from liveguard.config import Config
+    from liveguard.evaluate.figures import Figures
+    from liveguard.evaluate.plan import Plan
+    from liveguard.evaluate.run import Run
+    from liveguard.policy import Policy
+    from liveguard.types import Detector
+
+NEEDED = "evaluating needs more libraries: pip install 'liveguard[evaluate]'"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("manifest", type=Path, help="labelled recordings: a CSV file with path and label")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="where everything goes; a run is resumed there"
+    )
+    add_material_options(parser)
+    parser.add_argument(
+        "--held-out", nargs="?", type=Path, const=Path(), metavar="WEIGHTS",
+        help="report each source by a calibration (and WEIGHTS) that has not seen it",
+    )  # fmt: skip
+    parser.add_argument("--compare", type=Path, metavar="METRICS", help="an earlier metrics.json: say what has changed")
+    add_guard_options(parser)
+
+
+def add_material_options(parser: argparse.ArgumentParser) -> None:
+    """What is judged, and how."""
+    parser.add_argument(
+        "--variants", metavar="A,B", default="", help="also as these variants; benign and bench stand for all of theirs"
+    )
+    parser.add_argument("--split", metavar="A,B", default="", help="only rows of these splits")
+    parser.add_argument("--minutes", type=float, help="a seeded draw of so much footage, a little of everything")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """0: done; 1: something is certainly worse than in --compare; 2: wrong use or input."""
+    try:
+        from liveguard.evaluate.compare import compare
+        from liveguard.evaluate.output import read_figures, write_figures, write_readings
+        from liveguard.evaluate.page import page
+        from liveguard.evaluate.plots import plots
+        from liveguard.evaluate.summary import scores_as_is, summarise
+    except ImportError as error:
+        raise BackendError(f"{NEEDED} ({error})") from error
+    from liveguard.plugins import load_detectors
+
+    config, out, console = config_of(arguments), arguments.out, Console(highlight=False)
+    before = read_figures(arguments.compare) if arguments.compare else None
+    detectors = load_detectors(config.only, config.without, config.options)
+    plan, runs = judged(arguments, config, out)
+    runs, policy_of, how = _held_out(arguments.held_out, runs, detectors, config.policy)
+    conditions = {**_conditions(arguments, plan, detectors, config.policy), "calibration": how}
+    figures = summarise(runs, detectors, policy_of, conditions)
+    write_figures(out / "metrics.json", figures)
+    write_readings(out / "readings.csv", runs)
+    drawn = plots(figures, scores_as_is(runs, detectors, policy_of))
+    (out / "index.html").write_text(page(figures, drawn), "utf-8")
+    show(console, figures)
+    console.print(Text(f"figures, readings and report: {out}/metrics.json, readings.csv, index.html"), soft_wrap=True)
+    if before is None:
+        return 0
+    changes = compare(before, figures)
+    for change in changes:
+        word = "better" if change.better else "worse"
+        sure = ", outside its interval" if change.certain else ""
+        console.print(Text(f"{word}{sure}: {change.name} {change.before:g} -> {change.now:g}"), soft_wrap=True)
+    if not changes:
+        console.print("nothing has changed")
+    return int(any(change.certain and not change.better for change in changes))
+
+
+def judged(arguments: argparse.Namespace, config: Config, out: Path) -> tuple[Plan, list[Run]]:
+    """The plan that the options make, and its runs; what `out` holds already is not judged again."""
+    from liveguard.evaluate.collect import collect
+    from liveguard.evaluate.manifest import read_manifest
+    from liveguard.evaluate.plan import plan
+
+    if arguments.jobs < 1:
+        raise InputError(f"--jobs {arguments.jobs}: allowed is 1 and more")
+    items = read_manifest(arguments.manifest, _names(arguments.split))
+    made = plan(items, _names(arguments.variants), arguments.seed, arguments.minutes)
+    if not made.tasks:
+        raise InputError(f"{arguments.manifest}: holds nothing that moves or sounds; stills are not judged")
+    with counting("judging", len(made.tasks)) as done:
+        return made, list(collect(made.tasks, config, out / "runs", arguments.jobs, done))
+
+
+def _held_out(
+    weights: Path | None, runs: list[Run], detectors: list[Detector], policy: Policy
+) -> tuple[list[Run], Callable[[Run], Policy], str]:
+    """The runs as they are reported, what guards each, and how that is said."""
+    if weights is None:
+        return runs, lambda _: policy, "as shipped"
+    from liveguard.evaluate.calibrate import cross_calibrate
+    from liveguard.evaluate.folds import read_folds
+
+    how = "each source by a calibration fitted on all others"
+    if weights != Path():
+        folds = read_folds(weights)
+        runs, how = [folds.left_out(run) for run in runs], f"{how}, face weights too"
+    by_source = cross_calibrate(runs, detectors, policy)
+    policies = {source: replace(policy, calibration=calibration) for source, calibration in by_source.items()}
+    return runs, lambda run: policies[run.item.source], how
+
+
+def _conditions(arguments: argparse.Namespace, plan: Plan, detectors: list[Detector], policy: Policy) -> Figures:
+    return {
+        "manifest": arguments.manifest.name,
+        "variants": _names(arguments.variants),
+        "splits": _names(arguments.split),
+        "minutes": arguments.minutes,
+        "seed": arguments.seed,
+        "left_out": plan.left_out,
+        "checks": [detector.name for detector in detectors],
+        "without_model": [d.name for d in detectors if getattr(d, "has_model", True) is False],
+        "budget_per_hour": policy.false_alerts_per_hour,
+    }
+
+
+def show(console: Console, figures: Figures) -> None:
+    """The figures that matter most, for a person."""
+    sessions, stress = figures["sessions"], figures["stress"]
+    table = Table(box=None, pad_edge=False)
+    for heading in ("check", "AUC", "EER", "ECE (by chance)", "genuine", "attacks", "cannot judge"):
+        table.add_column(heading)
+    for name, check in figures["checks"].items():
+        calibration = f"{_said(check['ece'])} ({_said(check['ece_by_chance'])})"
+        auc = _said(check["auc"]) + (" [{}, {}]".format(*map(_said, check["auc_ci"])) if check["auc_ci"] else "")
+        counts = (str(check["n_bonafide"]), str(check["n_attack"]), _said(check["cannot_judge"]))
+        table.add_row(Text(plain(name)), auc, _said(check["eer"]), calibration, *counts)
+    console.print(table)
+    for what, part in (("calls", sessions), ("calls with benign stress", stress)):
+        ci = part["false_alerts_per_hour_ci"]
+        within = " [{}, {}]".format(*map(_said, ci)) if ci else ""
+        rate = f"{_said(part['false_alerts_per_hour'])}{within} false alerts an hour"
+        console.print(Text(f"{what}: {part['false_alerts']} in {part['hours']} h of {part['people']} people: {rate}"))
+    for kind, found in {**sessions["by_kind"], **figures["bench"]}.items():
+        delay = _said(found["delay_s"]["p50"])
+        console.print(Text(f"{plain(kind)}: {found['detected']} of {found['n_attack']} raised, median after {delay} s"))
+
+
+def _said(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -1,0 +1,106 @@
+"""A calibration from judged recordings, for the shipped policy; and one for each source that has not seen that source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+
+from liveguard.calibration import Calibration, CheckCalibration, Tail
+from liveguard.evaluate.calls import Call, call
+from liveguard.evaluate.discount import ceiling_nats, evidence_us, likeness
+from liveguard.evaluate.honest import fit_check, fits, windows_of
+from liveguard.evaluate.metrics import Array
+from liveguard.evaluate.run import Run
+from liveguard.evaluate.scores import main_readings
+from liveguard.policy import ALONE, Policy
+from liveguard.stress.catalogue import AS_IS
+from liveguard.types import HYPOTHESES, Detector, Hypothesis
+
+TAIL_FROM_NATS = 1.0
+LEAST_IN_TAIL = 5  # people, before a tail is drawn through them
+BySource: TypeAlias = Mapping[str, Calibration]
+
+
+def calibrate(runs: Sequence[Run], detectors: Sequence[Detector], policy: Policy) -> Calibration:
+    """All of it, from all of `runs`, whose readings are as the checks gave them."""
+    checks = check_calibrations(runs, detectors)
+    guarded = replace(policy, calibration=Calibration(checks))
+    genuine = [call(run, detectors, guarded) for run in runs if not run.error and not run.attack]
+    return Calibration(checks, tails(genuine))
+
+
+def cross_calibrate(runs: Sequence[Run], detectors: Sequence[Detector], policy: Policy) -> BySource:
+    """For each source a calibration, thresholds too, from all others: what may be reported of that source."""
+    sources = sorted({run.item.source for run in runs})
+    checks = {
+        source: check_calibrations([run for run in runs if run.item.source != source], detectors) for source in sources
+    }
+    genuine: list[Call] = []
+    for run in runs:
+        if not run.error and not run.attack:
+            guarded = replace(policy, calibration=Calibration(checks[run.item.source]))
+            genuine.append(call(run, detectors, guarded))
+    return {
+        source: Calibration(checks[source], tails([c for c in genuine if c.run.item.source != source]))
+        for source in sources
+    }
+
+
+def check_calibrations(runs: Sequence[Run], detectors: Sequence[Detector]) -> dict[str, CheckCalibration]:
+    """By check, for those of which enough people were seen."""
+    found = {}
+    for detector in detectors:
+        fitted = fit_check(windows_of(detector, runs))
+        if fitted is not None:
+            found[detector.name] = _discounted(fitted, detector, [run for run in runs if fits(run, detector)])
+    return found
+
+
+def _discounted(fitted: CheckCalibration, detector: Detector, runs: Sequence[Run]) -> CheckCalibration:
+    """With how much of its readings is new. Checks that may raise an alert alone keep their ceiling: they state facts about
+    the feed, which do not wear off."""
+    genuine = _series(fitted, detector, [run for run in runs if not run.attack])
+    need = detector.need
+    stretch = evidence_us(genuine, need.step_us, need.length_us)
+    fitted = replace(fitted, evidence_us=stretch)
+    plain = _series(fitted, detector, [run for run in runs if not run.attack and run.variant == AS_IS])
+    attacks = _series(fitted, detector, [run for run in runs if run.attack])
+    alike = likeness(plain)
+    if detector.name in ALONE or alike is None:
+        return fitted
+    return replace(fitted, ceiling_nats=ceiling_nats(attacks, alike))
+
+
+def _series(fitted: CheckCalibration, detector: Detector, runs: Sequence[Run]) -> list[Array]:
+    """The honest ratios of each run, in order of time."""
+    found = []
+    for run in runs:
+        readings = main_readings(run, detector.name)
+        if readings:
+            found.append(np.array([fitted.llr(reading.llr or 0.0, reading.measures) for reading in readings]))
+    return found
+
+
+def tails(genuine: Sequence[Call]) -> dict[Hypothesis, Tail]:
+    """How often evidence climbs how high in genuine calls, by hypothesis; left out where hardly anybody's ever climbs.
+
+    Heights above 1 nat are taken for exponential, as those of a CUSUM are (Siegmund 1985, doi:10.1007/978-1-4757-1862-1),
+    with one standard error on top of their mean. A person counts once for each call, however often it goes round.
+    """
+    found: dict[Hypothesis, Tail] = {}
+    for hypothesis in HYPOTHESES:
+        judged = [c for c in genuine if not c.run.judged or hypothesis in c.run.judged]
+        hours = sum(c.seconds for c in judged) / 3600
+        over = [
+            c.height_nats[hypothesis] - TAIL_FROM_NATS for c in judged if c.height_nats[hypothesis] > TAIL_FROM_NATS
+        ]
+        people = {c.run.item.subject for c in judged if c.height_nats[hypothesis] > TAIL_FROM_NATS}
+        if len(people) < LEAST_IN_TAIL or hours <= 0:
+            continue
+        scale = float(np.mean(over)) * (1 + len(people) ** -0.5)
+        per_hour = len(over) / hours * float(np.exp(TAIL_FROM_NATS / scale))
+        found[hypothesis] = Tail(round(per_hour, 4), round(scale, 4), round(hours, 3))
+    return found

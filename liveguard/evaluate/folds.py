@@ -1,0 +1,52 @@
+"""Weights that have not seen the source that they are tried on, for checks whose shipped weights have seen them all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from liveguard.detectors.calibration import Card, parse_card
+from liveguard.detectors.mesh import with_stillness
+from liveguard.errors import InputError
+from liveguard.evaluate.run import Run
+from liveguard.types import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Folds:
+    """`cards`: by check, then by the source that was left out of them."""
+
+    cards: Mapping[str, Mapping[str, Card]]
+
+    def left_out(self, run: Run) -> Run:
+        """The run as checks would have judged it that had never seen its source.
+
+        Raises InputError where a check has weights for other sources, but none without this one.
+        """
+        return replace(run, readings=tuple(self._left_out(reading, run.item.source) for reading in run.readings))
+
+    def _left_out(self, reading: Reading, source: str) -> Reading:
+        cards = self.cards.get(reading.detector)
+        if cards is None or reading.llr is None:
+            return reading
+        if source not in cards:
+            raise InputError(f"the weights of {reading.detector} were never fitted without source {source!r}")
+        again = replace(reading, llr=round(cards[source].llr(reading.measures), 4))
+        return with_stillness(again) if reading.detector == "mesh" else again
+
+
+def read_folds(path: Path) -> Folds:
+    """The left-out weights in a JSON file that `models/face_checks/fit.py` wrote. Raises InputError."""
+    try:
+        table = json.loads(path.read_text("utf-8"))
+        cards = {
+            check: {source: parse_card(card) for source, card in by_source.items()}
+            for check, by_source in table["checks"].items()
+        }
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} has no left-out weights: {type(error).__name__}: {error}") from error
+    return Folds(cards)
