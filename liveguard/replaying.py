@@ -8,6 +8,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 
 from liveguard import wire
+from liveguard.calibration import uncalibrated
 from liveguard.engine import CORE_FAULT, Engine
 from liveguard.errors import JournalError
 from liveguard.journal import Came, Cut, Header, Said, read_journal
@@ -64,7 +65,7 @@ def _again(engine: Engine, record: Sequence[Came | Said], taken: frozenset[str])
             if at == last:
                 steps = chain(steps, _steps(engine, None, taken))
         elif isinstance(item.event, Reading | Fault) and _is_from_outside(item.event, taken):
-            yield from engine.take(item.event)
+            yield from engine.take(uncalibrated(item.event) if isinstance(item.event, Reading) else item.event)
         elif isinstance(item.event, Reading | Fault | Gap):
             yield from next(steps, [])
     yield from chain.from_iterable(steps)

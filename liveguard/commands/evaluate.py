@@ -58,8 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         from liveguard.evaluate.compare import compare
         from liveguard.evaluate.output import read_figures, write_figures, write_readings
-        from liveguard.evaluate.page import page
-        from liveguard.evaluate.plots import plots
+        from liveguard.evaluate.report.page import page
+        from liveguard.evaluate.report.plots import plots
         from liveguard.evaluate.summary import scores_as_is, summarise
     except ImportError as error:
         raise BackendError(f"{NEEDED} ({error})") from error

@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from liveguard.stress.catalogue import BENCH, BENIGN, chosen
     from liveguard.film_file import write_film
+    from liveguard.stress.catalogue import BENCH, BENIGN, chosen
     from liveguard.stress.tap import VariantTap
 
     console = Console(highlight=False)

@@ -25,27 +25,19 @@ BySource: TypeAlias = Mapping[str, Calibration]
 
 
 def calibrate(runs: Sequence[Run], detectors: Sequence[Detector], policy: Policy) -> Calibration:
-    """All of it, from all of `runs`, whose readings are as the checks gave them."""
+    """All of it, from all of `runs`, whose readings are as the checks gave them. The benign stress set is kept for the test:
+    nothing is learned of it."""
     checks = check_calibrations(runs, detectors)
     guarded = replace(policy, calibration=Calibration(checks))
-    genuine = [call(run, detectors, guarded) for run in runs if not run.error and not run.attack]
-    return Calibration(checks, tails(genuine))
+    genuine = [run for run in runs if not run.attack and any(fits(run, detector) for detector in detectors)]
+    return Calibration(checks, tails([call(run, detectors, guarded) for run in genuine]))
 
 
 def cross_calibrate(runs: Sequence[Run], detectors: Sequence[Detector], policy: Policy) -> BySource:
     """For each source a calibration, thresholds too, from all others: what may be reported of that source."""
-    sources = sorted({run.item.source for run in runs})
-    checks = {
-        source: check_calibrations([run for run in runs if run.item.source != source], detectors) for source in sources
-    }
-    genuine: list[Call] = []
-    for run in runs:
-        if not run.error and not run.attack:
-            guarded = replace(policy, calibration=Calibration(checks[run.item.source]))
-            genuine.append(call(run, detectors, guarded))
     return {
-        source: Calibration(checks[source], tails([c for c in genuine if c.run.item.source != source]))
-        for source in sources
+        source: calibrate([run for run in runs if run.item.source != source], detectors, policy)
+        for source in sorted({run.item.source for run in runs})
     }
 
 

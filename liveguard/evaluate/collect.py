@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from liveguard.config import Config
+from liveguard.errors import BackendError
 from liveguard.evaluate.run import Run, Task, judge, load, run_of, save
 from liveguard.guard import Guard
 
@@ -33,8 +35,11 @@ def collect(
     work = partial(_judge, config=config, folder=folder, checks=checks)
     if jobs > 1 and missing:
         # Spawned, not forked: a progress bar's thread may hold a lock, and each process needs a face library of its own.
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-            _count(pool.map(work, missing), on_done)
+        try:
+            with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+                _count(pool.map(work, missing), on_done)
+        except BrokenProcessPool as error:
+            raise BackendError("a process that was judging died, perhaps for lack of memory: try fewer --jobs") from error
     else:
         _count(map(work, missing), on_done)
     for task in tasks:

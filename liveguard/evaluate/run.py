@@ -14,7 +14,7 @@ from typing import Any
 
 from liveguard import wire
 from liveguard.calibration import uncalibrated
-from liveguard.errors import InputError, LiveguardError
+from liveguard.errors import InputError
 from liveguard.evaluate.facts import Facts, facts_of
 from liveguard.evaluate.manifest import Item
 from liveguard.guard import SCAN_FPS, Guard
@@ -24,7 +24,7 @@ from liveguard.taps.file import FileTap
 from liveguard.types import HYPOTHESES, Event, Fault, Hypothesis, Reading, Tap
 
 _JUDGING = ("audio", "detectors", "face", "taps")  # what decides which readings come of a recording
-_JUDGING_FILES = ("scheduler.py", "timeline.py", "types.py", "onnx.py")
+_JUDGING_FILES = ("engine.py", "evaluate/facts.py", "guard.py", "onnx.py", "scheduler.py", "timeline.py", "types.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,6 @@ class Run:
     judged: tuple[Hypothesis, ...] = ()
     seconds: float = 0.0
     cpu_s: float = 0.0
-    verdict: str = ""
-    why: tuple[str, ...] = ()
     facts: Facts | None = None
     readings: tuple[Reading, ...] = ()
     faults: tuple[str, ...] = ()
@@ -87,13 +85,11 @@ def judge(guard: Guard, task: Task) -> dict[str, Any]:
             report = guard.judge(tap, task.item.name, on_event=said.append)
         finally:
             tap.close()
-    except LiveguardError as error:
+    except InputError as error:
         return {"error": str(error)}
     return {
         "seconds": report.seconds,
         "cpu_s": round(report.compute_s, 3),
-        "verdict": report.verdict,
-        "why": list(report.why),
         "facts": facts,
         "readings": [wire.to_dict(uncalibrated(event)) for event in said if isinstance(event, Reading)],
         "faults": [f"{event.where}: {event.what}" for event in said if isinstance(event, Fault)],
@@ -124,8 +120,6 @@ def run_of(task: Task, record: dict[str, Any]) -> Run:
             judged=_judged(item, made.judged),
             seconds=float(record["seconds"]),
             cpu_s=float(record["cpu_s"]),
-            verdict=str(record["verdict"]),
-            why=tuple(record["why"]),
             facts=record["facts"],
             readings=tuple(event for event in events if isinstance(event, Reading)),
             faults=tuple(record["faults"]),
@@ -181,4 +175,14 @@ def _file(task: Task, folder: Path) -> Path:
 
 
 def _made_by(task: Task, checks: str) -> list[str]:
-    return [fingerprint(task.variant != AS_IS), checks]
+    """What a record depends on: code, settings, and the recording itself, by size and time of its last change."""
+    files = [file for file in (task.item.file, task.foreign) if file is not None]
+    return [fingerprint(task.variant != AS_IS), checks, *map(_stamp, files)]
+
+
+def _stamp(file: Path) -> str:
+    try:
+        status = file.stat()
+    except OSError:
+        return "missing"
+    return f"{status.st_size} {status.st_mtime_ns}"

@@ -120,8 +120,11 @@ def _stress_by_variant(genuine: Sequence[Call]) -> Figures:
 
 
 def _trade_off(calls: Sequence[Call]) -> list[Figures]:
-    """False alerts an hour, detections and delay, if the same evidence threshold stood for every hypothesis. An alert that
-    is raised, cleared and raised again counts once."""
+    """False alerts an hour, detections and delay, if the same evidence threshold stood for every hypothesis.
+
+    Read off how high the evidence climbed: an alert that is raised, cleared and raised again counts once, and how far
+    evidence against an attack may build up stays as the policy has it.
+    """
     hours = sum(c.seconds for c in calls if not c.run.attack) / 3600
     attacks = [c for c in calls if c.run.attack]
     found = []

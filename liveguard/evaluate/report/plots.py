@@ -219,7 +219,7 @@ def _thresholds(axes: Axes, points: Sequence[tuple[float, float, float]]) -> Non
     """Names the thresholds of points that do not lie on each other."""
     spots: dict[tuple[float, float], list[float]] = {}
     for x, y, nats in points:
-        near = next((spot for spot in spots if abs(np.log(spot[0] / x)) < 0.12 and abs(spot[1] - y) < 7), (x, y))
+        near = next((spot for spot in spots if abs(np.log(spot[0] / x)) < 0.12 and abs(spot[1] - y) < 11), (x, y))
         spots.setdefault(near, []).append(nats)
     for (x, y), found in spots.items():
         text = f"{found[0]:g}" if len(found) == 1 else f"{min(found):g} to {max(found):g}"

@@ -1,0 +1,1 @@
+"""The report that `liveguard evaluate` leaves for people."""

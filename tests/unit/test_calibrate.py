@@ -1,0 +1,166 @@
+"""Calibration from judged recordings: honest ratios, what is new in a reading, tails, and nothing of a source in its own."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from liveguard.calibration import Calibration, CheckCalibration, Slope, Tail, parse, read
+from liveguard.evaluate.calibrate import calibrate, cross_calibrate, tails
+from liveguard.evaluate.calls import Call
+from liveguard.evaluate.discount import ceiling_nats, evidence_us, likeness
+from liveguard.evaluate.honest import fit_check, windows_of
+from liveguard.evaluate.manifest import Item
+from liveguard.evaluate.run import Run
+from liveguard.evaluate.toml import toml_of
+from liveguard.policy import Policy
+from liveguard.types import HYPOTHESES, Need, Reading
+from tests.synthetic import Says
+
+CHECK = Says("mesh", Need(step_us=1_000_000, video_us=3_000_000))
+SOURCES = ("a", "b", "c", "d")
+
+
+def run(person: int, attack: bool, llrs: np.ndarray, face_px: float = 150.0, variant: str = "as is") -> Run:
+    item = Item(
+        f"{person}_{attack}", Path("none.mp4"), "attack" if attack else "bonafide",
+        kind="faceswap" if attack else "real", subject=f"p{person}", source=SOURCES[person % len(SOURCES)],
+    )  # fmt: skip
+    readings = tuple(
+        Reading("mesh", 1, k * 1_000_000, (k + 1) * 1_000_000, float(llr), 1.0, "", {"face_px": face_px})
+        for k, llr in enumerate(llrs)
+    )
+    return Run(item, variant, item.label, seconds=float(len(llrs)), readings=readings)
+
+
+def people(count: int, overconfident: float = 1.0, shift: float = 0.0, seed: int = 0) -> list[Run]:
+    """Genuine and attacked people whose true ratio is Gaussian with d' = 1.5, said too loudly and off by `shift`."""
+    rng, d = np.random.default_rng(seed), 1.5
+    found = []
+    for person in range(count):
+        for attack in (False, True):
+            true = rng.normal(d**2 / 2 if attack else -(d**2) / 2, d)
+            found.append(run(person, attack, np.full(3, overconfident * true + shift)))
+    return found
+
+
+@pytest.mark.parametrize(("overconfident", "shift"), [(1.0, 0.0), (3.0, 0.0), (0.5, 1.0)])
+def test_a_ratio_that_is_off_is_put_right(overconfident: float, shift: float) -> None:
+    fitted = fit_check(windows_of(CHECK, people(400, overconfident, shift)))
+    assert fitted is not None
+    assert fitted.slope * overconfident == pytest.approx(1.0, abs=0.15)
+    assert fitted.slope * shift + fitted.offset == pytest.approx(0.0, abs=0.2)
+
+
+def test_evidence_that_says_nothing_is_silenced() -> None:
+    rng = np.random.default_rng(1)
+    runs = [run(p, a, rng.normal(0, 3, 3)) for p in range(200) for a in (False, True)]
+    fitted = fit_check(windows_of(CHECK, runs))
+    assert fitted is not None
+    assert fitted.slope < 0.05
+    backwards = [run(p, a, np.full(3, -2.0 if a else 2.0)) for p in range(50) for a in (False, True)]
+    upside_down = fit_check(windows_of(CHECK, backwards))
+    assert upside_down is not None
+    assert upside_down.slope == 0.0, "a check that errs is silenced, never turned around"
+
+
+def test_nobody_proves_more_than_the_number_of_people_allows() -> None:
+    fitted = fit_check(
+        windows_of(CHECK, [run(p, a, np.full(3, 9.0 if a else -9.0)) for p in range(20) for a in (False, True)])
+    )
+    assert fitted is not None
+    assert fitted.most_nats == pytest.approx(math.log(21), abs=1e-3)
+    assert fit_check(windows_of(CHECK, people(5))) is None
+
+
+def test_conditions_are_taken_in_where_they_carry_over() -> None:
+    """The check errs upwards on small faces, of both labels, in all sources."""
+    rng, runs = np.random.default_rng(2), []
+    for person in range(300):
+        for attack in (False, True):
+            small = bool(rng.random() < 0.5)
+            llr = rng.normal(1.0 if attack else -1.0, 1.4) + (4.0 if small else 0.0)
+            runs.append(run(person, attack, np.full(3, llr), 60.0 if small else 240.0))
+    fitted = fit_check(windows_of(CHECK, runs))
+    assert fitted is not None
+    assert fitted.conditions["face_px"].nats > 1.0, "on larger faces the same ratio means more"
+    small, large = (fitted.llr(2.0, {"face_px": px}) for px in (60.0, 240.0))
+    assert small < 0 < large
+    plain = fit_check(windows_of(CHECK, people(300)))
+    assert plain is not None
+    assert not plain.conditions, "a condition that never varies explains nothing"
+
+
+def test_stress_is_kept_for_the_test() -> None:
+    teaching = people(50)
+    stressed = [run(p, False, np.full(3, 8.0), variant="low light") for p in range(50)]
+    assert fit_check(windows_of(CHECK, [*teaching, *stressed])) == fit_check(windows_of(CHECK, teaching))
+
+
+def test_every_person_weighs_the_same_and_so_do_the_labels() -> None:
+    windows = windows_of(CHECK, [run(0, False, np.zeros(9)), run(1, False, np.zeros(1)), run(2, True, np.zeros(3))])
+    weight = {person: windows.weight[windows.person == person].sum() for person in ("p0", "p1", "p2")}
+    assert weight == pytest.approx({"p0": 0.25, "p1": 0.25, "p2": 0.5})
+
+
+def test_how_much_of_a_reading_is_new() -> None:
+    rng = np.random.default_rng(3)
+    white = [rng.normal(0, 1, 30) for _ in range(200)]
+    assert evidence_us(white, 1_000_000, 8_000_000) == pytest.approx(1_000_000, abs=200_000)
+    averaged = [np.convolve(rng.normal(0, 1, 34), np.ones(3) / 3, "valid") for _ in range(200)]
+    # A running mean over three: correlations 2/3 and 1/3, so 1 + 2 (2/3 + 1/3) = 3 steps.
+    assert evidence_us(averaged, 1_000_000, 8_000_000) == pytest.approx(3_000_000, abs=300_000)
+    assert evidence_us(averaged, 1_000_000, 2_000_000) == 2_000_000
+    assert evidence_us(white[:5], 1_000_000, 8_000_000) is None
+
+
+def test_how_alike_the_readings_of_one_person_are() -> None:
+    rng = np.random.default_rng(4)
+    series = [rng.normal(0, 3) + rng.normal(0, 1, 8) for _ in range(2000)]
+    assert likeness(series) == pytest.approx(9 / 10, abs=0.02)
+    assert likeness([rng.normal(0, 1, 8) for _ in range(500)]) == pytest.approx(0.0, abs=0.03)
+    assert likeness(series[:3]) is None
+    assert ceiling_nats([np.full(5, 2.0)], alike=0.5) == 4.0, "two looks of 2 nats are all that such a person is worth"
+
+
+def called(person: int, nats: float, seconds: float = 360.0) -> Call:
+    heights = {**dict.fromkeys(HYPOTHESES, 0.0), "face_manipulated": nats}
+    return Call(run(person, False, np.zeros(1)), seconds, (), seconds, heights, {})
+
+
+def test_the_tail_of_genuine_evidence() -> None:
+    rng = np.random.default_rng(5)
+    found = tails([called(p, rng.exponential(2.0)) for p in range(3000)])
+    assert set(found) == {"face_manipulated"}
+    tail = found["face_manipulated"]
+    assert tail.scale_nats == pytest.approx(2.0, rel=0.08)
+    # Ten calls an hour, of which exp(-6 / 2) pass 6 nats.
+    assert tail.threshold_nats(10 * math.exp(-3.0)) == pytest.approx(6.0, abs=0.4)
+    assert tails([called(p, 9.0 if p < 4 else 0.0) for p in range(100)]) == {}, "four people are no tail"
+
+
+def test_nothing_of_a_source_is_in_its_own_calibration() -> None:
+    runs = people(60)
+    changed = [run(int(r.item.subject[1:]), r.attack, np.full(3, -20.0)) if r.item.source == "a" else r for r in runs]
+    policy = Policy(calibration=Calibration())
+    before, after = (cross_calibrate(found, [CHECK], policy) for found in (runs, changed))
+    assert before["a"] == after["a"]
+    assert before["b"] != after["b"]
+    assert calibrate(runs, [CHECK], policy) != calibrate(changed, [CHECK], policy)
+
+
+def test_the_file_says_what_was_fitted(tmp_path: Path) -> None:
+    made = Calibration(
+        {
+            "mesh": CheckCalibration(0.5, -0.1, 3.0, {"face_px": Slope(0.2, 150.0, 60.0, 300.0)}, 2_000_000, 1.5),
+            "my-check": CheckCalibration(),
+        },
+        {"av_mismatch": Tail(0.4, 1.2, 30.0)},
+    )
+    path = tmp_path / "ours.toml"
+    path.write_text(toml_of(made, "12 recordings."))
+    assert read(path) == made
+    assert parse(made.to_dict()) == made
