@@ -59,14 +59,14 @@ def _best(own: Figures, how: str) -> float | None:
 
 
 def _leak_words(name: str, own: Figures) -> Html:
-    unseen, known = (known(_best(own, how), auc) for how in ("left_out", "shuffled"))
+    elsewhere, here = (known(_best(own, how), auc) for how in ("left_out", "shuffled"))
     if own["leaks"]:
         text = "<b>{name}</b>: even in sources never seen (AUC {unseen}; in known sources {known})."
     elif _best(own, "left_out") is None:
         text = "<b>{name}</b>: in known sources (AUC {known}); sources never seen cannot be tried, too few hold both labels."
     else:
         text = "<b>{name}</b>: in known sources (AUC {known}); not shown for sources never seen (AUC {unseen})."
-    return say(text, name=name, unseen=unseen, known=known)
+    return say(text, name=name, unseen=elsewhere, known=here)
 
 
 def _leak_cell(found: Figures) -> Cell:
