@@ -27,6 +27,7 @@ from liveguard.detectors.lipsync_lag import (
     on_grid,
     weigh,
 )
+from liveguard.detectors.mouth_cover import MOST_COVERED, SKIN, covered_share
 from liveguard.detectors.quality import Limits, quality_of, shortfall
 from liveguard.detectors.series import FaceSeries, face_series
 from liveguard.types import Hypothesis, Need, Reading, Window
@@ -59,7 +60,7 @@ class LipSync:
     about = "lips and voice that do not belong together, or come at different times"
     # Syllables are over in a fifth of a second, so stretches 1.5 s apart are taken to speak for themselves. That is a design
     # figure: it awaits measurement on hours of genuine calls.
-    need = Need(video_us=8_000_000, audio_us=8_000_000, step_us=1_000_000, evidence_us=1_500_000)
+    need = Need(video_us=8_000_000, audio_us=8_000_000, step_us=1_000_000, evidence_us=1_500_000, probes=(SKIN,))
 
     def __init__(self, forecast: Array = FORECAST) -> None:
         self._forecast = forecast
@@ -72,7 +73,7 @@ class LipSync:
         clock_sd_ms = aligned.sd_ms if aligned else 0.0
         if aligned:
             measures["av_clock_sd_ms"] = round(clock_sd_ms, 1)
-        why_not = _no_speech(window) or shortfall(window, quality, LIMITS)
+        why_not = _no_speech(window) or shortfall(window, quality, LIMITS) or _no_mouth(series, measures)
         if why_not:
             return _reading(window, None, why_not, measures)
         evidence = weigh(*common_grid(window, series), self._forecast)
@@ -104,6 +105,12 @@ def _no_speech(window: Window) -> str:
     if clipped > MOST_CLIPPED:
         return f"the sound is overdriven: {clipped:.0%} of it is clipped: turn the microphone down"
     return "" if voiced_s >= MIN_VOICED_S else f"no speech: {voiced_s:.1f} s of voice, {MIN_VOICED_S:g} s needed: speak"
+
+
+def _no_mouth(series: FaceSeries, measures: dict[str, float]) -> str:
+    covered = covered_share(series.samples)
+    measures["mouth_covered_share"] = round(covered, 3)
+    return "" if covered <= MOST_COVERED else "the mouth is covered: show it"
 
 
 def common_grid(window: Window, series: FaceSeries) -> tuple[Array, Mask, Array, Mask]:

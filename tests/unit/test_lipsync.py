@@ -10,6 +10,7 @@ import pytest
 from liveguard.audio.features import no_speech
 from liveguard.detectors.lipsync import FITS_NATS, MOST_NATS, LipSync
 from liveguard.detectors.lipsync_lag import BAND_EDGES, on_grid
+from liveguard.detectors.mouth_cover import SKIN
 from liveguard.face.geometry import box_of
 from liveguard.face.texture import canonical_face
 from liveguard.types import Cue, FaceSample, FeedInfo, FloatArray, Reading, Speech, Window
@@ -130,6 +131,20 @@ def test_bad_conditions_are_said_in_words(seen: tuple[FaceSample, ...], word: st
     reading = CHECK.evaluate(window(seen, speech(6)))
     assert reading.llr is None
     assert word in reading.why
+
+
+@pytest.mark.parametrize(("covered_pictures", "judged"), [(0.0, True), (0.15, True), (0.5, False)])
+def test_a_covered_mouth_says_nothing(covered_pictures: float, judged: bool) -> None:
+    bare, cloth = np.array([[180, 130, 110]] * 2, np.float32), np.array([[120, 170, 210], [180, 130, 110]], np.float32)
+    shown = faces(1)
+    seen = tuple(
+        replace(face, probes={SKIN.name: cloth if k < covered_pictures * len(shown) else bare})
+        for k, face in enumerate(shown)
+    )
+    reading = CHECK.evaluate(window(seen, speech(2)))
+    assert (reading.llr is not None) == judged
+    assert ("covered" in reading.why) != judged
+    assert reading.measures["mouth_covered_share"] == pytest.approx(covered_pictures, abs=0.01)
 
 
 def test_frames_without_numbers_are_left_out() -> None:
