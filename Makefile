@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 TESTS_READY := $(VENV)/.tests-ready
 
-.PHONY: demo test check unit bench clean
+.PHONY: demo test check unit bench figures figures-daily figures-live clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -26,6 +26,27 @@ unit: $(READY)
 bench: $(READY)
 	$(PY) -m demo --bench-clip out/bench/talking.mp4
 	$(PY) -m liveguard bench out/bench/talking.mp4
+
+# What README and the model cards say, made again from DATA, the folder of research recordings, and compared with what was
+# published. Hours on two cores; may be broken off and resumed.
+EVALUATE = $(PY) -m liveguard evaluate $(DATA)/video/manifest.csv --variants benign,bench --jobs 2
+figures: $(READY)
+	@test -n "$(DATA)" || { echo "make figures DATA=FOLDER: the folder that holds video/manifest.csv" >&2; exit 2; }
+	$(EVALUATE) --out out/figures --held-out models/face_checks/left_out.json --compare docs/results/dev.json
+	$(PY) -m tests.bench.camera_feeds $(DATA)/video/manifest.csv
+	$(PY) tests/bench/lipsync_fit.py $(DATA)
+	$(MAKE) bench
+
+# A seeded draw of a little of everything, for every day: about 20 minutes.
+figures-daily: $(READY)
+	@test -n "$(DATA)" || { echo "make figures-daily DATA=FOLDER: the folder that holds video/manifest.csv" >&2; exit 2; }
+	$(EVALUATE) --minutes 90 --out out/figures-daily --compare docs/results/daily.json
+
+# Those of the live page want the machine for themselves.
+figures-live: $(TESTS_READY)
+	@test -n "$(DATA)" || { echo "make figures-live DATA=FOLDER: the folder that holds video/manifest.csv" >&2; exit 2; }
+	$(PY) -m tests.bench.page_attacks --manifest $(DATA)/video/manifest.csv --repeat 3
+	$(PY) -m tests.bench.glass_to_alert --sessions 4 --minutes 10
 
 $(READY): pyproject.toml setup.sh
 	sh setup.sh "$(PYTHON)" "$(VENV)"

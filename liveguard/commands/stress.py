@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from liveguard.film_file import write_film
     from liveguard.stress.catalogue import BENCH, BENIGN, chosen
+    from liveguard.stress.footage import Footage
     from liveguard.stress.tap import VariantTap
 
     console = Console(highlight=False)
@@ -40,6 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.file is None or arguments.out is None:
         raise InputError("stress needs a FILE and --out DIR (or --list)")
     wanted = chosen(name.strip() for name in arguments.only.split(",") if name.strip())
+    Footage(arguments.file)  # what cannot be read is said once, not for each variant
     folder: Path = arguments.out
     rows: list[tuple[str, ...]] = []
     try:

@@ -1,0 +1,182 @@
+"""`liveguard evaluate`, `calibrate` and `stress` from the command line, on clips made here: what a user gets to see."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from liveguard.calibration import read
+from liveguard.cli import main
+from liveguard.film_file import write_film
+from liveguard.types import VideoFrame
+from tests.replay.portrait_people import Actor, draw, still, swaying
+
+pytestmark = pytest.mark.replay
+FPS, SECONDS = 15, 3.0
+CHECKS = "camera,mesh,texture"
+OPTIONS = ("--variants", "10 fps,bench photo", "--checks", CHECKS)
+
+
+def filmed(name: str, living: bool) -> Iterator[VideoFrame]:
+    """A person who sways before a noisy camera, or a photo of one."""
+    path = swaying(240.0, 180.0, 12.0) if living else still(240.0, 180.0)
+    noise = np.random.default_rng(len(name)) if living else None
+    for k in range(int(FPS * SECONDS)):
+        yield VideoFrame(k * 1_000_000 // FPS, draw([Actor(name, path, 150.0)], k / FPS, 480, 360, noise))
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recordings")
+    rows = [("path", "label", "kind", "subject", "source", "generator")]
+    for name in ("ann", "ben", "cleo"):
+        for living in (True, False):
+            path = folder / f"{name}_{living}.mp4"
+            write_film(path, filmed(name, living), sound=False)
+            label, kind = ("bonafide", "real") if living else ("attack", "photo")
+            rows.append((path.name, label, kind, name, f"studio {name}", "-"))
+    rows.append(("missing.mp4", "bonafide", "real", "-", "-", "-"))
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return folder / "manifest.csv"
+
+
+@pytest.fixture(scope="module")
+def evaluated(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("out")
+    assert main(["evaluate", str(manifest), "--out", str(out), "--jobs", "2", *OPTIONS]) == 0
+    return out
+
+
+def figures(out: Path) -> dict[str, Any]:
+    found = json.loads((out / "metrics.json").read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+def test_the_shape_that_others_rely_on(evaluated: Path) -> None:
+    found = figures(evaluated)
+    assert set(found["checks"]) == {"camera", "mesh", "texture"}
+    wanted = {"auc", "eer", "fpr", "fnr", "ece", "n_bonafide", "n_attack", "cannot_judge", "by_kind", "by_generator"}
+    for check in found["checks"].values():
+        assert set(check) >= wanted
+    sessions = found["sessions"]
+    assert set(sessions) >= {"false_alerts_per_hour", "false_alerts", "hours", "detected", "n_attack", "by_kind"}
+    assert set(sessions) >= {"cannot_judge", "delay_s"}
+    assert set(sessions["delay_s"]) >= {"p50", "p95"}
+    assert found["compute"]["cpu_s_per_media_s"] > 0
+
+
+def test_photos_are_caught_and_people_are_left_alone(evaluated: Path) -> None:
+    found = figures(evaluated)
+    assert found["checks"]["camera"]["auc"] == 1.0
+    assert (found["sessions"]["detected"], found["sessions"]["n_attack"]) == (3, 3)
+    assert found["sessions"]["false_alerts"] == 0
+    assert found["sessions"]["hours"] == pytest.approx(3 * 300 / 3600, rel=0.02)
+    assert found["stress"]["by_variant"]["10 fps"]["false_alerts"] == 0
+    assert found["bench"]["bench photo"]["detected"] == 3
+    assert found["bench"]["bench photo"]["delay_s"]["p95"] < 6.0
+
+
+def test_what_could_not_be_judged_is_said(evaluated: Path) -> None:
+    (refused,) = figures(evaluated)["conditions"]["refused"]
+    assert refused["path"] == "missing.mp4"
+    assert "missing.mp4" in refused["why"]
+
+
+def test_every_reading_is_in_the_table(evaluated: Path) -> None:
+    with (evaluated / "readings.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    photos = [
+        row for row in rows if row["variant"] == "as is" and row["label"] == "attack" and row["check"] == "camera"
+    ]
+    assert {row["path"] for row in photos} == {"ann_False.mp4", "ben_False.mp4", "cleo_False.mp4"}
+    assert max(float(row["llr"]) for row in photos if row["llr"]) > 1.0
+    assert any("nothing moves" in row["why"] for row in photos)
+
+
+def test_the_report_is_one_file_for_people(evaluated: Path) -> None:
+    page = (evaluated / "index.html").read_text()
+    assert "False alarms" in page
+    assert "bench photo" in page
+    assert "<svg" in page
+    assert "src=" not in page
+
+
+def test_the_same_recordings_give_the_same_file_from_scratch_and_resumed(
+    evaluated: Path, manifest: Path, tmp_path: Path
+) -> None:
+    """All but what it cost, which depends on the machine."""
+    assert main(["evaluate", str(manifest), "--out", str(tmp_path), *OPTIONS]) == 0
+    first, second = figures(evaluated), figures(tmp_path)
+    assert first.pop("compute")
+    assert second.pop("compute")
+    assert first == second
+    before = (evaluated / "metrics.json").read_bytes()
+    assert main(["evaluate", str(manifest), "--out", str(evaluated), *OPTIONS]) == 0
+    assert (evaluated / "metrics.json").read_bytes() == before, "nothing was judged again, so the cost is the same too"
+
+
+def test_what_is_certainly_worse_fails(evaluated: Path, manifest: Path, tmp_path: Path) -> None:
+    earlier = figures(evaluated)
+    better = tmp_path / "earlier.json"
+    better.write_text(json.dumps(earlier))
+    compared = ["evaluate", str(manifest), "--out", str(evaluated), *OPTIONS, "--compare", str(better)]
+    assert main(compared) == 0
+    earlier["checks"]["mesh"] |= {"cannot_judge": 0.0, "auc": 2.0, "auc_ci": [1.9, 2.1]}
+    better.write_text(json.dumps(earlier))
+    assert main(compared) == 1
+
+
+def test_held_out_reports_each_source_by_the_others(manifest: Path, evaluated: Path) -> None:
+    """Three people are too few to calibrate on, which leaves everything as it is, and says so."""
+    assert main(["evaluate", str(manifest), "--out", str(evaluated), *OPTIONS, "--held-out"]) == 0
+    assert "all others" in figures(evaluated)["conditions"]["calibration"]
+
+
+def test_a_calibration_is_written_for_the_settings(manifest: Path, evaluated: Path, tmp_path: Path) -> None:
+    out = tmp_path / "ours.toml"
+    assert main(["calibrate", str(manifest), "--out", str(out), "--records", str(evaluated), *OPTIONS]) == 0
+    assert read(out).checks == {}, "three people prove nothing"
+    assert "3 genuine" in out.read_text() or "4 genuine" in out.read_text()
+
+
+def test_stress_makes_films_that_can_be_evaluated(manifest: Path, tmp_path: Path) -> None:
+    clip = manifest.parent / "ann_True.mp4"
+    films = tmp_path / "films"
+    assert main(["stress", str(clip), "--out", str(films), "--only", "90 lines,bench photo,bench late sound"]) == 0
+    with (films / "manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["generator"], row["label"]) for row in rows] == [("90 lines", "bonafide"), ("bench photo", "attack")]
+    out = tmp_path / "out"
+    assert main(["evaluate", str(films / "manifest.csv"), "--out", str(out), "--checks", "camera"]) == 0
+    assert figures(out)["sessions"]["detected"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["evaluate", "nowhere.csv", "--out", "x"], "cannot read nowhere.csv"),
+        (["evaluate", "{manifest}", "--out", "{tmp}", "--variants", "hail"], "no variant is called 'hail'"),
+        (["evaluate", "{manifest}", "--out", "{tmp}", "--split", "dev"], "no row of split dev"),
+        (["evaluate", "{manifest}", "--out", "{tmp}", "--jobs", "0"], "allowed is 1 and more"),
+        (["evaluate", "{manifest}", "--out", "{tmp}", "--compare", "{manifest}"], "is no metrics.json"),
+        (["evaluate", "{manifest}", "--out", "{tmp}", "--held-out", "{manifest}"], "has no left-out weights"),
+        (["stress"], "needs a FILE"),
+        (["stress", "nowhere.mp4", "--out", "{tmp}"], "nowhere.mp4"),
+    ],
+)
+def test_wrong_use_is_said_in_a_line(
+    arguments: list[str], said: str, manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled = [word.format(manifest=manifest, tmp=tmp_path) for word in arguments]
+    assert main(filled) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err + captured.out
+    assert "Traceback" not in captured.err
