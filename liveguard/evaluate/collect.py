@@ -39,7 +39,9 @@ def collect(
             with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
                 _count(pool.map(work, missing), on_done)
         except BrokenProcessPool as error:
-            raise BackendError("a process that was judging died, perhaps for lack of memory: try fewer --jobs") from error
+            raise BackendError(
+                "a process that was judging died, perhaps for lack of memory: try fewer --jobs"
+            ) from error
     else:
         _count(map(work, missing), on_done)
     for task in tasks:

@@ -18,6 +18,7 @@ from liveguard.types import HYPOTHESES
 Figures: TypeAlias = dict[str, Any]
 WITHIN_S = 60.0
 """An attack that is raised later than this after its onset does not count as detected."""
+SOON_S = (6.0, 15.0)
 LEAST_SLICE = 5
 CAUSES = 6
 EDGES = {
@@ -143,6 +144,7 @@ def detection_shares(delays_s: Sequence[float], n_attack: int) -> Figures:
         "n_attack": n_attack,
         "detected_share": number(len(delays_s) / n_attack if n_attack else math.nan),
         "detected_ci": interval(metrics.share_interval(len(delays_s), n_attack)),
+        "detected_within": {f"{limit_s:g} s": sum(delay <= limit_s for delay in delays_s) for limit_s in SOON_S},
         "delay_s": {"p50": number(p50), "p95": number(p95)},
     }
 

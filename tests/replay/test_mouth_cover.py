@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -56,7 +58,16 @@ def test_a_mask_covers_the_mouth() -> None:
 def test_masks_of_other_colours_do_too(grey: float) -> None:
     (sample, *_) = seen_through(None)
     skin = sample.probes[SKIN.name]
-    covered: FloatArray = np.stack([np.full(3, grey), skin[1]]).astype(np.float32)
+    covered: FloatArray = np.stack([np.full(3, grey), skin[1], np.full(3, grey)]).astype(np.float32)
     samples = [FaceSample(0, 1, sample.landmarks, sample.box, 1.0, 100.0, probes={SKIN.name: covered})]
     assert covered_share(tuple(samples)) == 1.0
     assert inter_ocular_px(sample.landmarks) > 60, "the portrait is large enough to tell"
+
+
+def test_an_oddly_lit_lower_face_with_lips_in_it_is_bare() -> None:
+    (sample, *_) = seen_through(None)
+    bare = sample.probes[SKIN.name][1]
+    odd = bare * np.array([0.8, 1.1, 1.0], np.float32)
+    lips = odd * np.array([1.1, 0.8, 0.9], np.float32)
+    seen = [replace(sample, probes={SKIN.name: np.stack([odd, bare, mouth])}) for mouth in (lips, odd)]
+    assert [covered_share((face,)) for face in seen] == [0.0, 1.0]

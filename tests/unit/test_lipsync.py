@@ -135,7 +135,8 @@ def test_bad_conditions_are_said_in_words(seen: tuple[FaceSample, ...], word: st
 
 @pytest.mark.parametrize(("covered_pictures", "judged"), [(0.0, True), (0.15, True), (0.5, False)])
 def test_a_covered_mouth_says_nothing(covered_pictures: float, judged: bool) -> None:
-    bare, cloth = np.array([[180, 130, 110]] * 2, np.float32), np.array([[120, 170, 210], [180, 130, 110]], np.float32)
+    skin, lip, blue = [180, 130, 110], [170, 90, 90], [120, 170, 210]
+    bare, cloth = np.array([skin, skin, lip], np.float32), np.array([blue, skin, blue], np.float32)
     shown = faces(1)
     seen = tuple(
         replace(face, probes={SKIN.name: cloth if k < covered_pictures * len(shown) else bare})

@@ -39,6 +39,8 @@ COLUMNS: dict[str, tuple[str, Callable[[Figures], Cell]]] = {
     "n_attack": ("attacks", lambda own: str(own["n_attack"])),
     "cannot_judge": ("cannot judge", lambda own: known(own["cannot_judge"], share)),
     "detected": ("caught", lambda own: caught_of(own)),
+    "six": ("within 6 s", lambda own: _soon(own, "6 s")),
+    "fifteen": ("within 15 s", lambda own: _soon(own, "15 s")),
     "half": ("half within", lambda own: known(own["delay_s"]["p50"], seconds, "none was caught")),
     "most": ("95 % within", lambda own: known(own["delay_s"]["p95"], seconds, "none was caught")),
     "hours": ("hours", lambda own: figure(own["hours"])),
@@ -57,7 +59,7 @@ SHORT = ("people", "sources", "eer", "fpr", "fnr", "n_bonafide", "n_attack")
 CHECK = (
     "auc", "people", "sources", "eer", "fpr", "fnr", "fpr80", "ece", "chance", "n_bonafide", "n_attack", "cannot_judge",
 )  # fmt: skip
-CAUGHT = ("detected", "half", "most")
+CAUGHT = ("detected", "six", "fifteen", "half", "most")
 
 
 def figures_table(
@@ -100,3 +102,7 @@ def caught_of(own: Figures) -> Html:
     ends = span_text(own.get("detected_ci"), share, "{} to {}")
     form = "{a} of {b} <i>({ends})</i>" if ends else "{a} of {b}"
     return say(form, a=own["detected"], b=own["n_attack"], ends=ends)
+
+
+def _soon(own: Figures, limit: str) -> str:
+    return str(own.get("detected_within", {}).get(limit, "-"))
