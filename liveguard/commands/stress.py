@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from liveguard.commands.progress import counting
-from liveguard.errors import InputError
+from liveguard.errors import BackendError, InputError
 
 COLUMNS = ("path", "media", "label", "kind", "generator", "subject", "source")
 
@@ -29,9 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from liveguard.film_file import write_film
-    from liveguard.stress.catalogue import BENCH, BENIGN, chosen
-    from liveguard.stress.footage import Footage
-    from liveguard.stress.tap import VariantTap
+    try:
+        from liveguard.film_file import write_film
+        from liveguard.stress.catalogue import BENCH, BENIGN, chosen
+        from liveguard.stress.footage import Footage
+        from liveguard.stress.tap import VariantTap
+    except ImportError as error:
+        raise BackendError(f"stress needs more libraries: pip install 'liveguard[audio,face,file]' ({error})") from error
 
     console = Console(highlight=False)
     if arguments.list:

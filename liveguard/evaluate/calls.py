@@ -10,6 +10,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import nan
+from statistics import fmean
 
 from liveguard.engine import Engine
 from liveguard.evaluate.run import Run
@@ -42,6 +44,12 @@ class Call:
     def meant(self) -> tuple[Hypothesis, ...]:
         """The hypotheses that an alert of this call may be about: of a bench attack its own."""
         return HYPOTHESES if self.run.hypothesis is None else (self.run.hypothesis,)
+
+    @property
+    def voiced_share(self) -> float:
+        """Share of the time in which somebody spoke, as the checks that listen saw it; NaN where none did."""
+        heard = [r for r in self.run.readings if "voiced_s" in r.measures and r.end_us > r.start_us]
+        return fmean(r.measures["voiced_s"] * 1e6 / (r.end_us - r.start_us) for r in heard) if heard else nan
 
     def first_s(self, within_s: float) -> float | None:
         """When the first alert came; of a bench attack the first of its own hypothesis."""

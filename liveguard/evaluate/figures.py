@@ -19,6 +19,7 @@ Figures: TypeAlias = dict[str, Any]
 WITHIN_S = 60.0
 """An attack that is raised later than this after its onset does not count as detected."""
 SOON_S = (6.0, 15.0)
+SPEECH_S = 15.0
 LEAST_SLICE = 5
 CAUSES = 6
 EDGES = {
@@ -133,7 +134,12 @@ def _rate_interval(alarmed: int, people: int, alerts: int, hours: float) -> Inte
 def detection_figures(calls: Sequence[Call]) -> Figures:
     """How many attacks were raised, and how soon after their onset."""
     delays = [delay for call in calls if (delay := call.first_s(WITHIN_S)) is not None]
-    return detection_shares(delays, len(calls))
+    found = detection_shares(delays, len(calls))
+    if calls and all(call.run.hypothesis in ("av_mismatch", "voice_synthetic") for call in calls):
+        # What is about the voice can only be heard while somebody speaks.
+        spoken = [delay * call.voiced_share for call in calls if (delay := call.first_s(WITHIN_S)) is not None]
+        found["detected_within"][f"{SPEECH_S:g} s of speech"] = sum(speech_s <= SPEECH_S for speech_s in spoken)
+    return found
 
 
 def detection_shares(delays_s: Sequence[float], n_attack: int) -> Figures:
