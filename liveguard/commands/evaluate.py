@@ -93,6 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
 def judged(arguments: argparse.Namespace, config: Config, out: Path) -> tuple[Plan, list[Run]]:
     """The plan that the options make, and its runs; what `out` holds already is not judged again."""
     from liveguard.evaluate.collect import collect
+    from liveguard.evaluate.folds import with_shipped_weights
     from liveguard.evaluate.manifest import read_manifest
     from liveguard.evaluate.plan import plan
 
@@ -103,7 +104,8 @@ def judged(arguments: argparse.Namespace, config: Config, out: Path) -> tuple[Pl
     if not made.tasks:
         raise InputError(f"{arguments.manifest}: holds nothing that moves or sounds; stills are not judged")
     with counting("judging", len(made.tasks)) as done:
-        return made, list(collect(made.tasks, config, out / "runs", arguments.jobs, done))
+        runs = collect(made.tasks, config, out / "runs", arguments.jobs, done)
+        return made, [with_shipped_weights(run) for run in runs]
 
 
 def _held_out(

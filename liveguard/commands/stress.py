@@ -29,13 +29,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from liveguard.film_file import write_film
+
     try:
         from liveguard.film_file import write_film
         from liveguard.stress.catalogue import BENCH, BENIGN, chosen
         from liveguard.stress.footage import Footage
         from liveguard.stress.tap import VariantTap
     except ImportError as error:
-        raise BackendError(f"stress needs more libraries: pip install 'liveguard[audio,face,file]' ({error})") from error
+        raise BackendError(
+            f"stress needs more libraries: pip install 'liveguard[audio,face,file]' ({error})"
+        ) from error
 
     console = Console(highlight=False)
     if arguments.list:

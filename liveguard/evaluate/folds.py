@@ -1,4 +1,6 @@
-"""Weights that have not seen the source that they are tried on, for checks whose shipped weights have seen them all."""
+"""The weights of the face checks, put anew on measures that are in the readings already: those that ship now, and those that
+have not seen the source that they are tried on.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from liveguard.detectors.calibration import Card, parse_card
+from liveguard.detectors.calibration import Card, card, parse_card
 from liveguard.detectors.mesh import with_stillness
 from liveguard.errors import InputError
 from liveguard.evaluate.run import Run
 from liveguard.types import Reading
+
+WEIGHED = ("mesh", "texture", "blink", "pulse")
+
+
+def reweighed(reading: Reading, weights: Card) -> Reading:
+    """What a face check says of these measures with other `weights`; its words stay."""
+    if reading.llr is None:
+        return reading
+    again = replace(reading, llr=round(weights.llr(reading.measures), 4))
+    return with_stillness(again) if reading.detector == "mesh" else again
+
+
+def with_shipped_weights(run: Run) -> Run:
+    """The run as the checks would judge it now, whatever weights they had when it was judged."""
+    cards = {check: card(check) for check in WEIGHED}
+    readings = (reweighed(r, cards[r.detector]) if r.detector in cards else r for r in run.readings)
+    return replace(run, readings=tuple(readings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +52,7 @@ class Folds:
             return reading
         if source not in cards:
             raise InputError(f"the weights of {reading.detector} were never fitted without source {source!r}")
-        again = replace(reading, llr=round(cards[source].llr(reading.measures), 4))
-        return with_stillness(again) if reading.detector == "mesh" else again
+        return reweighed(reading, cards[source])
 
 
 def read_folds(path: Path) -> Folds:

@@ -37,6 +37,7 @@ from liveguard.evaluate.scores import main_readings
 VARIANTS = ("VP8 300k", "VP8 150k")
 PENALTY = 0.05
 LEAST_SLOPE = 0.1
+LEAST_CLIPS = 20  # of each label
 MOVEMENT = ("head_turn_db", "head_shift_db", "mouth_motion_db", "face_octaves")
 KINDS = ("faceswap", "reenact", "lipsync", "talkinghead")
 SWAP, ANIMATED = ("faceswap",), ("reenact", "talkinghead")
@@ -168,7 +169,10 @@ def leave_out(name: str, table: Table, kinds: tuple[str, ...], plan: Plan) -> np
 
 def card_of(check: str, table: Table) -> Card:
     """The weights of a check, scaled to what carries over to sources that they have not seen."""
-    plan, ranges, parts = PLANS[check], ranges_of(table, PLANS[check]), []
+    plan, parts = PLANS[check], []
+    if min(len(set(table.clip[table.attack == label])) for label in (False, True)) < LEAST_CLIPS:
+        return Card((), plan.limit_nats)
+    ranges = ranges_of(table, plan)
     for name, (kinds, signs) in plan.parts.items():
         use = usable(table, signs) & ((table.kind == "real") | np.isin(table.kind, kinds))
         if not (table.kind[use] != "real").any() or (table.kind[use] != "real").all():

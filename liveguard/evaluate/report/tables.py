@@ -104,5 +104,10 @@ def caught_of(own: Figures) -> Html:
     return say(form, a=own["detected"], b=own["n_attack"], ends=ends)
 
 
-def _soon(own: Figures, limit: str) -> str:
-    return str(own.get("detected_within", {}).get(limit, "-"))
+def _soon(own: Figures, limit: str) -> Cell:
+    """How many were caught so soon; of attacks on the voice also by the seconds in which somebody spoke."""
+    found = own.get("detected_within", {})
+    spoken = found.get(f"{limit} of speech")
+    if spoken is None:
+        return str(found.get(limit, "-"))
+    return say("{count} <i>({spoken} within {limit} of speech)</i>", count=found[limit], spoken=spoken, limit=limit)
