@@ -1,7 +1,7 @@
 """What readings are really worth: the result of `liveguard calibrate`, applied to every check in one place.
 
-A check says its own log-likelihood ratio. Whether it is honest is measured on labelled recordings: per check a line in
-that ratio and in the conditions of the window makes it so (Platt 1999; for likelihood ratios Brümmer & du Preez 2006,
+A check says its own log-likelihood ratio. Whether it is honest is measured on labelled recordings: per check a line, less or
+more steep by the conditions of the window, makes it so (Platt 1999; for likelihood ratios Brümmer & du Preez 2006,
 doi:10.1016/j.csl.2005.08.001). How much of a reading is new is measured too, and how far evidence climbs in genuine
 calls, from which the threshold for a budget of false alerts follows.
 """
@@ -30,27 +30,32 @@ OWN_NATS = "own_nats"
 """The measure in which a calibrated reading keeps what the check itself said."""
 CONDITIONS = ("face_px", "frame_rate_hz", "light_luma", "voiced_s", "snr_db", "bandwidth_hz")
 """Measures that may condition a calibration: how well could be seen and heard, on a logarithmic scale."""
+MOST_POWER = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Slope:
-    """How a condition shifts the evidence: `nats` for each factor of e, from `centre`, drawn flat outside `low`..`high`."""
+class Condition:
+    """How much a check is to be trusted under a condition: times `(value / centre) ** power`, flat outside `low`..`high`.
 
-    nats: float
+    It makes what the check said count for more or less. It never says anything itself: else a large face, or an even frame
+    rate, would become evidence, as fakes and genuine recordings differ in both wherever they were collected.
+    """
+
+    power: float
     centre: float
     low: float
     high: float
 
-    def shift(self, value: float) -> float:
-        """The shift at `value`, in nats; 0 where the condition is not known."""
+    def trust(self, value: float) -> float:
+        """The factor at `value`; 1 where the condition is not known."""
         if not math.isfinite(value):
-            return 0.0
-        return self.nats * math.log(min(max(value, self.low), self.high) / self.centre)
+            return 1.0
+        return float((min(max(value, self.low), self.high) / self.centre) ** self.power)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckCalibration:
-    """One check's: `slope * own + offset + conditions`, within +-`most_nats`.
+    """One check's: `slope * own * trust + offset`, within +-`most_nats`.
 
     `evidence_us`: the stretch that one reading is about, as measured by how alike successive readings are (None: as the
     check says itself). `ceiling_nats`: the most that the check can add up to about one participant (None: as the policy
@@ -60,14 +65,14 @@ class CheckCalibration:
     slope: float = 1.0
     offset: float = 0.0
     most_nats: float = 100.0
-    conditions: Mapping[str, Slope] = field(default_factory=dict)
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
     evidence_us: int | None = None
     ceiling_nats: float | None = None
 
     def llr(self, own_nats: float, measures: Mapping[str, float]) -> float:
         """The honest ratio for what the check said under these conditions."""
-        shift = sum(slope.shift(measures.get(name, math.nan)) for name, slope in self.conditions.items())
-        return max(-self.most_nats, min(self.most_nats, self.slope * own_nats + self.offset + shift))
+        trust = math.prod(each.trust(measures.get(name, math.nan)) for name, each in self.conditions.items())
+        return max(-self.most_nats, min(self.most_nats, self.slope * own_nats * trust + self.offset))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +152,7 @@ def _tail(table: Mapping[str, Any]) -> Tail:
 
 def _check(table: Mapping[str, Any]) -> CheckCalibration:
     conditions = {
-        name: Slope(**{key: float(value) for key, value in entry.items()})
+        name: Condition(**{key: float(value) for key, value in entry.items()})
         for name, entry in table.get("conditions", {}).items()
     }
     plain = {key: value for key, value in table.items() if key != "conditions"}
@@ -157,8 +162,10 @@ def _check(table: Mapping[str, Any]) -> CheckCalibration:
         raise ValueError("figures must be finite, slope not below 0, most_nats above 0")
     if (check.ceiling_nats or 0.0) < 0 or (check.evidence_us is not None and check.evidence_us <= 0):
         raise ValueError("ceiling_nats must not be below 0, evidence_us above 0")
-    if any(not (0 < s.low <= s.centre <= s.high < math.inf and math.isfinite(s.nats)) for s in conditions.values()):
-        raise ValueError("a condition needs finite nats and 0 < low <= centre <= high")
+    if any(
+        not (0 < s.low <= s.centre <= s.high < math.inf and abs(s.power) <= MOST_POWER) for s in conditions.values()
+    ):
+        raise ValueError(f"a condition needs 0 < low <= centre <= high, and a power within {MOST_POWER:g} of 0")
     return check
 
 

@@ -39,7 +39,7 @@ class Camera:
     name = "camera"
     hypothesis: Hypothesis = "feed_injected"
     about = "frozen, still, duplicated or looped pictures"
-    need = Need(video_us=30_000_000, step_us=500_000, evidence_us=1_500_000, scope="feed")
+    need = Need(video_us=30_000_000, step_us=500_000, evidence_us=1_000_000, scope="feed")
 
     def evaluate(self, window: Window) -> Reading:
         frames = window.frames

@@ -52,18 +52,20 @@ def check_calibrations(runs: Sequence[Run], detectors: Sequence[Detector]) -> di
 
 
 def _discounted(fitted: CheckCalibration, detector: Detector, runs: Sequence[Run]) -> CheckCalibration:
-    """With how much of its readings is new. Checks that may raise an alert alone keep their ceiling: they state facts about
-    the feed, which do not wear off."""
-    genuine = _series(fitted, detector, [run for run in runs if not run.attack])
+    """With how much of its readings is new. Checks that may raise an alert alone state facts about the feed, which do not wear
+    off: theirs is left as it is, and the tail of their evidence in genuine calls sets the threshold."""
+    if detector.name in ALONE:
+        return fitted
     need = detector.need
-    stretch = evidence_us(genuine, need.step_us, need.length_us)
-    fitted = replace(fitted, evidence_us=stretch)
+    genuine = _series(fitted, detector, [run for run in runs if not run.attack])
     plain = _series(fitted, detector, [run for run in runs if not run.attack and run.variant == AS_IS])
     attacks = _series(fitted, detector, [run for run in runs if run.attack])
     alike = likeness(plain)
-    if detector.name in ALONE or alike is None:
-        return fitted
-    return replace(fitted, ceiling_nats=ceiling_nats(attacks, alike))
+    return replace(
+        fitted,
+        evidence_us=evidence_us(genuine, need.step_us, need.length_us),
+        ceiling_nats=None if alike is None else ceiling_nats(attacks, alike),
+    )
 
 
 def _series(fitted: CheckCalibration, detector: Detector, runs: Sequence[Run]) -> list[Array]:

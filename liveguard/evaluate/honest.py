@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from liveguard.calibration import CONDITIONS, CheckCalibration, Slope
+from liveguard.calibration import CONDITIONS, CheckCalibration, Condition
 from liveguard.evaluate.metrics import Array, Mask
 from liveguard.evaluate.run import Run
 from liveguard.evaluate.scores import main_readings
@@ -139,27 +139,25 @@ def _left_out_loss(windows: Windows, most_nats: float, names: tuple[str, ...]) -
 
 
 def _line(windows: Windows, most_nats: float, names: tuple[str, ...]) -> CheckCalibration:
-    """Weighted logistic regression on the check's own ratio and on the conditions `names`; never downhill."""
+    """Weighted logistic regression on the check's own ratio, whose slope the conditions `names` may change; never downhill."""
     chosen = [windows.conditions.index(name) for name in names]
-    low, high = np.percentile(windows.x[:, chosen], RANGE_PERCENT, axis=0) if chosen else (np.zeros(0), np.zeros(0))
-    centre = np.median(windows.x[:, chosen], axis=0) if chosen else np.zeros(0)
+    low, centre, high = (
+        np.percentile(windows.x[:, chosen], (RANGE_PERCENT[0], 50, RANGE_PERCENT[1]), axis=0)
+        if chosen
+        else np.zeros((3, 0))
+    )
     columns = np.clip(windows.x[:, chosen], low, high) - centre
     sign = np.where(windows.attack, 1.0, -1.0)
 
     def cost(v: Array) -> float:
-        llr = v[0] * windows.own + v[1] + columns @ v[2:]
+        llr = v[0] * windows.own * np.exp(columns @ v[2:]) + v[1]
         shrink = SHRINK * ((v[0] - 1) ** 2 + v[1] ** 2) + SHRINK_CONDITIONS * (v[2:] ** 2).sum()
         return float((windows.weight * np.logaddexp(0, -sign * llr)).sum() + shrink)
 
     bounds = [(0.0, MOST_SLOPE), (-3.0, 3.0), *[(-2.0, 2.0)] * len(chosen)]
     best = minimize(cost, np.array([1.0, 0.0, *[0.0] * len(chosen)]), method="L-BFGS-B", bounds=bounds).x
-    conditions = {
-        name: Slope(
-            nats=round(float(best[2 + i]), 4),
-            centre=round(math.exp(centre[i]), 4),
-            low=round(math.exp(low[i]), 4),
-            high=round(math.exp(high[i]), 4),
-        )
-        for i, name in enumerate(names)
-    }
+    conditions = {}
+    for i, name in enumerate(names):
+        least, middle, most = (round(math.exp(edge[i]), 4) for edge in (low, centre, high))
+        conditions[name] = Condition(round(float(best[2 + i]), 4), middle, min(least, middle), max(most, middle))
     return CheckCalibration(round(float(best[0]), 4), round(float(best[1]), 4), most_nats, conditions)

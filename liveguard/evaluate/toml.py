@@ -24,9 +24,9 @@ def _check(name: str, check: CheckCalibration) -> Iterator[str]:
         value = getattr(check, field)
         if value is not None:
             yield f"{field} = {value}"
-    for condition, slope in check.conditions.items():
-        yield from ("", f"[checks.{_key(name)}.conditions.{condition}]")
-        yield from (f"{field} = {getattr(slope, field)}" for field in ("nats", "centre", "low", "high"))
+    for name_of, condition in check.conditions.items():
+        yield from ("", f"[checks.{_key(name)}.conditions.{name_of}]")
+        yield from (f"{field} = {getattr(condition, field)}" for field in ("power", "centre", "low", "high"))
 
 
 def _key(name: str) -> str:

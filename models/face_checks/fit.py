@@ -195,8 +195,9 @@ def scaled(part: Part, slope: float, shift: float) -> Part:
     return Part(part.name, round(slope * part.bias + shift, 4), terms)
 
 
-def cards_left_out(check: str, table: Table) -> Iterator[tuple[str, Card]]:
-    for source in sorted(set(table.source)):
+def cards_left_out(check: str, table: Table, sources: Sequence[str]) -> Iterator[tuple[str, Card]]:
+    """For each source the weights without it, also where none of its windows could be judged."""
+    for source in sources:
         yield source, card_of(check, table[table.source != source])
 
 
@@ -229,14 +230,17 @@ def main() -> None:
         f"# {list(clips.values()).count(False)} genuine and {list(clips.values()).count(True)} attack clips from "
         f"{len({run.item.source for run in runs})} sources, as they are, and as {', '.join(VARIANTS)}.\n"
     )
+    sources = sorted({run.item.source for run in runs})
     left_out: dict[str, dict[str, object]] = {}
     for check in PLANS:
         table = table_of(check, runs)
         if table is None:
             text += toml_of(check, Card((), PLANS[check].limit_nats))
             continue
-        text += toml_of(check, card_of(check, table))
-        left_out[check] = {source: asdict(card) for source, card in cards_left_out(check, table)}
+        card = card_of(check, table)
+        text += toml_of(check, card)
+        if card.parts:
+            left_out[check] = {source: asdict(without) for source, without in cards_left_out(check, table, sources)}
         print(f"{check}: {len(table.clip)} windows of {len(set(table.clip))} clips", flush=True)
     WEIGHTS.write_text(text)
     LEFT_OUT.write_text(json.dumps({"checks": left_out}, separators=(",", ":")) + "\n")

@@ -16,7 +16,7 @@ from liveguard.calibration import (
     OWN_NATS,
     Calibration,
     CheckCalibration,
-    Slope,
+    Condition,
     Tail,
     parse,
     read,
@@ -35,7 +35,7 @@ from tests.synthetic import VIDEO, Says, pictures
 
 FEED: Hypothesis = "feed_injected"
 NEED = Need(step_us=500_000, video_us=2_000_000, evidence_us=1_000_000)
-FACE_PX = Slope(nats=2.0, centre=100.0, low=50.0, high=200.0)
+FACE_PX = Condition(power=2.0, centre=100.0, low=50.0, high=200.0)
 FULL = Calibration(
     {
         "mesh": CheckCalibration(0.5, -0.25, 3.0, {"face_px": FACE_PX}, 4_000_000, 2.5),
@@ -53,31 +53,36 @@ def reading(llr: float | None, check: str = "mesh", k: int = 0, **measures: floa
 
 
 @pytest.mark.parametrize(
-    ("face_px", "nats"),
+    ("face_px", "factor"),
     [
-        (100.0, 0.0),
-        (100.0 * math.sqrt(math.e), 1.0),
-        (100.0 / math.sqrt(math.e), -1.0),
-        (200.0, 2 * math.log(2)),
-        (900.0, 2 * math.log(2)),
-        (50.0, -2 * math.log(2)),
-        (0.0, -2 * math.log(2)),
-        (-5.0, -2 * math.log(2)),
-        (math.nan, 0.0),
-        (math.inf, 0.0),
+        (100.0, 1.0),
+        (150.0, 2.25),
+        (200.0, 4.0),
+        (900.0, 4.0),
+        (50.0, 0.25),
+        (0.0, 0.25),
+        (-5.0, 0.25),
+        (math.nan, 1.0),
+        (math.inf, 1.0),
     ],
 )
-def test_a_condition_shifts_by_its_logarithm_and_is_flat_beyond_what_was_seen(face_px: float, nats: float) -> None:
-    assert FACE_PX.shift(face_px) == pytest.approx(nats)
+def test_trust_follows_a_power_and_is_flat_beyond_what_was_seen(face_px: float, factor: float) -> None:
+    assert FACE_PX.trust(face_px) == pytest.approx(factor)
 
 
-def test_a_line_in_what_the_check_said_and_in_the_conditions() -> None:
-    check = CheckCalibration(0.5, -0.25, 100.0, {"face_px": FACE_PX, "snr_db": Slope(-1.0, 10.0, 1.0, 100.0)})
-    # 0.5 * 3 - 0.25 + 2 * ln(2) - ln(2)
-    assert check.llr(3.0, {"face_px": 200.0, "snr_db": 20.0}) == pytest.approx(1.25 + math.log(2))
-    assert check.llr(3.0, {"face_px": 200.0}) == pytest.approx(1.25 + 2 * math.log(2))
-    assert check.llr(3.0, {}) == pytest.approx(1.25), "what was not measured shifts nothing"
-    assert check.llr(3.0, {"light_luma": 1e9}) == pytest.approx(1.25), "nor does what has no slope"
+def test_a_line_that_conditions_make_steeper_or_less_steep() -> None:
+    check = CheckCalibration(0.5, -0.25, 100.0, {"face_px": FACE_PX, "snr_db": Condition(-1.0, 10.0, 1.0, 100.0)})
+    assert check.llr(3.0, {"face_px": 200.0, "snr_db": 20.0}) == pytest.approx(0.5 * 3 * 4 / 2 - 0.25)
+    assert check.llr(3.0, {"face_px": 200.0}) == pytest.approx(0.5 * 3 * 4 - 0.25)
+    assert check.llr(3.0, {}) == pytest.approx(1.25), "what was not measured changes nothing"
+    assert check.llr(3.0, {"light_luma": 1e9}) == pytest.approx(1.25), "nor does what is no condition of this check"
+
+
+@given(st.floats(1, 1000))
+def test_a_condition_says_nothing_by_itself(face_px: float) -> None:
+    """Else a large face would be evidence."""
+    check = CheckCalibration(0.5, -0.25, 100.0, {"face_px": FACE_PX})
+    assert check.llr(0.0, {"face_px": face_px}) == -0.25
 
 
 @pytest.mark.parametrize(("own", "llr"), [(1e9, 3.0), (-1e9, -3.0), (7.0, 3.0), (6.0, 2.75)])
@@ -88,7 +93,7 @@ def test_no_reading_says_more_than_the_most(own: float, llr: float) -> None:
 def test_apply_keeps_what_the_check_said_and_uncalibrated_gives_it_back() -> None:
     before = reading(3.0, face_px=200.0, jitter_px=0.3)
     after = FULL.apply(before)
-    assert after.llr == pytest.approx(1.25 + 2 * math.log(2), abs=1e-4)
+    assert after.llr == 3.0, "0.5 * 3 * 4 - 0.25, but no more than 3"
     assert after.measures == {"face_px": 200.0, "jitter_px": 0.3, OWN_NATS: 3.0}
     assert (after.why, after.coverage, after.end_us) == (before.why, before.coverage, before.end_us)
     assert uncalibrated(after) == before
@@ -131,7 +136,7 @@ def test_a_file_is_read_in_full(tmp_path: Path) -> None:
         evidence_us = 4_000_000
         ceiling_nats = 2.5
         [checks.mesh.conditions]
-        face_px = {nats = 2, centre = 100, low = 50, high = 200}
+        face_px = {power = 2, centre = 100, low = 50, high = 200}
         [checks.camera]
         offset = 0.1
         [tails.face_manipulated]
@@ -167,10 +172,10 @@ HUGE = f"1{400 * '0'}"
         ("[checks.mesh]\nevidence_us = 0", r"checks\.mesh: .*evidence_us above 0"),
         ("[checks.mesh]\nconditions = 3", r"checks\.mesh: "),
         ("[checks.mesh.conditions]\nface_px = 3", r"checks\.mesh: "),
-        ("[checks.mesh.conditions.face_px]\nnats = 1", r"checks\.mesh: .*centre"),
-        ("[checks.mesh.conditions.face_px]\nnats = 1\ncentre = 9\nlow = 10\nhigh = 20", "low <= centre <= high"),
-        ("[checks.mesh.conditions.face_px]\nnats = 1\ncentre = 0\nlow = 0\nhigh = 20", "0 < low"),
-        ("[checks.mesh.conditions.face_px]\nnats = nan\ncentre = 9\nlow = 9\nhigh = 20", "finite nats"),
+        ("[checks.mesh.conditions.face_px]\npower = 1", r"checks\.mesh: .*centre"),
+        ("[checks.mesh.conditions.face_px]\npower = 1\ncentre = 9\nlow = 10\nhigh = 20", "low <= centre <= high"),
+        ("[checks.mesh.conditions.face_px]\npower = 1\ncentre = 0\nlow = 0\nhigh = 20", "0 < low"),
+        ("[checks.mesh.conditions.face_px]\npower = nan\ncentre = 9\nlow = 9\nhigh = 20", "power within 4"),
         ("[tails.face_manipulated]\nper_hour = 1", r"tails\.face_manipulated: .*scale_nats"),
         ("[tails.face_manipulated]\nper_hour = 0\nscale_nats = 1", r"tails\.face_manipulated: .*above 0"),
         ("[tails.face_manipulated]\nper_hour = inf\nscale_nats = 1", r"tails\.face_manipulated: .*finite"),
