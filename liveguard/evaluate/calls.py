@@ -58,12 +58,12 @@ class Call:
 
 
 def call(run: Run, detectors: Sequence[Detector], policy: Policy, call_s: float = CALL_S) -> Call:
-    """The call that `run` makes; one that was played on purpose (`play_s`) is taken as it is."""
+    """The call that `run` makes; an attack that was played on purpose (`play_s`) is taken as it is."""
     checks = [d for d in detectors if not run.judged or d.hypothesis in run.judged]
     names = {detector.name for detector in checks}
     readings = [reading for reading in run.readings if reading.detector in names]
     lap_us = max(round(run.seconds * 1e6), round(LEAST_LAP_S * 1e6))
-    laps = 1 if run.play_s else max(round(call_s * 1e6 / lap_us), 1)
+    laps = 1 if run.attack and run.play_s else max(round(call_s * 1e6 / lap_us), 1)
     judged, telling = [reading for reading in readings if reading.llr is not None], _telling(readings)
     engine, raised = Engine(FEED, checks, policy), list[tuple[Hypothesis, float]]()
     heights = dict.fromkeys(HYPOTHESES, 0.0)

@@ -11,6 +11,7 @@ import numpy as np
 
 from liveguard.evaluate import metrics
 from liveguard.evaluate.calls import Call
+from liveguard.evaluate.honest import Windows
 from liveguard.evaluate.metrics import Array, Interval, Mask
 from liveguard.evaluate.scores import Names, Scores
 from liveguard.types import HYPOTHESES
@@ -31,8 +32,8 @@ EDGES = {
 """Where the slices of a condition begin."""
 
 
-def check_figures(scores: Scores) -> Figures:
-    """All figures of one check."""
+def check_figures(scores: Scores, windows: Windows) -> Figures:
+    """All figures of one check: of recordings as they are, but for its calibration, which is about `windows`."""
     llr, attack = scores.llr, scores.attack
     fpr, fnr = metrics.rates_at(llr, attack)
     judged = len(scores.run)
@@ -43,7 +44,7 @@ def check_figures(scores: Scores) -> Figures:
         "fpr": number(fpr),
         "fnr": number(fnr),
         "fpr_at_tpr80": number(metrics.fpr_at_tpr(llr, attack, 0.8)),
-        **calibration_figures(scores),
+        **calibration_figures(windows),
         "n_bonafide": int((~attack).sum()),
         "n_attack": int(attack.sum()),
         "cannot_judge": number(1 - judged / scores.n_asked if scores.n_asked else math.nan),
@@ -55,15 +56,20 @@ def check_figures(scores: Scores) -> Figures:
     }
 
 
-def calibration_figures(scores: Scores) -> Figures:
-    """ECE over windows with both labels weighing the same, and what an honest check would show on so few recordings."""
-    llr, attack, weight, row = scores.flat()
-    if not attack.any() or attack.all():
-        return {"ece": None, "ece_by_chance": None}
-    p, balanced = metrics.posterior(llr), metrics.balanced(attack, weight)
+def calibration_figures(windows: Windows) -> Figures:
+    """ECE over the windows that a calibration is about, as `Windows` weighs them, and what an honest check would show on so
+    few people: all windows of one share a label. `reliability`: what was said, the true share and the weight of each bin."""
+    if not windows.attack.any() or windows.attack.all():
+        return {"ece": None, "ece_by_chance": None, "reliability": []}
+    p = metrics.posterior(windows.own)
+    reliable = metrics.reliability(p, windows.attack, windows.weight)
+    people = np.unique(
+        [f"{who} {label}" for who, label in zip(windows.person, windows.attack, strict=True)], return_inverse=True
+    )
     return {
-        "ece": number(metrics.ece(p, attack, balanced)),
-        "ece_by_chance": number(metrics.ece_by_chance(p, balanced, row)),
+        "ece": number(metrics.ece(p, windows.attack, windows.weight)),
+        "ece_by_chance": number(metrics.ece_by_chance(p, windows.weight, people[1])),
+        "reliability": [[number(x) for x in each] for each in zip(*reliable, strict=True)],
     }
 
 

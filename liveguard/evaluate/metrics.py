@@ -91,16 +91,6 @@ def posterior(llr: Array) -> Array:
     return 1 / (1 + np.exp(-np.clip(llr, -60, 60)))
 
 
-def balanced(attack: Mask, weight: Array) -> Array:
-    """`weight`, scaled so that each label weighs one half."""
-    out = weight.astype(np.float64).copy()
-    for label in (False, True):
-        rows = attack == label
-        if rows.any():
-            out[rows] *= 0.5 / out[rows].sum()
-    return out
-
-
 def ece(p: Array, attack: Mask, weight: Array, bins: int = BINS) -> float:
     """Expected calibration error: mean gap between said and true share of attacks, over bins of equal weight.
 

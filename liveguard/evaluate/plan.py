@@ -80,8 +80,9 @@ def _applies(made: Variant, item: Item, seen: _Known) -> bool:
 
 
 def _other(talkers: Sequence[Item], item: Item, made: Variant) -> Path | None:
-    """The recording of another person, always the same one."""
+    """The recording of another person, always the same one; of another source, as people of one corpus read the same text."""
     others = [talker for talker in talkers if talker.subject != item.subject]
+    others = [talker for talker in others if talker.source != item.source] or others
     if not others:
         return None
     return others[zlib.crc32(f"{made.name}/{item.name}".encode()) % len(others)].file

@@ -44,14 +44,6 @@ class Scores:
         """Median of a measure over each run's readings of this check; NaN where it has none."""
         return np.array([_median(run, self.check, name) for run in self.run], np.float64)
 
-    def flat(self) -> tuple[Array, Mask, Array, npt.NDArray[np.int64]]:
-        """All windows: ratio, label, weight (each run weighs 1) and the row that each belongs to."""
-        counts = [len(windows) for windows in self.windows]
-        row = np.repeat(np.arange(len(counts)), counts)
-        weight = np.repeat([1 / max(n, 1) for n in counts], counts)
-        llr = np.concatenate(self.windows) if counts else np.zeros(0)
-        return llr, self.attack[row], weight, row
-
     def only(self, rows: Mask) -> Scores:
         """The rows that are True."""
         keep = np.flatnonzero(rows)

@@ -23,6 +23,7 @@ from liveguard.evaluate.figures import (
     number,
     short_figures,
 )
+from liveguard.evaluate.honest import windows_of
 from liveguard.evaluate.leakage import leakage
 from liveguard.evaluate.run import Run
 from liveguard.evaluate.scores import Scores, scores_of
@@ -47,7 +48,6 @@ def summarise(
     honest = [calibrated(run, policy_of(run)) for run in well]
     as_is = [run for run in well if run.variant == AS_IS]
     plain = [run for run in honest if run.variant == AS_IS]
-    scored = [scores_of(detector, plain) for detector in detectors]
     return {
         "version": VERSION,
         "conditions": {
@@ -60,7 +60,7 @@ def summarise(
             "refused": _refused(runs),
             "faults": dict(Counter(fault for run in well for fault in run.faults).most_common(10)),
         },
-        "checks": {scores.check: check_figures(scores) for scores in scored},
+        "checks": {d.name: check_figures(scores_of(d, plain), windows_of(d, honest)) for d in detectors},
         "checks_by_variant": _by_variant(honest, detectors),
         "sessions": {
             **call_figures([c for c in calls if c.run.variant == AS_IS]),

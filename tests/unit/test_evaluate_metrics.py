@@ -115,14 +115,6 @@ def test_the_posterior_is_the_ratio_at_even_odds() -> None:
     )
 
 
-def test_balancing_gives_each_label_a_half_and_keeps_what_is_within() -> None:
-    weight = np.array([1.0, 3.0, 2.0, 2.0, 4.0])
-    out = metrics.balanced(np.array([True, True, False, False, False]), weight)
-    assert out == pytest.approx([0.125, 0.375, 0.125, 0.125, 0.25])
-    assert weight[0] == 1.0, "what came in is not written into"
-    assert metrics.balanced(np.array([True, True]), np.array([1.0, 3.0])) == pytest.approx([0.125, 0.375])
-
-
 P, LABELS = np.array([0.1, 0.3, 0.6, 0.8]), np.array([False, True, False, True])
 
 
@@ -268,7 +260,7 @@ def test_of_nothing_there_is_no_figure_and_no_error() -> None:
     )
     assert all(map(math.isnan, figures)), figures
     assert [len(column) for column in metrics.reliability(NONE, NOBODY, NONE)] == [0, 0, 0]
-    assert len(metrics.balanced(NOBODY, NONE)) == len(metrics.posterior(NONE)) == 0
+    assert len(metrics.posterior(NONE)) == 0
     assert metrics.bootstrap(lambda _: 1.0, []) is None
     assert metrics.share_interval(0, 0) is None
     assert metrics.rate_interval(0, 0.0) == (0.0, math.inf)

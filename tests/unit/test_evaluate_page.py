@@ -65,6 +65,7 @@ def check(auc: float | None = 0.84) -> dict[str, Any]:
         "eer_ci": [0.15, 0.3],
         "fpr_at_tpr80": 0.37,
         "ece": 0.123,
+        "reliability": [[0.2, 0.1, 0.5], [0.8, 0.9, 0.5]],
         "ece_by_chance": 0.045,
         "cannot_judge": 0.62,
         "cannot_judge_causes": {"# s of face seen, # s needed: wait": 9},
@@ -94,7 +95,7 @@ def full() -> dict[str, Any]:
             "liveguard": "9.8.7", "call_s": 240.0, "within_s": 45.0, "recordings": 84, "runs": 321,
             "refused": [refused], "faults": {"mesh: broken": 4}, "policy": {"half_life_s": 61.5}, "note": EVIL,
         },
-        "checks": {"mesh": check(), "voice": {**check(None), **silent}},
+        "checks": {"mesh": check(), "voice": {**check(None), **silent, "reliability": []}},
         "checks_by_variant": {"VP8 150k": {"mesh": short(0.69)}, "bench frozen": {"mesh": short(0.99)}},
         "sessions": {
             **alerts(5, 20.0), **detection(17, 43, 12.3), "cannot_judge": 0.28, "cannot_judge_bonafide": 0.31,

@@ -64,9 +64,9 @@ def plots(figures: Figures, scores: Mapping[str, Scores]) -> dict[str, str]:
         for name, own in sorted(scores.items()):
             if len(own.run) >= LEAST:
                 drawn[f"histogram {name}"] = _histogram(own)
-            if name in both:
-                drawn[f"reliability {name}"] = _reliability(own)
         for name, check in figures.get("checks", {}).items():
+            if check.get("reliability"):
+                drawn[f"reliability {name}"] = _reliability(name, check["reliability"])
             if check.get("auc") is not None and check.get("by_kind"):
                 drawn[f"kinds {name}"] = _kinds(name, check)
         sessions = figures.get("sessions", {})
@@ -130,15 +130,14 @@ def _histogram(scores: Scores) -> str:
     return _svg(fig, f"histogram {scores.check}", f"Scores of {scores.check}, genuine against attack")
 
 
-def _reliability(scores: Scores) -> str:
+def _reliability(name: str, bins: Sequence[tuple[float, float, float]]) -> str:
     fig, (axes,) = _figure(HEIGHT_IN)
-    llr, attack, weight, _ = scores.flat()
-    said, true, mass = metrics.reliability(metrics.posterior(llr), attack, metrics.balanced(attack, weight))
+    said, true, mass = np.array(bins).T
     axes.plot([0, 1], [0, 1], color=INK, lw=0.6, ls=":", alpha=0.7)
     axes.plot(said, true, color=INK, lw=1.0, alpha=0.6)
     axes.scatter(said, true, s=240 * mass / mass.sum(), color=INK, lw=0, zorder=3)
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xlabel="probability of an attack, as said", ylabel="true share")
-    return _svg(fig, f"reliability {scores.check}", f"Said probability against true share, {scores.check}")
+    return _svg(fig, f"reliability {name}", f"Said probability against true share, {name}")
 
 
 def _kinds(name: str, check: Figures) -> str:
