@@ -157,7 +157,13 @@ def _check(table: Mapping[str, Any]) -> CheckCalibration:
     }
     plain = {key: value for key, value in table.items() if key != "conditions"}
     check = CheckCalibration(conditions=conditions, **plain)
-    figures = (check.slope, check.offset, check.most_nats, check.ceiling_nats or 0.0, check.evidence_us or 0)
+    figures = (
+        check.slope,
+        check.offset,
+        check.most_nats,
+        check.ceiling_nats or 0.0,
+        check.evidence_us or 0,
+    )
     if not all(math.isfinite(figure) for figure in figures) or check.most_nats <= 0 or check.slope < 0:
         raise ValueError("figures must be finite, slope not below 0, most_nats above 0")
     if (check.ceiling_nats or 0.0) < 0 or (check.evidence_us is not None and check.evidence_us <= 0):

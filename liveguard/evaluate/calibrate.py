@@ -45,7 +45,7 @@ def check_calibrations(runs: Sequence[Run], detectors: Sequence[Detector]) -> di
     """By check, for those of which enough people were seen."""
     found = {}
     for detector in detectors:
-        fitted = fit_check(windows_of(detector, runs))
+        fitted = fit_check(windows_of(detector, runs), must_carry_over=detector.name not in ALONE)
         if fitted is not None:
             found[detector.name] = _discounted(fitted, detector, [run for run in runs if fits(run, detector)])
     return found

@@ -34,16 +34,16 @@ EDGES = {
 
 def check_figures(scores: Scores, windows: Windows) -> Figures:
     """All figures of one check: of recordings as they are, but for its calibration, which is about `windows`."""
-    llr, attack = scores.llr, scores.attack
-    fpr, fnr = metrics.rates_at(llr, attack)
+    own, attack = scores.own, scores.attack
+    fpr, fnr = metrics.rates_at(scores.llr, attack)
     judged = len(scores.run)
     return {
         **_separation(scores),
-        "eer": number(metrics.eer(llr, attack)),
-        "eer_ci": interval(_by(scores, "subject", lambda w: metrics.eer(llr, attack, w))),
+        "eer": number(metrics.eer(own, attack)),
+        "eer_ci": interval(_by(scores, "subject", lambda w: metrics.eer(own, attack, w))),
         "fpr": number(fpr),
         "fnr": number(fnr),
-        "fpr_at_tpr80": number(metrics.fpr_at_tpr(llr, attack, 0.8)),
+        "fpr_at_tpr80": number(metrics.fpr_at_tpr(own, attack, 0.8)),
         **calibration_figures(windows),
         "n_bonafide": int((~attack).sum()),
         "n_attack": int(attack.sum()),
@@ -172,13 +172,13 @@ def interval(found: Interval | None) -> list[float | None] | None:
 
 def _separation(scores: Scores) -> Figures:
     """AUC, with intervals over people and over sources: the second is what to expect of a place never seen."""
-    llr, attack = scores.llr, scores.attack
+    own, attack = scores.own, scores.attack
 
     def figure(weight: Array) -> float:
-        return metrics.auc(llr, attack, weight)
+        return metrics.auc(own, attack, weight)
 
     return {
-        "auc": number(metrics.auc(llr, attack)),
+        "auc": number(metrics.auc(own, attack)),
         "auc_ci": interval(_by(scores, "subject", figure)),
         "auc_ci_sources": interval(_by(scores, "source", figure)),
     }
@@ -197,7 +197,7 @@ def short_figures(scores: Scores) -> Figures:
     fpr, fnr = metrics.rates_at(scores.llr, scores.attack)
     return {
         **_separation(scores),
-        "eer": number(metrics.eer(scores.llr, scores.attack)),
+        "eer": number(metrics.eer(scores.own, scores.attack)),
         "fpr": number(fpr),
         "fnr": number(fnr),
         "n_bonafide": int((~scores.attack).sum()),
@@ -213,7 +213,7 @@ def _against_genuine(scores: Scores, column: Names, intervals: bool) -> Figures:
         rows: Mask = ~scores.attack | (column == name)
         part = scores.only(rows)
         few = not intervals or int(part.attack.sum()) < LEAST_SLICE
-        figures = {"auc": number(metrics.auc(part.llr, part.attack))} if few else _separation(part)
+        figures = {"auc": number(metrics.auc(part.own, part.attack))} if few else _separation(part)
         _, fnr = metrics.rates_at(part.llr, part.attack)
         found[str(name)] = {**figures, "fnr": number(fnr), "n_attack": int(part.attack.sum())}
     return found
@@ -223,7 +223,7 @@ def _slice(scores: Scores, rows: Mask) -> Figures:
     part = scores.only(rows)
     fpr, fnr = metrics.rates_at(part.llr, part.attack)
     return {
-        "auc": number(metrics.auc(part.llr, part.attack)),
+        "auc": number(metrics.auc(part.own, part.attack)),
         "fpr": number(fpr),
         "fnr": number(fnr),
         "n_bonafide": int((~part.attack).sum()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -23,9 +24,11 @@ LEAST_PEOPLE = 10
 MOST_SLOPE = 3.0
 RECORDED: Final[frozenset[Hypothesis]] = frozenset({"face_manipulated", "voice_synthetic"})
 """Hypotheses that recorded attacks are about; only without them does a bench attack teach."""
+USUAL_NATS = 2.0
 SHRINK_CONDITIONS = 0.02
-GAIN = 0.01
-"""Conditions are taken in where they lower the loss on left-out sources by so much of it."""
+CAREFUL_PERCENT = 10
+LEAST_SOURCES = 5
+DRAWS = 40
 RANGE_PERCENT = (3, 97)
 
 
@@ -44,9 +47,9 @@ class Windows:
     conditions: tuple[str, ...]
     x: Array
 
-    def only(self, rows: Mask) -> Windows:
-        """The rows that are True, weighed anew."""
-        weight = self.weight[rows].copy()
+    def only(self, rows: Mask, times: npt.NDArray[np.int64] | int = 1) -> Windows:
+        """The rows that are True, each so many `times`, weighed anew."""
+        weight = self.weight[rows] * times
         for label in (False, True):
             own = self.attack[rows] == label
             if own.any():
@@ -105,47 +108,84 @@ def _weights(attack: Mask, bench: Mask, person: npt.NDArray[np.str_]) -> Array:
     return weight
 
 
-def fit_check(windows: Windows) -> CheckCalibration | None:
-    """The calibration of one check; None where too few people were seen to say."""
+def fit_check(windows: Windows, must_carry_over: bool = True) -> CheckCalibration | None:
+    """The calibration of one check; None where too few people were seen to say.
+
+    `must_carry_over`: its slope is the lowest tenth over draws of sources, so that what only some sources bear out counts for
+    little, and for nothing where a tenth of them would have it the other way round. Conditions that make it more or less
+    steep are taken in where they certainly lower the loss on sources left out.
+    """
     people = [len(set(windows.person[windows.attack == label].tolist())) for label in (False, True)]
     if min(people, default=0) < LEAST_PEOPLE:
         return None
     # Nobody can prove a ratio that would need more people than were there.
     most_nats = round(math.log(min(people) + 1), 4)
-    plain = _line(windows, most_nats, ())
+    groups = _groups(windows)
     names = windows.conditions
-    if not names or len(set(windows.source.tolist())) < 3:
-        return plain
-    if _left_out_loss(windows, most_nats, names) < (1 - GAIN) * _left_out_loss(windows, most_nats, ()):
-        return _line(windows, most_nats, names)
-    return plain
+    if names:
+        plain, bent = (_left_out_losses(windows, groups, most_nats, form) for form in ((), names))
+        names = names if _certainly_lower(bent, than=plain) else ()
+    fitted = _line(windows, most_nats, names)
+    if not must_carry_over:
+        return fitted
+    return _line(windows, most_nats, names, most_slope=min(_careful_slope(windows, groups, names), fitted.slope))
 
 
-def loss(calibration: CheckCalibration, windows: Windows) -> float:
-    """Mean cross-entropy in nats at equal priors."""
-    llr = np.array([calibration.llr(own, _measures(windows, i)) for i, own in enumerate(windows.own)])
-    sign = np.where(windows.attack, 1.0, -1.0)
-    return float((windows.weight * np.logaddexp(0, -sign * llr)).sum() / windows.weight.sum())
+def _careful_slope(windows: Windows, groups: npt.NDArray[np.str_], names: tuple[str, ...]) -> float:
+    """The lowest tenth of the slope, over draws of groups."""
+    place = np.unique(groups, return_inverse=True)[1]
+    count, rng, slopes = int(place.max()) + 1, np.random.default_rng(0), list[float]()
+    for _ in range(DRAWS):
+        drawn = np.bincount(rng.integers(0, count, count), minlength=count)[place]
+        part = windows.only(drawn > 0, times=drawn[drawn > 0])
+        one_label = part.attack.all() or not part.attack.any()
+        slopes.append(0.0 if one_label else _line(part, 1.0, names).slope)
+    return round(float(np.percentile(slopes, CAREFUL_PERCENT)), 4)
 
 
-def _measures(windows: Windows, row: int) -> dict[str, float]:
-    return {name: math.exp(value) for name, value in zip(windows.conditions, windows.x[row], strict=True)}
+def _certainly_lower(losses: Array, than: Array) -> bool:
+    """Whether the sum over groups is lower by more than its standard error, as it differs from group to group (the one
+    standard error rule: Breiman et al. 1984, doi:10.1201/9781315139470)."""
+    gain, count = than - losses, len(losses)
+    if not np.isfinite(gain).all() or count < 2:
+        return False
+    return bool(gain.sum() > math.sqrt(count / (count - 1) * float(((gain - gain.mean()) ** 2).sum())))
 
 
-def _left_out_loss(windows: Windows, most_nats: float, names: tuple[str, ...]) -> float:
-    total = 0.0
-    for source in sorted(set(windows.source.tolist())):
-        out = windows.source == source
+def _groups(windows: Windows) -> npt.NDArray[np.str_]:
+    """What is left out together: a source; people, where there are too few sources."""
+    if len(set(windows.source.tolist())) >= LEAST_SOURCES:
+        return windows.source
+    return np.array([str(zlib.crc32(who.encode()) % LEAST_SOURCES) for who in windows.person.tolist()])
+
+
+def loss(calibration: CheckCalibration, windows: Windows, rows: Mask) -> float:
+    """Cross-entropy in nats at equal priors, of the windows in `rows`, by their weight in the whole."""
+    trust = np.ones(int(rows.sum()))
+    for name, condition in calibration.conditions.items():
+        x = np.exp(windows.x[rows, windows.conditions.index(name)])
+        trust *= (np.clip(x, condition.low, condition.high) / condition.centre) ** condition.power
+    most = calibration.most_nats
+    llr = np.clip(calibration.slope * windows.own[rows] * trust + calibration.offset, -most, most)
+    sign = np.where(windows.attack[rows], 1.0, -1.0)
+    return float((windows.weight[rows] * np.logaddexp(0, -sign * llr)).sum())
+
+
+def _left_out_losses(windows: Windows, groups: npt.NDArray[np.str_], most_nats: float, names: tuple[str, ...]) -> Array:
+    """The loss on each group of a line that has not seen it; infinite where there would be nothing left to fit it on."""
+    found = []
+    for group in sorted(set(groups.tolist())):
+        out = groups == group
         rest = windows.only(~out)
-        if rest.attack.all() or not rest.attack.any():
-            continue
-        part = windows.only(out)
-        total += loss(_line(rest, most_nats, names), part) * float(windows.weight[out].sum())
-    return total
+        one_label = rest.attack.all() or not rest.attack.any()
+        found.append(math.inf if one_label else loss(_line(rest, most_nats, names), windows, out))
+    return np.array(found)
 
 
-def _line(windows: Windows, most_nats: float, names: tuple[str, ...]) -> CheckCalibration:
-    """Weighted logistic regression on the check's own ratio, whose slope the conditions `names` may change; never downhill."""
+def _line(
+    windows: Windows, most_nats: float, names: tuple[str, ...], most_slope: float = MOST_SLOPE
+) -> CheckCalibration:
+    """Weighted logistic regression on the check's own ratio, more or less steep by the conditions `names`; never downhill."""
     chosen = [windows.conditions.index(name) for name in names]
     low, centre, high = (
         np.percentile(windows.x[:, chosen], (RANGE_PERCENT[0], 50, RANGE_PERCENT[1]), axis=0)
@@ -154,19 +194,23 @@ def _line(windows: Windows, most_nats: float, names: tuple[str, ...]) -> CheckCa
     )
     columns = np.clip(windows.x[:, chosen], low, high) - centre
     sign = np.where(windows.attack, 1.0, -1.0)
-    # A slope is believed to be about 1 away from 0 at most until people say otherwise (a Gaussian prior on it and the
-    # offset, as heavy as one of them), so that few people cannot make a check loud.
+    # Until people say otherwise ratios are believed to be about USUAL_NATS wide (a Gaussian prior, as heavy as one of them),
+    # so that few people cannot make a check loud.
     doubt = 0.5 / min(len(set(windows.person[windows.attack == label].tolist())) for label in (False, True))
+    width = math.sqrt(float((windows.weight * windows.own**2).sum() / windows.weight.sum()))
 
     def cost(v: Array) -> float:
         llr = v[0] * windows.own * np.exp(columns @ v[2:]) + v[1]
-        shrink = doubt * (v[0] ** 2 + v[1] ** 2) + SHRINK_CONDITIONS * (v[2:] ** 2).sum()
+        shrink = doubt * ((v[0] * width) ** 2 + v[1] ** 2) / USUAL_NATS**2 + SHRINK_CONDITIONS * (v[2:] ** 2).sum()
         return float((windows.weight * np.logaddexp(0, -sign * llr)).sum() + shrink)
 
-    bounds = [(0.0, MOST_SLOPE), (-3.0, 3.0), *[(-2.0, 2.0)] * len(chosen)]
-    best = minimize(cost, np.array([1.0, 0.0, *[0.0] * len(chosen)]), method="L-BFGS-B", bounds=bounds).x
+    bounds = [(0.0, most_slope), (-3.0, 3.0), *[(-2.0, 2.0)] * len(chosen)]
+    best = minimize(
+        cost, np.array([min(1.0, most_slope), 0.0, *[0.0] * len(chosen)]), method="L-BFGS-B", bounds=bounds
+    ).x
     conditions = {}
     for i, name in enumerate(names):
         least, middle, most = (round(math.exp(edge[i]), 4) for edge in (low, centre, high))
         conditions[name] = Condition(round(float(best[2 + i]), 4), middle, min(least, middle), max(most, middle))
-    return CheckCalibration(round(float(best[0]), 4), round(float(best[1]), 4), most_nats, conditions)
+    slope, offset = (round(float(value), 4) for value in best[:2])
+    return CheckCalibration(slope, offset, most_nats, conditions)

@@ -92,9 +92,10 @@ def posterior(llr: Array) -> Array:
 
 
 def ece(p: Array, attack: Mask, weight: Array, bins: int = BINS) -> float:
-    """Expected calibration error: mean gap between said and true share of attacks, over bins of equal weight.
+    """Expected calibration error: mean gap between said and true share of attacks, over bins of equal width.
 
-    Naeini et al. 2015, doi:10.1609/aaai.v29i1.9602, with quantile bins.
+    Guo et al. 2017, arXiv 1706.04599. Not of equal weight: those would part probabilities that are all but equal by what
+    little differs between the folds that said them, and so by source.
     """
     said, true, mass = reliability(p, attack, weight, bins)
     return float((mass * np.abs(said - true)).sum() / mass.sum()) if mass.sum() > 0 else math.nan
@@ -102,13 +103,7 @@ def ece(p: Array, attack: Mask, weight: Array, bins: int = BINS) -> float:
 
 def reliability(p: Array, attack: Mask, weight: Array, bins: int = BINS) -> tuple[Array, Array, Array]:
     """(bins,) each: what was said on average, the true share of attacks, and the weight; empty bins are left out."""
-    if not weight.sum() > 0:
-        return np.zeros(0), np.zeros(0), np.zeros(0)
-    # What was said alike is in one bin: else the order of the rows would decide.
-    _, alike = np.unique(p, return_inverse=True)
-    each = np.bincount(alike, weight)
-    middle = np.cumsum(each) - each / 2
-    place = np.minimum((middle / weight.sum() * bins).astype(int), bins - 1)[alike]
+    place = np.minimum((p * bins).astype(int), bins - 1)
     mass = np.bincount(place, weight, bins)
     full = mass > 0
     said = np.bincount(place, weight * p, bins)[full] / mass[full]

@@ -6,10 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
 
+from liveguard.calibration import OWN_NATS
 from liveguard.evaluate.metrics import Array, Mask
 from liveguard.evaluate.run import Run
 from liveguard.types import Detector, Reading
@@ -21,14 +23,15 @@ Names = npt.NDArray[np.str_]
 class Scores:
     """One check over many runs; the columns go together. Only runs that it judged have a row.
 
-    `llr` (n,): mean ratio of the face that it judged most, in nats. `windows`: all ratios of that face. `run`: which run.
+    `llr` (n,): mean ratio of the face that it judged most, in nats; `own` (n,): the same before calibration, by which runs are
+    ranked: calibrations of different folds differ by a hair, and by source, which would decide between equals. `run`: which.
     `n_asked`: runs that it could have judged. `causes`: why it could not, figures taken out, with counts.
     """
 
     check: str
     run: tuple[Run, ...]
     llr: Array
-    windows: tuple[Array, ...]
+    own: Array
     n_asked: int
     causes: Counter[str]
 
@@ -51,7 +54,7 @@ class Scores:
             self.check,
             tuple(self.run[i] for i in keep),
             self.llr[keep],
-            tuple(self.windows[i] for i in keep),
+            self.own[keep],
             len(keep),
             Counter(),
         )
@@ -59,7 +62,7 @@ class Scores:
 
 def scores_of(detector: Detector, runs: Sequence[Run]) -> Scores:
     """The scores of one check, of those runs that say something about its hypothesis."""
-    kept, llr, windows = [], [], []
+    kept, llr, own = [], [], []
     causes: Counter[str] = Counter()
     asked = 0
     for run in runs:
@@ -69,14 +72,14 @@ def scores_of(detector: Detector, runs: Sequence[Run]) -> Scores:
         if not readings:
             continue
         asked += 1
-        found = np.array([reading.llr for reading in main_readings(run, detector.name)], np.float64)
-        if len(found):
+        found = main_readings(run, detector.name)
+        if found:
             kept.append(run)
-            llr.append(float(found.mean()))
-            windows.append(found)
+            llr.append(fmean(reading.llr or 0.0 for reading in found))
+            own.append(fmean(reading.measures.get(OWN_NATS, reading.llr or 0.0) for reading in found))
         else:
             causes[_cause(readings)] += 1
-    return Scores(detector.name, tuple(kept), np.array(llr), tuple(windows), asked, causes)
+    return Scores(detector.name, tuple(kept), np.array(llr), np.array(own), asked, causes)
 
 
 def main_readings(run: Run, check: str) -> list[Reading]:

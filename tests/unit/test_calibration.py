@@ -71,7 +71,7 @@ def test_trust_follows_a_power_and_is_flat_beyond_what_was_seen(face_px: float, 
 
 
 def test_a_line_that_conditions_make_steeper_or_less_steep() -> None:
-    check = CheckCalibration(0.5, -0.25, 100.0, {"face_px": FACE_PX, "snr_db": Condition(-1.0, 10.0, 1.0, 100.0)})
+    check = CheckCalibration(0.5, -0.25, conditions={"face_px": FACE_PX, "snr_db": Condition(-1.0, 10.0, 1.0, 100.0)})
     assert check.llr(3.0, {"face_px": 200.0, "snr_db": 20.0}) == pytest.approx(0.5 * 3 * 4 / 2 - 0.25)
     assert check.llr(3.0, {"face_px": 200.0}) == pytest.approx(0.5 * 3 * 4 - 0.25)
     assert check.llr(3.0, {}) == pytest.approx(1.25), "what was not measured changes nothing"
@@ -81,7 +81,7 @@ def test_a_line_that_conditions_make_steeper_or_less_steep() -> None:
 @given(st.floats(1, 1000))
 def test_a_condition_says_nothing_by_itself(face_px: float) -> None:
     """Else a large face would be evidence."""
-    check = CheckCalibration(0.5, -0.25, 100.0, {"face_px": FACE_PX})
+    check = CheckCalibration(0.5, -0.25, conditions={"face_px": FACE_PX})
     assert check.llr(0.0, {"face_px": face_px}) == -0.25
 
 

@@ -122,8 +122,8 @@ def scores(name: str, n: int = 30, attacks: bool = True, shift: float = 1.0) -> 
             "attack" if attacks and i % 2 else "bonafide")
         for i in range(n)
     ]  # fmt: skip
-    windows = tuple(rng.normal(shift if run.attack else -shift, 1.0, 3) for run in runs)
-    return Scores(name, tuple(runs), np.array([w.mean() for w in windows]), windows, n, Counter())
+    llr = np.array([rng.normal(shift if run.attack else -shift, 0.6) for run in runs])
+    return Scores(name, tuple(runs), llr, llr, n, Counter())
 
 
 @pytest.fixture(scope="module")

@@ -88,7 +88,7 @@ def _roc(scores: Mapping[str, Scores]) -> str:
     fig, (axes,) = _figure(HEIGHT_IN)
     axes.plot([0, 100], [0, 100], color=INK, lw=0.6, ls=":", alpha=0.7)
     for index, (name, own) in enumerate(scores.items()):
-        curve = metrics.roc(own.llr, own.attack)
+        curve = metrics.roc(own.own, own.attack)
         axes.plot(100 * curve.fpr, 100 * curve.tpr, label=_name(name), lw=1.5, **_line(index))
     axes.set(xlim=(0, 100), ylim=(0, 101), xlabel=FLAGGED, ylabel="attacks flagged (%)")
     axes.legend(loc="lower right", handlelength=1.8, labelspacing=0.3)
@@ -99,7 +99,7 @@ def _det(scores: Mapping[str, Scores]) -> str:
     """Martin et al. 1997, doi:10.21437/Eurospeech.1997-504; rates of zero are drawn at the edge."""
     fig, (axes,) = _figure(HEIGHT_IN)
     for index, (name, own) in enumerate(scores.items()):
-        curve = metrics.roc(own.llr, own.attack)
+        curve = metrics.roc(own.own, own.attack)
         axes.plot(_deviate(curve.fpr), _deviate(1 - curve.tpr), label=_name(name), lw=1.5, **_line(index))
     ticks, labels = _deviate(np.array(DET_TICKS)), [f"{100 * tick:g}" for tick in DET_TICKS]
     ends = _deviate(np.array([DET_LOW, DET_HIGH]))
