@@ -12,12 +12,11 @@ from typing import Final
 import cv2
 import numpy as np
 
+from liveguard.face.geometry import AROUND_MOUTH, LIPS
 from liveguard.face.texture import TEXTURE_PX, canonical_face, texel_map
 from liveguard.types import BoolArray, FaceSample, FaceView, FloatArray, Probe
 
-# Skin around the lips and above the chin, and as patches of three: both cheeks under the eyes, and the forehead.
-AROUND_MOUTH: Final = (2, 97, 165, 206, 216, 212, 202, 204, 194, 201, 200, 421, 418, 424, 422, 432, 436, 426, 391, 326)
-LIPS: Final = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
+# Bare skin, as patches of three: both cheeks under the eyes, and the forehead.
 BARE: Final = ((117, 118, 119, 100, 126, 50), (346, 347, 348, 329, 355, 280), (108, 151, 337, 9))
 # Log ratios of colours, medians of a clip. Around the mouth against bare skin: 120 of 131 genuine faces lie below 0.15 (tanned,
 # painted and oddly lit ones do not), 129 of them with a drawn mask above. Lips are redder than what is around them by more than

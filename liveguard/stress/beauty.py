@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from liveguard.face.geometry import OVAL, inter_ocular_px
-from liveguard.stress.faces import EYE_LEFT, EYE_RIGHT, LIPS, Area, pasted, scaled, soft_area, with_mesh
+from liveguard.face.geometry import LIPS, OVAL, inter_ocular_px
+from liveguard.stress.faces import EYE_LEFT, EYE_RIGHT, Area, pasted, scaled, soft_area, with_mesh
 from liveguard.stress.variant import PictureEffect
 from liveguard.types import ByteArray, FloatArray, VideoFrame
 

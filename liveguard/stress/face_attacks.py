@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from liveguard.face.geometry import OVAL, RIGID, inter_ocular_px, similarity
+from liveguard.face.geometry import AROUND_MOUTH, OVAL, RIGID, inter_ocular_px, similarity
 from liveguard.stress.faces import pasted, scaled, soft_area, with_mesh
 from liveguard.stress.spells import Spells
 from liveguard.stress.variant import PictureEffect
@@ -18,7 +18,6 @@ from liveguard.types import ByteArray, FloatArray, VideoFrame
 _INNER = 0.86  # of the oval: a swap replaces brows to chin, not the edge of the face
 _KEPT = 0.6  # what gain and place keep of their last error
 _LOWER_FACE = (2, 164, 61, 291, 0, 17, 200, 57, 287, 206, 426, 202, 422, 18, 13, 14)
-_AROUND_MOUTH = (2, 97, 165, 206, 216, 212, 202, 204, 194, 201, 200, 421, 418, 424, 422, 432, 436, 426, 391, 326)
 _LATE_US = 200_000  # an earlier mouth may be so much older than asked for, where pictures are missing
 
 
@@ -102,7 +101,7 @@ class _Mouth:
 
 def _mouth(frame: VideoFrame, mesh: FloatArray) -> _Mouth:
     reach = 0.25 * inter_ocular_px(mesh)
-    points = mesh[list(_AROUND_MOUTH), :2]
+    points = mesh[list(AROUND_MOUTH), :2]
     last = np.array([frame.image.shape[1] - 1, frame.image.shape[0] - 1])
     left, top = np.clip(np.floor(points.min(axis=0) - reach), 0, last).astype(int).tolist()
     right, bottom = np.clip(np.ceil(points.max(axis=0) + reach), 0, last).astype(int).tolist()
@@ -116,7 +115,7 @@ def _with_mouth(image: ByteArray, mesh: FloatArray, earlier: _Mouth) -> ByteArra
     rotation, scale, shift = similarity(earlier.mesh[stiff], mesh[stiff])
     carried = (scale * earlier.mesh @ rotation.T + shift)[:, :2]
     # Both mouths lie inside, so that neither the old nor the new one is cut.
-    ring = list(_AROUND_MOUTH)
+    ring = list(AROUND_MOUTH)
     hull = cv2.convexHull(np.concatenate([carried[ring], mesh[ring, :2]]).astype(np.float32))[:, 0]
     area = soft_area(image, np.asarray(hull, np.float32), 0.05 * inter_ocular_px(mesh))
     if area is None:

@@ -8,8 +8,8 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
-from liveguard.face.geometry import OVAL, inter_ocular_px
-from liveguard.stress.faces import LIPS, Area, line_area, on_head, pasted, soft_area, stroke, with_mesh
+from liveguard.face.geometry import LIPS, OVAL, inter_ocular_px
+from liveguard.stress.faces import Area, line_area, on_head, pasted, soft_area, stroke, with_mesh
 from liveguard.stress.variant import PictureEffect
 from liveguard.types import ByteArray, FloatArray, VideoFrame
 

@@ -17,7 +17,6 @@ from liveguard.types import ByteArray, FloatArray, VideoFrame
 
 EYE_LEFT = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
 EYE_RIGHT = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
-LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
 
 _SUBPIXEL = 4  # binary digits of OpenCV's fixed-point coordinates: without them outlines jump by whole pixels
 # MediaPipe keeps the memory of each graph, so effects that come one after the other share backends. Never closed.

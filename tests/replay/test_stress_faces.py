@@ -11,12 +11,12 @@ import pytest
 
 from liveguard.face.backend import FaceBackend
 from liveguard.face.backends import open_backend
-from liveguard.face.geometry import OVAL, inter_ocular_px
+from liveguard.face.geometry import LIPS, OVAL, inter_ocular_px
 from liveguard.stress import faces
 from liveguard.stress.beauty import beauty
 from liveguard.stress.face_attacks import mouth_retimed, self_blended
 from liveguard.stress.face_cover import beard, glasses, mask
-from liveguard.stress.faces import EYE_LEFT, EYE_RIGHT, LIPS, Area, pasted, soft_area, with_mesh
+from liveguard.stress.faces import EYE_LEFT, EYE_RIGHT, Area, pasted, soft_area, with_mesh
 from liveguard.stress.hand import hand
 from liveguard.stress.light import back_light
 from liveguard.stress.person import person_mask
