@@ -98,7 +98,7 @@ def test_a_recording_without_a_judgement_is_a_call_without_one() -> None:
 def test_how_long_a_judgement_stood() -> None:
     # From each reading on for a second: 0.5 to 2.0, then 5.0 to 6.0.
     readings = said("camera", 1.0, 1.0, None, None) + said("camera", -1.0, from_s=4.5)
-    assert call(run(readings, 8.0, play_s=8.0), CHECKS, POLICY).judged_s == pytest.approx(2.5)
+    assert call(run(readings, 8.0, "attack", play_s=8.0), CHECKS, POLICY).judged_s == pytest.approx(2.5)
     assert call(run(said("camera", *[-1.0] * 10), 5.0), CHECKS, POLICY).judged_s == 300.0
 
 
