@@ -28,7 +28,7 @@ bench: $(READY)
 	$(PY) -m liveguard bench out/bench/talking.mp4
 
 # What README and the model cards say, made again from DATA, the folder of research recordings, and compared with what was
-# published. Hours on two cores; may be broken off and resumed.
+# published. More than an hour on two cores; may be broken off and resumed.
 EVALUATE = $(PY) -m liveguard evaluate $(DATA)/video/manifest.csv --variants benign,bench --jobs 2
 figures: $(READY)
 	@test -n "$(DATA)" || { echo "make figures DATA=FOLDER: the folder that holds video/manifest.csv" >&2; exit 2; }
@@ -37,7 +37,7 @@ figures: $(READY)
 	$(PY) tests/bench/lipsync_fit.py $(DATA)
 	$(MAKE) bench
 
-# A seeded draw of a little of everything, for every day: about 20 minutes.
+# A seeded draw of a little of everything, for every day: under 20 minutes.
 figures-daily: $(READY)
 	@test -n "$(DATA)" || { echo "make figures-daily DATA=FOLDER: the folder that holds video/manifest.csv" >&2; exit 2; }
 	$(EVALUATE) --minutes 90 --out out/figures-daily --compare docs/results/daily.json
