@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -72,10 +73,13 @@ def run(arguments: argparse.Namespace) -> int:
     runs, policy_of, how = _held_out(arguments.held_out, runs, detectors, config.policy)
     conditions = {**_conditions(arguments, plan, detectors, config.policy), "calibration": how}
     figures = summarise(runs, detectors, policy_of, conditions)
-    write_figures(out / "metrics.json", figures)
-    write_readings(out / "readings.csv", runs)
-    drawn = plots(figures, scores_as_is(runs, detectors, policy_of))
-    (out / "index.html").write_text(page(figures, drawn), "utf-8")
+    report = page(figures, plots(figures, scores_as_is(runs, detectors, policy_of)))
+    try:
+        write_figures(out / "metrics.json", figures)
+        write_readings(out / "readings.csv", runs)
+        (out / "index.html").write_text(report, "utf-8")
+    except OSError as error:
+        raise InputError(f"{out}: the results cannot be written: {error.strerror}") from error
     show(console, figures)
     console.print(Text(f"figures, readings and report: {out}/metrics.json, readings.csv, index.html"), soft_wrap=True)
     if before is None:
@@ -99,10 +103,14 @@ def judged(arguments: argparse.Namespace, config: Config, out: Path) -> tuple[Pl
 
     if arguments.jobs < 1:
         raise InputError(f"--jobs {arguments.jobs}: allowed is 1 and more")
+    if arguments.minutes is not None and not 0 < arguments.minutes < math.inf:
+        raise InputError(f"--minutes {arguments.minutes}: allowed is more than 0")
     items = read_manifest(arguments.manifest, _names(arguments.split))
     made = plan(items, _names(arguments.variants), arguments.seed, arguments.minutes)
     if not made.tasks:
-        raise InputError(f"{arguments.manifest}: holds nothing that moves or sounds; stills are not judged")
+        raise InputError(
+            f"{arguments.manifest}: nothing to be judged: stills are not, nor what is longer than --minutes"
+        )
     with counting("judging", len(made.tasks)) as done:
         runs = collect(made.tasks, config, out / "runs", arguments.jobs, done)
         return made, [with_shipped_weights(run) for run in runs]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from liveguard.config import Config
-from liveguard.errors import BackendError
+from liveguard.errors import BackendError, InputError
 from liveguard.evaluate.run import Run, Task, judge, load, run_of, save
 from liveguard.guard import Guard
 
@@ -27,7 +27,10 @@ def collect(
 
     `on_done(count)` is called as runs are finished. Raises what the guard raises where it cannot start at all.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: records cannot be kept there: {error.strerror}") from error
     checks = _checks(config)
     missing = [task for task in tasks if "error" in (load(task, folder, checks) or {"error": "never judged"})]
     if on_done is not None:
@@ -58,7 +61,11 @@ def _judge(task: Task, config: Config, folder: Path, checks: str) -> None:
     guard = _guards.get(checks)
     if guard is None:
         guard = _guards[checks] = Guard(config)
-    save(task, judge(guard, task), folder, checks)
+    record = judge(guard, task)
+    try:
+        save(task, record, folder, checks)
+    except OSError as error:
+        raise InputError(f"{folder}: a record cannot be written: {error.strerror}") from error
 
 
 def _checks(config: Config) -> str:

@@ -159,6 +159,13 @@ def test_stress_makes_films_that_can_be_evaluated(manifest: Path, tmp_path: Path
     assert figures(out)["sessions"]["detected"] == 1
 
 
+def test_a_manifest_without_anything_to_judge_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stills = tmp_path / "stills.csv"
+    stills.write_text("path,label,media\nface.png,bonafide,image\n")
+    assert main(["evaluate", str(stills), "--out", str(tmp_path / "out")]) == 2
+    assert "nothing to be judged" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -168,6 +175,13 @@ def test_stress_makes_films_that_can_be_evaluated(manifest: Path, tmp_path: Path
         (["evaluate", "{manifest}", "--out", "{tmp}", "--jobs", "0"], "allowed is 1 and more"),
         (["evaluate", "{manifest}", "--out", "{tmp}", "--compare", "{manifest}"], "is no metrics.json"),
         (["evaluate", "{manifest}", "--out", "{tmp}", "--held-out", "{manifest}"], "has no left-out weights"),
+        (["evaluate", "{manifest}", "--out", "{tmp}", "--minutes", "0"], "allowed is more than 0"),
+        (["evaluate", "{manifest}", "--out", "{tmp}", "--minutes", "nan"], "allowed is more than 0"),
+        (["evaluate", "{manifest}", "--out", "{manifest}"], "records cannot be kept there"),
+        (
+            ["calibrate", "{manifest}", "--out", "{tmp}/x.toml", "--records", "{manifest}"],
+            "records cannot be kept there",
+        ),
         (["stress"], "needs a FILE"),
         (["stress", "nowhere.mp4", "--out", "{tmp}"], "nowhere.mp4"),
     ],
