@@ -1,6 +1,7 @@
 """Trained models: a card that says what a model is, and an ONNX session that runs it on one core.
 
-A model is a folder with `card.toml` and `model.onnx`. A user may point to one of their own; nothing is downloaded.
+A model is a folder with `card.toml` and `model.onnx` (docs/models.md). A user may point to one of their own; nothing is
+downloaded.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+import numpy as np
 
 from liveguard.errors import BackendError, ConfigError
 from liveguard.types import FloatArray
@@ -27,7 +30,11 @@ MOST_BYTES = 2 << 30
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a model says of itself: `llr = slope * score + offset` is its calibration, bounded to +-`most_nats`."""
+    """What a model says of itself: `llr = slope * score + offset` is its calibration, bounded to +-`most_nats`.
+
+    The score is column `index` of the output `output` (None: the only one), and turned round where a low one speaks for an
+    `attack`: so a high score, and a positive ratio, always do.
+    """
 
     name: str
     version: str
@@ -36,6 +43,9 @@ class Card:
     offset: float
     most_nats: float
     folder: Path
+    output: str | None = None
+    index: int | None = None
+    attack: Literal["high", "low"] = "high"
 
     def llr(self, score: float) -> float:
         """The calibrated log-likelihood ratio of a raw score, in nats."""
@@ -47,8 +57,13 @@ class Scorer(Protocol):
 
     @property
     def card(self) -> Card: ...
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """Of what `score` takes; None where any size will do."""
+        ...
+
     def score(self, batch: FloatArray) -> float:
-        """Mean raw score of a batch, (n, ...) float32 as the check defines it."""
+        """Mean score of a batch, (n, ...) float32 as the check defines it; a high one speaks for an attack."""
         ...
 
 
@@ -63,21 +78,48 @@ def find_model(check: str, folder: str | Path | None = None) -> Scorer | None:
     return OnnxModel(read_card(place))
 
 
+def filled(pcm: FloatArray, samples: int | None) -> FloatArray:
+    """`pcm` (n,) for a model that takes `samples` of it: repeated until it fills them, or cut; as it is for None.
+
+    Repeating is how models against spoofed speech are trained and fed, with 64,000 or 64,600 samples (Tak et al. 2021,
+    doi:10.1109/ICASSP39728.2021.9414234; Jung et al. 2022, arXiv:2110.01200). Silence instead would be heard as a cue.
+    """
+    return pcm if samples is None else np.resize(pcm, samples)
+
+
 def read_card(folder: Path) -> Card:
     """The card in `folder`; raises ConfigError that says what is wrong with it."""
     path = folder / "card.toml"
     try:
         table: Mapping[str, Any] = tomllib.loads(path.read_text("utf-8"))
-        calibration = table["calibration"]
+        calibration, output = table["calibration"], dict(table.get("output", {}))
         slope, offset, most_nats = (float(calibration[key]) for key in ("slope", "offset", "most_nats"))
-        card = Card(str(table["name"]), str(table["version"]), str(table["sha256"]), slope, offset, most_nats, folder)
+        card = Card(
+            str(table["name"]), str(table["version"]), str(table["sha256"]), slope, offset, most_nats, folder,
+            output.pop("name", None), output.pop("index", None), output.pop("attack", "high"),
+        )  # fmt: skip
     except OSError as error:
         raise ConfigError(f"no model card: {path} ({error.strerror})") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(f"{path}: {type(error).__name__}: {error}") from error
-    if not all(map(math.isfinite, (slope, offset, most_nats))) or most_nats <= 0:
-        raise ConfigError(f"{path}: calibration must be finite, most_nats above 0")
+    if trouble := _trouble(card, output):
+        raise ConfigError(f"{path}: {trouble}")
     return card
+
+
+def _trouble(card: Card, unknown: Mapping[str, Any]) -> str:
+    """What is wrong with the values of a card that could be read; empty where nothing is."""
+    if not all(map(math.isfinite, (card.slope, card.offset, card.most_nats))) or card.most_nats <= 0:
+        return "calibration must be finite, most_nats above 0"
+    if card.slope <= 0:
+        return 'slope must be above 0: where a low output speaks for an attack, say attack = "low" under [output]'
+    if unknown:
+        return f"[output] knows name, index and attack, not {', '.join(sorted(unknown))}"
+    if card.attack not in ("high", "low"):
+        return f'[output] attack is "high" or "low", not {card.attack!r}'
+    if card.index is not None and (type(card.index) is not int or card.index < 0):
+        return f"[output] index is a whole number from 0 on, not {card.index!r}"
+    return "" if isinstance(card.output, str | None) else f"[output] name is a word in quotes, not {card.output!r}"
 
 
 class OnnxModel:
@@ -104,7 +146,34 @@ class OnnxModel:
             self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises types of its own for each kind of damage
             raise ConfigError(f"{path}: onnxruntime cannot load it: {str(error).splitlines()[0]}") from error
-        self._input: str = self._session.get_inputs()[0].name
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if len(inputs) != 1 or inputs[0].type != "tensor(float)":
+            kinds = ", ".join(f"{each.name} {each.type}" for each in inputs)
+            raise ConfigError(f"{path}: takes {kinds}; a model here takes one float32 tensor")
+        self._input: str = inputs[0].name
+        self.input_shape = tuple(size if isinstance(size, int) else None for size in inputs[0].shape)
+        self._output = _output_name({each.name: each.shape for each in outputs}, card)
 
     def score(self, batch: FloatArray) -> float:
-        return float(self._session.run(None, {self._input: batch})[0].mean())
+        out = np.asarray(self._session.run([self._output], {self._input: batch})[0])
+        score = float((out[:, self.card.index or 0] if out.ndim == 2 else out).mean())
+        return score if self.card.attack == "high" else -score
+
+
+def _output_name(shapes: Mapping[str, Sequence[object]], card: Card) -> str:
+    """The output that holds the score; raises ConfigError where the card does not say which of several figures it is."""
+    where, names = card.folder / "card.toml", ", ".join(shapes)
+    if card.output is None and len(shapes) > 1:
+        raise ConfigError(f"{where}: the model has the outputs {names}: say which one, [output] name")
+    name = next(iter(shapes)) if card.output is None else card.output
+    if name not in shapes:
+        raise ConfigError(f"{where}: the model has no output {name!r}, only {names}")
+    shape = shapes[name]
+    columns = shape[1] if len(shape) == 2 else 1
+    if len(shape) > 2:
+        raise ConfigError(f"{where}: output {name!r} has the shape {shape}; a score is one figure, or one of a row")
+    if isinstance(columns, int) and (card.index or 0) >= columns:
+        raise ConfigError(f"{where}: output {name!r} has {columns} figures, none at [output] index {card.index}")
+    if card.index is None and columns != 1:
+        raise ConfigError(f"{where}: output {name!r} has {columns} figures: say which one is the score, [output] index")
+    return name

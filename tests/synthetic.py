@@ -66,6 +66,27 @@ def voice(seconds: float, seed: int = 0) -> FloatArray:
     return np.asarray(0.1 * buzz * syllables + noise, np.float32)
 
 
+def talker(seconds: float, pitch_hz: float = 120.0, seed: int = 0) -> FloatArray:
+    """More like speech than `voice` (n,) float32: the pitch glides, vowels change, and every other pause hisses up to 8 kHz.
+
+    Two seeds are two people, also in when they take breath.
+    """
+    t = np.arange(int(seconds * 16_000)) / 16_000
+    pitch = pitch_hz * (1 + 0.2 * np.sin(2 * np.pi * 0.8 * t + seed) + 0.05 * np.sin(2 * np.pi * 2.3 * t + 2 * seed))
+    phase = 2 * np.pi * np.cumsum(pitch) / 16_000
+    formants = (
+        500 + 200 * np.sin(2 * np.pi * 1.7 * t + seed),
+        1500 + 500 * np.sin(2 * np.pi * 1.1 * t + 1 + seed),
+        3000,
+    )
+    level = [0.02 + sum(1 / (1 + ((k * pitch - formant) / 130) ** 2) for formant in formants) for k in range(1, 30)]
+    syllables = np.maximum(0.4 + np.sin(2 * np.pi * 3 * t + seed), 0) ** 0.5
+    vowels = sum(a * np.sin(k * phase) for k, a in enumerate(level, 1)) * syllables
+    rng = np.random.default_rng(seed)
+    hiss = (np.sin(2 * np.pi * 1.5 * t + seed / 2 + 2.4) > 0.7) * rng.normal(0, 0.1, t.size)
+    return np.asarray(0.06 * (vowels + hiss) + rng.normal(0, 2e-4, t.size), np.float32)
+
+
 def chunks(pcm: FloatArray, sizes: Iterable[int], start: int = 0) -> Iterator[AudioChunk]:
     """`pcm` cut into pieces of the given sizes, the last size again and again."""
     at, size = 0, 320

@@ -1,18 +1,45 @@
-"""Voice: synthetic or converted speech in 4 s windows. Needs a trained model; without one it cannot judge."""
+"""Voice: synthetic or converted speech in 4 s windows. Needs a trained model; without one it cannot judge.
+
+Most of what is here decides what may be judged at all: a model gives a score for anything, also for a dial tone.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from liveguard.onnx import find_model
+import numpy as np
+
+from liveguard.audio.align import framed_sound
+from liveguard.audio.dense import dense_speech, near_speech
+from liveguard.audio.features import no_speech
+from liveguard.audio.voice_quality import VoiceQuality, voice_quality
+from liveguard.errors import ConfigError
+from liveguard.onnx import Scorer, filled, find_model
 from liveguard.types import Hypothesis, Need, Reading, Window
 from liveguard.words import NO_MODEL
 
+WINDOW_S = 4.0
+MIN_HEARD_S = 1.9  # 2 s, less the moment by which a microphone may start late
+WHOLE_S = 3.5  # with less sound a reading is cautious; losing one packet in ten on the way does not make it so
 MIN_VOICED_S = 1.5
+# To be set by where the model's errors begin to grow. Until then guesses: a telephone lets 3.4 kHz through.
+MIN_BANDWIDTH_HZ = 3_000.0
+MIN_SNR_DB = 3.0
+# Measured (tests/bench/voice_limits.py): of one voice 1 window in 100 at most is beyond one of these, and 1 in 30 where the
+# room echoes as loud as the voice; of music 9 in 10, of two people at once 1 in 2.
+MOST_MUSIC_NATS = 2.5
+MOST_SECOND_PITCH_SHARE = 0.015
+
+# The first seconds of a call sound unlike the rest of it (gain, echo and noise control settle, the link is probed), and what
+# is read off half a window scatters more. Models are calibrated on whole ones, so a short one counts half, and never much.
+CAUTIOUS_SHARE, CAUTIOUS_NATS = 0.5, 1.0
 
 
 class Voice:
-    """`model`: a folder with `card.toml` and `model.onnx` that scores (1, 64000) float32 waveforms at 16 kHz."""
+    """`model`: a folder with `card.toml` and `model.onnx` that scores speech, (1, n) float32 at 16 kHz (docs/models.md).
+
+    It hears the speech of a window without its pauses: 1.5 to 4 s of it. Raises ConfigError for a model of another kind.
+    """
 
     name = "voice"
     hypothesis: Hypothesis = "voice_synthetic"
@@ -20,6 +47,10 @@ class Voice:
 
     def __init__(self, model: str | Path | None = None) -> None:
         self._model = find_model(self.name, model)
+        self._samples = None
+        if self._model:
+            self._samples = _samples(self._model)
+            voice_quality(np.zeros(0, np.float32), no_speech())  # loads scipy now, rather than in the middle of a call
         self.need = Need(audio_us=4_000_000, step_us=1_000_000, scope="feed", cost="heavy" if self._model else "light")
 
     @property
@@ -27,18 +58,69 @@ class Voice:
         return self._model is not None
 
     def evaluate(self, window: Window) -> Reading:
-        voiced_s = window.speech.voiced_s
-        measures = {"voiced_s": voiced_s}
-        llr: float | None = None
+        measures = {"voiced_s": round(window.speech.voiced_s, 2)}
         if self._model is None:
-            why = NO_MODEL
-        elif len(window.pcm) < self.need.audio_us * 16 // 1000:
-            why = f"too short: {self.need.audio_us / 1e6:g} s of sound are needed"
-        elif voiced_s < MIN_VOICED_S:
-            why = f"too little speech: {voiced_s:.1f} s of {MIN_VOICED_S:g} s needed"
-        else:
-            score = self._model.score(window.pcm[None, :])
-            llr = self._model.card.llr(score)
-            measures["score"] = score
-            why = "the voice sounds synthetic" if llr > 0 else "the voice sounds natural"
-        return Reading(self.name, None, window.start_us, window.end_us, llr, window.coverage, why, measures)
+            return _reading(window, None, NO_MODEL, measures)
+        if why_not := too_little(window):
+            return _reading(window, None, why_not, measures)
+        pcm = framed_sound(window)
+        quality = voice_quality(pcm, window.speech)
+        measures |= _figures(quality)
+        if why_not := unfit(quality):
+            return _reading(window, None, why_not, measures)
+        kept = near_speech(window.speech.voiced) & window.speech.present
+        score = self._model.score(filled(dense_speech(pcm, kept), self._samples)[None])
+        llr = self._model.card.llr(score)
+        why = "the voice sounds synthetic" if llr > 0 else "the voice sounds natural"
+        if _heard_s(window) < WHOLE_S:
+            llr = max(-CAUTIOUS_NATS, min(CAUTIOUS_NATS, CAUTIOUS_SHARE * llr))
+            why += f", by {_heard_s(window):.1f} s of sound only"
+        return _reading(window, llr, why, measures | {"score": score})
+
+
+def _samples(model: Scorer) -> int | None:
+    """How long the model's input is, None: as long as you like. Raises ConfigError where it takes no waveform."""
+    batch_and_samples = model.input_shape
+    if len(batch_and_samples) != 2 or batch_and_samples[0] not in (1, None):
+        raise ConfigError(f"{model.card.folder}: a voice model takes (1, n) samples, this one {batch_and_samples}")
+    return batch_and_samples[1]
+
+
+def _heard_s(window: Window) -> float:
+    return window.coverage * WINDOW_S
+
+
+def too_little(window: Window) -> str:
+    """Why there is not enough to judge; empty where there is."""
+    if window.coverage == 0:
+        return "no sound arrives"
+    if _heard_s(window) < MIN_HEARD_S:
+        return f"too short: {_heard_s(window):.1f} s of sound, {MIN_HEARD_S:g} s needed"
+    voiced_s = window.speech.voiced_s
+    return f"too little speech: {voiced_s:.1f} s of {MIN_VOICED_S:g} s needed" if voiced_s < MIN_VOICED_S else ""
+
+
+def unfit(quality: VoiceQuality) -> str:
+    """Why what there is cannot be judged as a voice; empty where it can."""
+    if quality.music_nats > MOST_MUSIC_NATS:
+        return "this is music or a tone rather than a voice"
+    if quality.second_pitch_share > MOST_SECOND_PITCH_SHARE:
+        return "several people talk at once, or there is music behind the voice"
+    if quality.snr_db is not None and quality.snr_db < MIN_SNR_DB:
+        return f"too noisy: the voice is {quality.snr_db:.0f} dB above the background, {MIN_SNR_DB:g} dB needed"
+    if quality.bandwidth_hz < MIN_BANDWIDTH_HZ:
+        return f"the sound is muffled or noisy: nothing of the voice above {quality.bandwidth_hz / 1000:.1f} kHz"
+    return ""
+
+
+def _figures(quality: VoiceQuality) -> dict[str, float]:
+    figures = {
+        "bandwidth_hz": round(quality.bandwidth_hz),
+        "music_nats": round(quality.music_nats, 2),
+        "second_pitch_share": round(quality.second_pitch_share, 4),
+    }
+    return figures | ({} if quality.snr_db is None else {"snr_db": round(quality.snr_db, 1)})
+
+
+def _reading(window: Window, llr: float | None, why: str, measures: dict[str, float]) -> Reading:
+    return Reading("voice", None, window.start_us, window.end_us, llr, window.coverage, why, measures)

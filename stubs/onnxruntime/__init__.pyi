@@ -16,10 +16,13 @@ class SessionOptions:
 
 class NodeArg:
     name: str
+    type: str
+    shape: list[int | str | None]
 
 class InferenceSession:
     def __init__(self, model: bytes, options: SessionOptions, providers: Sequence[str]) -> None: ...
     def get_inputs(self) -> list[NodeArg]: ...
+    def get_outputs(self) -> list[NodeArg]: ...
     def run(
         self, outputs: Sequence[str] | None, feed: Mapping[str, npt.NDArray[np.float32]]
     ) -> list[npt.NDArray[np.float32]]: ...

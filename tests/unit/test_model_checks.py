@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,24 +18,7 @@ from liveguard.face.observer import Observer
 from liveguard.face.texture import canonical_face
 from liveguard.types import AudioChunk, Box, ByteArray, Detector, FloatArray, Observation, Reading, Sample, VideoFrame
 from tests.synthetic import AUDIO, VIDEO, chunks, pictures, voice
-
-
-def mean_model(folder: Path, shape: Sequence[int | None]) -> Path:
-    """A model whose score is the mean of its input, with llr = 10 * score - 5."""
-    onnx = pytest.importorskip("onnx")
-    node = onnx.helper.make_node("ReduceMean", ["x"], ["y"], keepdims=0)
-    x = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, shape)
-    y = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [])
-    graph = onnx.helper.make_graph([node], "mean", [x], [y])
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8)
-    data = model.SerializeToString()
-    folder.mkdir()
-    (folder / "model.onnx").write_bytes(data)
-    (folder / "card.toml").write_text(
-        f'name = "mean"\nversion = "1"\nsha256 = "{hashlib.sha256(data).hexdigest()}"\n'
-        "[calibration]\nslope = 10.0\noffset = -5.0\nmost_nats = 4.0\n"
-    )
-    return folder
+from tests.tiny_models import mean_model
 
 
 def readings(detector: Detector, samples: Sequence[Sample]) -> list[Reading]:
@@ -74,18 +56,6 @@ def test_small_faces_and_missing_crops_are_not_scored(tmp_path: Path) -> None:
     tiny = [replace(one, faces=tuple(replace(f, box=Box(0, 0, 20, 20)) for f in one.faces)) for one in tiny]
     assert {(r.llr, r.why.split(":")[0]) for r in readings(check, tiny)} == {(None, "face too small")}
     assert {(r.llr, r.why) for r in readings(check, pictures(2.0))} == {(None, "no face in view")}
-
-
-def test_a_voice_model_scores_four_seconds_of_speech_and_nothing_less(tmp_path: Path) -> None:
-    check = Voice(mean_model(tmp_path / "model", [1, 64_000]))
-    speech = list(chunks(voice(6.0) + np.float32(0.3), [320]))
-    found = readings(check, speech)
-    assert [r.llr is not None for r in found] == [False, False, False, True, True, True]
-    assert found[-1].llr == pytest.approx(10 * found[-1].measures["score"] - 5)
-    assert found[0].why == "too short: 4 s of sound are needed"
-    silent = readings(check, list(chunks(np.zeros(6 * 16_000, np.float32), [320])))
-    assert silent[-1].llr is None
-    assert "too little speech" in silent[-1].why
 
 
 @pytest.mark.parametrize("kind", [Swap, Replay, Voice])
