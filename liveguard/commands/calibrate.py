@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--records", type=Path, metavar="DIR", help="--out of an evaluation: what it judged is used again"
     )
     parser.add_argument(
-        "--held-out", type=Path, metavar="WEIGHTS", help="judge each source by WEIGHTS that have not seen it"
+        "--held-out", type=Path, metavar="FILE", help="judge each source by weights and models that have not seen it"
     )
     add_material_options(parser)
     add_guard_options(parser)
@@ -31,7 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     try:
         from liveguard.evaluate.calibrate import calibrate
-        from liveguard.evaluate.folds import read_folds
         from liveguard.evaluate.toml import toml_of
     except ImportError as error:
         raise BackendError(f"{NEEDED} ({error})") from error
@@ -40,10 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
     detectors = load_detectors(config.only, config.without, config.options)
     records = arguments.records or arguments.out.parent / f"{arguments.out.stem}.records"
-    _, runs = judged(arguments, config, records)
-    if arguments.held_out:
-        folds = read_folds(arguments.held_out)
-        runs = [folds.left_out(run) for run in runs]
+    _, runs = judged(arguments, config, records, arguments.held_out)
     found = calibrate(runs, detectors, config.policy)
     people = {
         label: len({r.item.subject for r in runs if r.label == label and not r.error})

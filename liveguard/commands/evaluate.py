@@ -36,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_material_options(parser)
     parser.add_argument(
-        "--held-out", nargs="?", type=Path, const=Path(), metavar="WEIGHTS",
-        help="report each source by a calibration (and WEIGHTS) that has not seen it",
+        "--held-out", nargs="?", type=Path, const=Path(), metavar="FILE",
+        help="report each source by a calibration (and the weights and models in FILE) that has not seen it",
     )  # fmt: skip
     parser.add_argument("--compare", type=Path, metavar="METRICS", help="an earlier metrics.json: say what has changed")
     add_guard_options(parser)
@@ -69,8 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
     config, out, console = config_of(arguments), arguments.out, Console(highlight=False)
     before = read_figures(arguments.compare) if arguments.compare else None
     detectors = load_detectors(config.only, config.without, config.options)
-    plan, runs = judged(arguments, config, out)
-    runs, policy_of, how = _held_out(arguments.held_out, runs, detectors, config.policy)
+    plan, runs = judged(arguments, config, out, arguments.held_out)
+    policy_of, how = _policies(arguments.held_out, runs, detectors, config.policy)
     conditions = {**_conditions(arguments, plan, detectors, config.policy), "calibration": how}
     figures = summarise(runs, detectors, policy_of, conditions)
     report = page(figures, plots(figures, scores_as_is(runs, detectors, policy_of)))
@@ -94,10 +94,13 @@ def run(arguments: argparse.Namespace) -> int:
     return int(any(change.certain and not change.better for change in changes))
 
 
-def judged(arguments: argparse.Namespace, config: Config, out: Path) -> tuple[Plan, list[Run]]:
-    """The plan that the options make, and its runs; what `out` holds already is not judged again."""
+def judged(arguments: argparse.Namespace, config: Config, out: Path, held_out: Path | None) -> tuple[Plan, list[Run]]:
+    """The plan that the options make, and its runs; what `out` holds already is not judged again.
+
+    `held_out`: a file of weights and models that have not seen the sources they judge; None or empty, those in force.
+    """
     from liveguard.evaluate.collect import collect
-    from liveguard.evaluate.folds import with_shipped_weights
+    from liveguard.evaluate.folds import Folds, read_folds, with_shipped_weights
     from liveguard.evaluate.manifest import read_manifest
     from liveguard.evaluate.plan import plan
 
@@ -111,27 +114,26 @@ def judged(arguments: argparse.Namespace, config: Config, out: Path) -> tuple[Pl
         raise InputError(
             f"{arguments.manifest}: nothing to be judged: stills are not, nor what is longer than --minutes"
         )
+    folds = read_folds(held_out) if held_out and held_out != Path() else Folds()
     with counting("judging", len(made.tasks)) as done:
-        runs = collect(made.tasks, config, out / "runs", arguments.jobs, done)
-        return made, [with_shipped_weights(run) for run in runs]
+        runs = collect(
+            made.tasks, lambda task: folds.config(config, task.item.source), out / "runs", arguments.jobs, done
+        )
+        return made, [folds.left_out(with_shipped_weights(run)) for run in runs]
 
 
-def _held_out(
-    weights: Path | None, runs: list[Run], detectors: list[Detector], policy: Policy
-) -> tuple[list[Run], Callable[[Run], Policy], str]:
-    """The runs as they are reported, what guards each, and how that is said."""
-    if weights is None:
-        return runs, lambda _: policy, "as shipped"
+def _policies(
+    held_out: Path | None, runs: list[Run], detectors: list[Detector], policy: Policy
+) -> tuple[Callable[[Run], Policy], str]:
+    """What guards each run as it is reported, and how that is said."""
+    if held_out is None:
+        return lambda _: policy, "as shipped"
     from liveguard.evaluate.calibrate import cross_calibrate
-    from liveguard.evaluate.folds import read_folds
 
-    how = "each source by a calibration fitted on all others"
-    if weights != Path():
-        folds = read_folds(weights)
-        runs, how = [folds.left_out(run) for run in runs], f"{how}, face weights too"
     by_source = cross_calibrate(runs, detectors, policy)
     policies = {source: replace(policy, calibration=calibration) for source, calibration in by_source.items()}
-    return runs, lambda run: policies[run.item.source], how
+    how = "each source by a calibration fitted on all others"
+    return lambda run: policies[run.item.source], how if held_out == Path() else f"{how}, weights and models too"
 
 
 def _conditions(arguments: argparse.Namespace, plan: Plan, detectors: list[Detector], policy: Policy) -> Figures:

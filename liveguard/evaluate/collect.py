@@ -16,14 +16,18 @@ from liveguard.errors import BackendError, InputError
 from liveguard.evaluate.run import Run, Task, judge, load, run_of, save
 from liveguard.guard import Guard
 
-_guards: dict[str, Guard] = {}  # one a process: models and face graphs are loaded once
+_guards: dict[str, Guard] = {}  # one a process and settings: models and face graphs are loaded once
 
 
 def collect(
-    tasks: Sequence[Task], config: Config, folder: Path, jobs: int = 1, on_done: Callable[[int], None] | None = None
+    tasks: Sequence[Task],
+    config_of: Callable[[Task], Config],
+    folder: Path,
+    jobs: int = 1,
+    on_done: Callable[[int], None] | None = None,
 ) -> Iterator[Run]:
-    """The run of each task, in order. `folder` keeps their records; what was judged already is not judged again, what
-    could not be is tried again.
+    """The run of each task by its settings, in order. `folder` keeps their records; what was judged already is not judged
+    again, what could not be is tried again.
 
     `on_done(count)` is called as runs are finished. Raises what the guard raises where it cannot start at all.
     """
@@ -31,11 +35,13 @@ def collect(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: records cannot be kept there: {error.strerror}") from error
-    checks = _checks(config)
-    missing = [task for task in tasks if "error" in (load(task, folder, checks) or {"error": "never judged"})]
+    configs = [config_of(task) for task in tasks]
+    records = (load(task, folder, _checks(config)) for task, config in zip(tasks, configs, strict=True))
+    found = [record is not None and "error" not in record for record in records]
+    missing = [pair for pair, there in zip(zip(tasks, configs, strict=True), found, strict=True) if not there]
     if on_done is not None:
         on_done(len(tasks) - len(missing))
-    work = partial(_judge, config=config, folder=folder, checks=checks)
+    work = partial(_judge, folder=folder)
     if jobs > 1 and missing:
         # Spawned, not forked: a progress bar's thread may hold a lock, and each process needs a face library of its own.
         try:
@@ -47,8 +53,8 @@ def collect(
             ) from error
     else:
         _count(map(work, missing), on_done)
-    for task in tasks:
-        yield run_of(task, load(task, folder, checks) or {"error": "its record was lost"})
+    for task, config in zip(tasks, configs, strict=True):
+        yield run_of(task, load(task, folder, _checks(config)) or {"error": "its record was lost"})
 
 
 def _count(done: Iterator[None], on_done: Callable[[int], None] | None) -> None:
@@ -57,7 +63,9 @@ def _count(done: Iterator[None], on_done: Callable[[int], None] | None) -> None:
             on_done(1)
 
 
-def _judge(task: Task, config: Config, folder: Path, checks: str) -> None:
+def _judge(task_and_config: tuple[Task, Config], folder: Path) -> None:
+    task, config = task_and_config
+    checks = _checks(config)
     guard = _guards.get(checks)
     if guard is None:
         guard = _guards[checks] = Guard(config)

@@ -223,7 +223,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     arguments = parser.parse_args()
     tasks = plan(read_manifest(arguments.manifest), VARIANTS).tasks
-    runs = [run for run in collect(tasks, Config(), arguments.out / "runs", arguments.jobs) if not run.error]
+    runs = [run for run in collect(tasks, lambda _: Config(), arguments.out / "runs", arguments.jobs) if not run.error]
     clips = {run.item.name: run.attack for run in runs}
     text = (
         "# Written by models/face_checks/fit.py, which says how; do not edit by hand.\n"

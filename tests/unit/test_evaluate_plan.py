@@ -285,7 +285,7 @@ ALL = ["a.mp4", "b.mp4", "c.mp4"]
 
 
 def collected(folder: Path, config: Config | None = None, tasks: Sequence[Task] = TASKS) -> list[Run]:
-    return list(collect(tasks, config or Config(), folder / "runs"))
+    return list(collect(tasks, lambda _: config or Config(), folder / "runs"))
 
 
 def test_what_was_judged_is_not_judged_again(judged: Judge, tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ def test_what_was_judged_is_not_judged_again(judged: Judge, tmp_path: Path) -> N
 def test_progress_begins_with_what_was_there(tmp_path: Path) -> None:
     collected(tmp_path, tasks=TASKS[:2])
     done: list[int] = []
-    list(collect(TASKS, Config(), tmp_path / "runs", on_done=done.append))
+    list(collect(TASKS, lambda _: Config(), tmp_path / "runs", on_done=done.append))
     assert done == [2, 1]
 
 

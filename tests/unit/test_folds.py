@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from liveguard.config import Config
 from liveguard.detectors.calibration import Card, Part, Term
 from liveguard.detectors.mesh import Mesh
 from liveguard.errors import InputError
@@ -51,7 +52,34 @@ def test_left_out_weights_are_those_of_the_source(tmp_path: Path) -> None:
         folds.left_out(run(reading, "nowhere"))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"checks": {"mesh": {"here": {}}}}', '{"checks": 3}'])
+def test_a_recording_is_judged_by_the_model_that_has_not_seen_its_source(tmp_path: Path) -> None:
+    file = tmp_path / "left_out.json"
+    file.write_text(json.dumps({"models": {"voice": {"fold0": ["here"], "../fold1": ["there", "far"]}}}))
+    folds = read_folds(file)
+    config = Config(options={"voice": {"model": "shipped"}, "swap": {"model": "other"}})
+    chosen = [folds.config(config, source).options for source in ("here", "there", "far")]
+    assert [Path(options["voice"]["model"]) for options in chosen] == [
+        tmp_path / "fold0", tmp_path / "../fold1", tmp_path / "../fold1",
+    ]  # fmt: skip
+    assert all(options["swap"] == {"model": "other"} for options in chosen)
+    assert config.options["voice"] == {"model": "shipped"}, "the settings themselves stay"
+    with pytest.raises(InputError, match="no model of voice was trained without source 'nowhere'"):
+        folds.config(config, "nowhere")
+    assert folds.left_out(run(Reading("voice", None, 0, 1, 1.0, 1.0, ""))).readings[0].llr == 1.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"models": {"voice": {"fold0": 3}}}',
+        '{"models": ["voice"]}',
+        '{"checks": {"mesh": {"here": {}}}}',
+        '{"checks": 3}',
+    ],
+)
 def test_other_files_are_refused(text: str, tmp_path: Path) -> None:
     file = tmp_path / "x.json"
     file.write_text(text)
