@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -84,5 +85,17 @@ def _checks(config: Config) -> str:
         "options": config.options,
         "faces": config.max_faces,
         "task_file": str(config.task_file),
+        "models": [_model(Path(str(options["model"]))) for options in config.options.values() if "model" in options],
     }
     return json.dumps(settings, sort_keys=True, default=str)
+
+
+def _model(folder: Path) -> list[str]:
+    """What a model says and is: one that was trained anew has judged nothing yet."""
+    files = [folder / name for name in ("card.toml", "model.onnx")]
+    return [_digest(file, file.stat().st_mtime_ns) for file in files if file.is_file()]
+
+
+@cache
+def _digest(file: Path, changed_ns: int) -> str:  # noqa: ARG001
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]

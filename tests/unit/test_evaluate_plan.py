@@ -315,6 +315,19 @@ def test_what_could_not_be_judged_is_tried_again(judged: Judge, tmp_path: Path) 
     assert judged.asked == ["b.mp4"]
 
 
+def test_what_another_model_judged_is_judged_again(judged: Judge, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(b"first")
+    config = Config(options={"voice": {"model": str(folder)}})
+    collected(tmp_path, config, TASKS[:1])
+    collected(tmp_path, config, TASKS[:1])
+    assert judged.asked == ["a.mp4"]
+    (folder / "model.onnx").write_bytes(b"trained anew")
+    collected(tmp_path, config, TASKS[:1])
+    assert judged.asked == ["a.mp4", "a.mp4"]
+
+
 def test_records_of_other_code_are_made_anew(judged: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tasks = [*TASKS, Task(TASKS[0].item, "5 fps")]
     collected(tmp_path, tasks=tasks)
