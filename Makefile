@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 TESTS_READY := $(VENV)/.tests-ready
 
-.PHONY: demo test check unit bench figures figures-daily figures-live clean
+.PHONY: demo test check unit training bench figures figures-daily figures-live clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -22,6 +22,10 @@ check: $(READY)
 
 unit: $(READY)
 	$(PY) -m pytest tests/unit
+
+# What training models wants besides (PyTorch: on Linux PyPI's comes with CUDA, several GB). Without it its tests are skipped.
+training: $(READY)
+	$(PY) -m pip install --quiet --disable-pip-version-check -e ".[training]"
 
 bench: $(READY)
 	$(PY) -m demo --bench-clip out/bench/talking.mp4
