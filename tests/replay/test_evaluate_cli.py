@@ -174,7 +174,7 @@ def test_a_manifest_without_anything_to_judge_is_refused(tmp_path: Path, capsys:
         (["evaluate", "{manifest}", "--out", "{tmp}", "--split", "dev"], "no row of split dev"),
         (["evaluate", "{manifest}", "--out", "{tmp}", "--jobs", "0"], "allowed is 1 and more"),
         (["evaluate", "{manifest}", "--out", "{tmp}", "--compare", "{manifest}"], "is no metrics.json"),
-        (["evaluate", "{manifest}", "--out", "{tmp}", "--held-out", "{manifest}"], "has no left-out weights"),
+        (["evaluate", "{manifest}", "--out", "{tmp}", "--held-out", "{manifest}"], "does not say what was left out"),
         (["evaluate", "{manifest}", "--out", "{tmp}", "--minutes", "0"], "allowed is more than 0"),
         (["evaluate", "{manifest}", "--out", "{tmp}", "--minutes", "nan"], "allowed is more than 0"),
         (["evaluate", "{manifest}", "--out", "{manifest}"], "records cannot be kept there"),

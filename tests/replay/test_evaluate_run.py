@@ -50,7 +50,7 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Plan:
 def once(planned: Plan, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Run], Path]:
     """All runs, judged on one process, and where their records are."""
     folder = tmp_path_factory.mktemp("once")
-    return list(collect(planned.tasks, CONFIG, folder)), folder
+    return list(collect(planned.tasks, lambda _: CONFIG, folder)), folder
 
 
 def by_name(runs: Sequence[Run]) -> dict[tuple[str, str], Run]:
@@ -90,7 +90,7 @@ def test_runs_are_as_their_variants_make_them(once: tuple[list[Run], Path]) -> N
 
 def test_two_processes_come_to_the_same_runs(once: tuple[list[Run], Path], planned: Plan, tmp_path: Path) -> None:
     done: list[int] = []
-    runs = list(collect(planned.tasks, CONFIG, tmp_path, 2, done.append))
+    runs = list(collect(planned.tasks, lambda _: CONFIG, tmp_path, 2, done.append))
     assert [replace(run, cpu_s=0.0) for run in runs] == [replace(run, cpu_s=0.0) for run in once[0]]
     assert done == [0, *[1] * len(planned.tasks)]
 
@@ -107,5 +107,5 @@ def test_a_second_call_judges_only_what_could_not_be(
         return real(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(collecting, "judge", noted)
-    assert list(collect(planned.tasks, CONFIG, folder)) == runs
+    assert list(collect(planned.tasks, lambda _: CONFIG, folder)) == runs
     assert asked == [run.item.name for run in runs if run.error]
