@@ -30,7 +30,7 @@ from liveguard.types import BoolArray
 CALL = "0"
 VIEWS = (CLEAN, MEASURED, CALL)
 TRAINED = (CLEAN, MEASURED)  # with random calls it learns less that carries over, also to them
-STRENGTH = 1.0  # C of scikit-learn, with weights that sum to the number of samples
+STRENGTH = 1.0  # C of scikit-learn, on weights that sum to a hundredth of the samples
 MOST_SPREADS = 4.0
 ONE_LABEL = 0.1  # weight of a clip of a corpus that has only genuine or only synthetic speech
 

@@ -87,7 +87,7 @@ def test_a_tracker_four_times_too_slow_sheds_evenly_stays_young_and_raises_nothi
     assert session.join(SECONDS + 20)
     stats = session.stats()
     assert stats.age_ms[-1] <= 500.0
-    assert stats.rate_hz in (5.0, 3.0), "a step further down where other programs want the machine too"
+    assert stats.rate_hz == 5.0
     steps = np.diff([t for t in observer.times_us if t > 1_500_000]) / 1e3
     assert np.percentile(steps, 90) - np.percentile(steps, 10) <= 40.0, "sampling is not even"
     assert stats.shed.frames_in == stats.shed.frames_shed + len(observer.times_us)
