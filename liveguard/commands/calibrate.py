@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from liveguard.commands.evaluate import NEEDED, add_material_options, judged
+from liveguard.commands.evaluate import NEEDED, add_material_options, folds_of, judged
 from liveguard.commands.options import add_guard_options, config_of
 from liveguard.errors import BackendError, InputError
 
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
     detectors = load_detectors(config.only, config.without, config.options)
     records = arguments.records or arguments.out.parent / f"{arguments.out.stem}.records"
-    _, runs = judged(arguments, config, records, arguments.held_out)
+    _, runs = judged(arguments, config, records, folds_of(arguments.held_out))
     found = calibrate(runs, detectors, config.policy)
     people = {
         label: len({r.item.subject for r in runs if r.label == label and not r.error})

@@ -21,6 +21,7 @@ from liveguard.words import plain
 if TYPE_CHECKING:
     from liveguard.config import Config
     from liveguard.evaluate.figures import Figures
+    from liveguard.evaluate.folds import Folds
     from liveguard.evaluate.plan import Plan
     from liveguard.evaluate.run import Run
     from liveguard.policy import Policy
@@ -69,9 +70,10 @@ def run(arguments: argparse.Namespace) -> int:
     config, out, console = config_of(arguments), arguments.out, Console(highlight=False)
     before = read_figures(arguments.compare) if arguments.compare else None
     detectors = load_detectors(config.only, config.without, config.options)
-    plan, runs = judged(arguments, config, out, arguments.held_out)
+    folds = folds_of(arguments.held_out)
+    plan, runs = judged(arguments, config, out, folds)
     policy_of, how = _policies(arguments.held_out, runs, detectors, config.policy)
-    conditions = {**_conditions(arguments, plan, detectors, config.policy), "calibration": how}
+    conditions = {**_conditions(arguments, plan, detectors, config.policy, folds), "calibration": how}
     figures = summarise(runs, detectors, policy_of, conditions)
     report = page(figures, plots(figures, scores_as_is(runs, detectors, policy_of)))
     try:
@@ -94,13 +96,17 @@ def run(arguments: argparse.Namespace) -> int:
     return int(any(change.certain and not change.better for change in changes))
 
 
-def judged(arguments: argparse.Namespace, config: Config, out: Path, held_out: Path | None) -> tuple[Plan, list[Run]]:
-    """The plan that the options make, and its runs; what `out` holds already is not judged again.
+def folds_of(held_out: Path | None) -> Folds:
+    """The weights and models in the file `--held-out` that have not seen the sources they judge; none without a file."""
+    from liveguard.evaluate.folds import Folds, read_folds
 
-    `held_out`: a file of weights and models that have not seen the sources they judge; None or empty, those in force.
-    """
+    return read_folds(held_out) if held_out and held_out != Path() else Folds()
+
+
+def judged(arguments: argparse.Namespace, config: Config, out: Path, folds: Folds) -> tuple[Plan, list[Run]]:
+    """The plan that the options make, and its runs; what `out` holds already is not judged again."""
     from liveguard.evaluate.collect import collect
-    from liveguard.evaluate.folds import Folds, read_folds, with_shipped_weights
+    from liveguard.evaluate.folds import with_shipped_weights
     from liveguard.evaluate.manifest import read_manifest
     from liveguard.evaluate.plan import plan
 
@@ -114,7 +120,6 @@ def judged(arguments: argparse.Namespace, config: Config, out: Path, held_out: P
         raise InputError(
             f"{arguments.manifest}: nothing to be judged: stills are not, nor what is longer than --minutes"
         )
-    folds = read_folds(held_out) if held_out and held_out != Path() else Folds()
     with counting("judging", len(made.tasks)) as done:
         runs = collect(
             made.tasks, lambda task: folds.config(config, task.item.source), out / "runs", arguments.jobs, done
@@ -136,7 +141,9 @@ def _policies(
     return lambda run: policies[run.item.source], how if held_out == Path() else f"{how}, weights and models too"
 
 
-def _conditions(arguments: argparse.Namespace, plan: Plan, detectors: list[Detector], policy: Policy) -> Figures:
+def _conditions(
+    arguments: argparse.Namespace, plan: Plan, detectors: list[Detector], policy: Policy, folds: Folds
+) -> Figures:
     return {
         "manifest": arguments.manifest.name,
         "variants": _names(arguments.variants),
@@ -145,7 +152,9 @@ def _conditions(arguments: argparse.Namespace, plan: Plan, detectors: list[Detec
         "seed": arguments.seed,
         "left_out": plan.left_out,
         "checks": [detector.name for detector in detectors],
-        "without_model": [d.name for d in detectors if getattr(d, "has_model", True) is False],
+        "without_model": [
+            d.name for d in detectors if getattr(d, "has_model", True) is False and d.name not in folds.models
+        ],
         "budget_per_hour": policy.false_alerts_per_hour,
     }
 

@@ -211,15 +211,15 @@ def scores(net: VoiceNet, store: Store, view: str, which: Sequence[int]) -> npt.
     return np.array(out, np.float32)
 
 
-def load(data: Path, out: Path, made: Sequence[Path], measured: bool = True) -> tuple[list[Clip], Store]:
-    """All clips and their band powers, kept in OUT; the real ones, where asked for, also as they are to be measured."""
+def load(data: Path, out: Path, made: Sequence[Path]) -> tuple[list[Clip], Store]:
+    """All clips and their band powers, kept in OUT; the real ones also as they are to be measured."""
     clips, parts = [], []
     calls = [CLEAN, *map(str, range(CALLS))]
     frames: dict[str, npt.NDArray[np.bool_]] = {}
     for number, folder in enumerate((data, *made)):
         some = read_clips([folder])
         frames |= frames_near_speech(some, out / f"heard-{number}")
-        views = [*calls, MEASURED] if measured and not number else calls
+        views = calls if number else [*calls, MEASURED]
         parts.append(prepare(some, frames, views, out / f"heard-{number}"))
         clips += some
     return clips, joined(parts)

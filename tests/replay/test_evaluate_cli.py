@@ -16,6 +16,7 @@ from liveguard.cli import main
 from liveguard.film_file import write_film
 from liveguard.types import VideoFrame
 from tests.replay.portrait_people import Actor, draw, still, swaying
+from tests.tiny_models import mean_model
 
 pytestmark = pytest.mark.replay
 FPS, SECONDS = 15, 3.0
@@ -58,6 +59,19 @@ def figures(out: Path) -> dict[str, Any]:
     found = json.loads((out / "metrics.json").read_text())
     assert isinstance(found, dict)
     return found
+
+
+def test_checks_judged_by_left_out_models_are_not_said_to_have_none(manifest: Path, tmp_path: Path) -> None:
+    sources = [f"studio {name}" for name in ("ann", "ben", "cleo")]
+    for folder in ("fold0", "fold1"):
+        mean_model(tmp_path / folder, [1, None])
+    left_out = tmp_path / "left_out.json"
+    left_out.write_text(json.dumps({"models": {"voice": {"fold0": sources[:1], "fold1": [*sources[1:], "-"]}}}))
+    few = ("--checks", "camera,voice", "--held-out", str(left_out))
+    assert main(["evaluate", str(manifest), "--out", str(tmp_path / "out"), *few]) == 0
+    assert figures(tmp_path / "out")["conditions"]["without_model"] == []
+    left_out.write_text(json.dumps({"models": {"voice": {"fold0": sources}}}))
+    assert main(["evaluate", str(manifest), "--out", str(tmp_path / "out"), *few]) == 2, "a source without a model"
 
 
 def test_the_shape_that_others_rely_on(evaluated: Path) -> None:
