@@ -1,4 +1,4 @@
-"""Which window is due when: on a fixed grid of stream time, in one order."""
+"""Which window is due when: on a fixed grid of stream time, or when a cue is over, in one order."""
 
 from __future__ import annotations
 
@@ -51,20 +51,29 @@ class Scheduler:
     def __init__(self, detectors: Sequence[Detector], timeline: Timeline) -> None:
         self._timeline = timeline
         self._detectors = sorted(detectors, key=lambda detector: detector.name)
-        self._next_us = {detector.name: detector.need.step_us for detector in self._detectors}
+        self._cued = [detector for detector in self._detectors if detector.need.cue]
+        self._regular = [detector for detector in self._detectors if not detector.need.cue]
+        self._next_us: dict[str, int] = {detector.name: detector.need.step_us for detector in self._regular}
+        self._judged_us = {detector.name: -1 for detector in self._cued}  # the end of the last cue that was judged
 
     def due(self) -> Iterator[Job]:
         """Jobs whose window ends at or before the watermark."""
         self._skip_hole()
-        while (detector := self._first()) and self._next_us[detector.name] <= self._timeline.watermark_us:
-            end_us = self._next_us[detector.name]
-            self._next_us[detector.name] += detector.need.step_us
+        while (first := self._first()) and first[0] <= self._timeline.watermark_us:
+            end_us, _, detector = first
+            if detector.need.cue:
+                self._judged_us[detector.name] = end_us
+            else:
+                self._next_us[detector.name] += detector.need.step_us
             yield from self._jobs(detector, end_us)
 
     def last(self) -> Iterator[Job]:
-        """After the end of the feed: one more window for each check that more than half a step has gone by for."""
+        """After the end of the feed: one more window for each check that more than half a step has gone by for.
+
+        A cue that was not over by then is not judged: what was asked for could not be done.
+        """
         end_us = self._timeline.end_us
-        for detector in self._detectors:
+        for detector in self._regular:
             step_us = detector.need.step_us
             if end_us - (self._next_us[detector.name] - step_us) > step_us // 2:
                 yield from self._jobs(detector, end_us)
@@ -72,13 +81,19 @@ class Scheduler:
     def _skip_hole(self) -> None:
         """After a jump of time beyond all memory nothing is known of what lies between: it is not gone through."""
         behind_us = self._timeline.watermark_us - self._timeline.keep_us
-        for detector in self._detectors:
+        for detector in self._regular:
             if self._next_us[detector.name] < behind_us:
                 step_us = detector.need.step_us
                 self._next_us[detector.name] = -(-behind_us // step_us) * step_us
 
-    def _first(self) -> Detector | None:
-        return min(self._detectors, key=lambda detector: (self._next_us[detector.name], detector.name), default=None)
+    def _first(self) -> tuple[int, str, Detector] | None:
+        """The end of the window that is due first, and whose it is."""
+        coming = [(self._next_us[detector.name], detector.name, detector) for detector in self._regular]
+        for detector in self._cued:
+            end_us = self._timeline.cue_end_us(detector.need.cue, self._judged_us[detector.name])
+            if end_us is not None:
+                coming.append((end_us, detector.name, detector))
+        return min(coming, key=lambda due: due[:2], default=None)
 
     def _jobs(self, detector: Detector, end_us: int) -> Iterator[Job]:
         need = detector.need

@@ -16,6 +16,7 @@ import numpy as np
 from liveguard.audio.features import BLOCK_NEEDS, SpeechFeatures, no_speech
 from liveguard.audio.ring import AudioRing
 from liveguard.types import (
+    LASTS,
     SAMPLE_RATE_HZ,
     AudioChunk,
     Cue,
@@ -141,6 +142,11 @@ class Timeline:
         """Of these, the ones that were not taken for a picture on the wall when last seen."""
         seen = {track: _between(self._faces[track], start_us, end_us) for track in self.tracks(start_us, end_us)}
         return [track for track, faces in seen.items() if not faces[-1].picture]
+
+    def cue_end_us(self, name: str, after_us: int) -> int | None:
+        """When the first cue of this name is over that ends after `after_us`; None where there is none."""
+        ends = (cue.t_us + int(cue.params.get(LASTS, 0)) for cue in self._cues if cue.name == name)
+        return min((end_us for end_us in ends if end_us > after_us), default=None)
 
     def _add_observation(self, seen: Observation) -> None:
         if seen.t_us < max(self._watermark_us, self._frames[-1].t_us + 1 if self._frames else 0):

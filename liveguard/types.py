@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +66,10 @@ class Cue:
     t_us: int
     name: str
     params: Mapping[str, float | int | str] = field(default_factory=dict)
+
+
+LASTS: Final = "lasts_us"
+"""The parameter of a cue that says for how long the person is asked to do something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,7 @@ class Need:
     scope "face": once per tracked face; "feed": once for the whole feed. A need with `video_us` and scope "feed" reads
     `Window.frames`. `cost` heavy: may run in the shared pool instead of the session's thread. `evidence_us`: the stretch
     at the window's end that one reading is about (0: all of it); the overlap of successive readings is discounted by it.
+    `cue`: a window is due not every `step_us`, but when a cue of this name is over: `LASTS` of its params after it was seen.
     """
 
     step_us: int
@@ -193,6 +198,7 @@ class Need:
     cost: Literal["light", "heavy"] = "light"
     probes: tuple[Probe, ...] = ()
     crops: tuple[str, ...] = ()
+    cue: str = ""
 
     @property
     def length_us(self) -> int:

@@ -6,6 +6,7 @@ event loop: Line (a connection) -> SampleQueue -> reader thread: WebRtcTap.sampl
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -60,6 +61,7 @@ class WebRtcTap:
         self._muted: frozenset[Track] = frozenset()
         self._camera: Mapping[str, float | int | str] = {}
         self._line: Line | None = None
+        self._cued: deque[Cue] = deque()  # appended on the event loop, taken by the reader
         self._cue_us = {"av_clock": -CLOCK_EVERY_US, "camera": -CAMERA_EVERY_US}
 
     @property
@@ -81,11 +83,17 @@ class WebRtcTap:
         self._camera = dict(facts)
         self._cue_us["camera"] = -CAMERA_EVERY_US
 
+    def cue(self, name: str, shown_us: int, params: Mapping[str, float | int | str]) -> None:
+        """The person saw something at `shown_us` of this tap's own clock (`now_us`); it goes onto the timeline at once."""
+        self._cued.append(Cue(max(shown_us, 0), name, dict(params)))
+
     def samples(self) -> Iterator[TapSample]:
         """Samples as they come, gaps where none do, until `close`."""
         looked_us = 0
         while not self._closed.is_set():
             sample = self._queue.get(POLL_S)
+            while self._cued:
+                yield self._cued.popleft()
             if sample is not None:
                 yield from self._deliver(sample)
             if sample is None or self.now_us - looked_us > POLL_S * 1e6:

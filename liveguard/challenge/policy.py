@@ -1,0 +1,101 @@
+"""What a liveness session asks for, how many tries it gives, and how sure it must be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final, Literal, TypeAlias, cast, get_args
+
+from liveguard.errors import ConfigError
+
+Kind: TypeAlias = Literal["light", "pose", "occlusion", "rhythm", "digits", "distance"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
+Ability: TypeAlias = Literal["no_flashes", "no_head_turns", "no_hands", "no_blinks", "no_speech", "no_moving"]
+"""What a person cannot do, or would rather not."""
+SPARES: Final[Mapping[Ability, Kind]] = {
+    "no_flashes": "light",
+    "no_head_turns": "pose",
+    "no_hands": "occlusion",
+    "no_blinks": "rhythm",
+    "no_speech": "digits",
+    "no_moving": "distance",
+}
+DEPTH: Final[frozenset[Kind]] = frozenset({"pose", "distance"})
+"""Kinds that tell a head from a flat picture; one of them is drawn wherever the person can do it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProofPolicy:
+    """Settings of a liveness session.
+
+    `kinds`: what may be drawn; `steps`: how many are. `live_nats`: evidence for a live person, and `not_live_nats` for an
+    attack, at which that is said; between the two nothing can be said. `answer_s`: how long the person may take from the
+    page's opening to the last step; `tries`: failures within `lock_window_s` after which the subject is locked out for
+    `lock_out_s`. `keep_days`: after so long a session's report is erased. `lag_most_ms`: answers that come later are late.
+    """
+
+    kinds: tuple[Kind, ...] = KINDS
+    steps: int = 3
+    live_nats: float = 4.0
+    not_live_nats: float = 3.0
+    answer_s: float = 180.0
+    tries: int = 5
+    lock_window_s: float = 180.0
+    lock_out_s: float = 900.0
+    keep_days: float = 30.0
+    lag_most_ms: float = 1000.0
+
+    def __post_init__(self) -> None:
+        if not self.kinds or len(set(self.kinds)) != len(self.kinds) or not set(self.kinds) <= set(KINDS):
+            raise ConfigError(f"proof.kinds: some of {', '.join(KINDS)} are expected, each once")
+        for name, low, high in (
+            ("steps", 2, len(KINDS)),
+            ("live_nats", 1.0, 50.0),
+            ("not_live_nats", 1.0, 50.0),
+            ("answer_s", 30.0, 3600.0),
+            ("tries", 1, 100),
+            ("lock_window_s", 1.0, 1e6),
+            ("lock_out_s", 1.0, 1e7),
+            ("keep_days", 0.0, 3650.0),
+            ("lag_most_ms", 300.0, 5000.0),
+        ):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and low <= value <= high):
+                raise ConfigError(f"proof.{name} is {value}: allowed are {low:g} to {high:g}")
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> ProofPolicy:
+        """From a table of a settings file. Raises ConfigError that names what is wrong."""
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(settings) - known)
+        if unknown:
+            raise ConfigError(f"proof.{unknown[0]}: there are {', '.join(sorted(known))}")
+        given: dict[str, Any] = {}
+        for name, value in settings.items():
+            if name == "kinds":
+                if not isinstance(value, list) or not all(isinstance(kind, str) for kind in value):
+                    raise ConfigError("proof.kinds: a list of names is expected")
+                given[name] = tuple(value)
+            elif isinstance(value, bool) or not isinstance(value, int | float):
+                raise ConfigError(f"proof.{name}: a number is expected")
+            elif name in ("steps", "tries") and not isinstance(value, int):
+                raise ConfigError(f"proof.{name}: a whole number is expected")
+            else:
+                given[name] = value
+        return cls(**given)
+
+    def kinds_for(self, cannot: Iterable[str]) -> tuple[Kind, ...]:
+        """The kinds that are left for a person who cannot do some. Raises ConfigError where fewer than two are."""
+        spared = set()
+        for ability in cannot:
+            if ability not in SPARES:
+                raise ConfigError(f"needs: {ability!r} is not known: there are {', '.join(SPARES)}")
+            spared.add(SPARES[cast("Ability", ability)])
+        left = tuple(kind for kind in self.kinds if kind not in spared)
+        if len(left) < 2:
+            raise ConfigError(
+                "needs: fewer than two challenges would be left, which proves too little: ask a person to check"
+            )
+        return left
