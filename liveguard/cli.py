@@ -22,6 +22,8 @@ COMMANDS = {
     "detectors": "list the checks: what each needs and how soon it can speak",
     "doctor": "look for cameras, microphones, libraries and models, and say what to do about each problem",
     "bench": "measure what guarding costs on this machine",
+    "verify": "check the signed report of a liveness session",
+    "erase": "forget a liveness session, or all of one subject's",
     "replay": "go through a journal again and compare to the bit",
 }
 

@@ -11,6 +11,8 @@ model = "my_models/voice"
 [face]
 max_faces = 4
 task_file = "face_landmarker.task"
+[proof]                       # liveness sessions, see liveguard.challenge.policy.ProofPolicy
+steps = 3
 [[sinks]]
 kind = "webhook"              # the rest is passed to the sink
 url = "https://example.org/alerts"
@@ -26,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from liveguard.calibration import read as read_calibration
+from liveguard.challenge.policy import ProofPolicy
 from liveguard.errors import ConfigError
 from liveguard.policy import Policy
 
@@ -46,6 +49,7 @@ class Config:
     max_faces: int = 4
     task_file: Path | None = None
     sinks: tuple[Mapping[str, Any], ...] = ()
+    proof: ProofPolicy = field(default_factory=ProofPolicy)
 
     def __post_init__(self) -> None:
         if not 1 <= self.max_faces <= 16:
@@ -70,7 +74,7 @@ def read_config(path: Path) -> Config:
 
 def parse_config(table: Mapping[str, Any]) -> Config:
     """The settings in a parsed TOML table."""
-    _known("the file", table, {"policy", "checks", "face", "sinks"})
+    _known("the file", table, {"policy", "checks", "face", "sinks", "proof"})
     policy, checks, face = (_table(table, key) for key in ("policy", "checks", "face"))
     _known("policy", policy, {item.name for item in fields(Policy)})
     _known("checks", checks, {"only", "without", "options"})
@@ -92,6 +96,7 @@ def parse_config(table: Mapping[str, Any]) -> Config:
         max_faces=max_faces,
         task_file=Path(task_file) if task_file is not None else None,
         sinks=tuple(sinks),
+        proof=ProofPolicy.of(_table(table, "proof")),
     )
 
 

@@ -63,6 +63,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="sessions, alerts and feedback: an SQLite file (default: in the state folder), a URL, or sqlite:// for none",
     )
     parser.add_argument("--keep-days", type=float, default=90.0, help="forget them after so long (default: 90)")
+    parser.add_argument(
+        "--proof-key",
+        type=Path,
+        metavar="FILE",
+        help="signs liveness reports; made on first use (default: beside the database)",
+    )
+    parser.add_argument(
+        "--proof-webhook",
+        default="",
+        metavar="URL",
+        help="results of liveness sessions are sent here, signed with the secret in LIVEGUARD_PROOF_SECRET",
+    )
     add_guard_options(parser)
 
 
@@ -113,6 +125,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def settings_of(arguments: argparse.Namespace) -> ServerSettings:
     """The settings on the command line. Raises ConfigError that says what is allowed."""
+    from liveguard.kyc.keys import KEY_NAME
     from liveguard.rtc.ice_options import check_addresses, parse_ice_servers
     from liveguard.server.settings import ServerSettings
 
@@ -123,6 +136,8 @@ def settings_of(arguments: argparse.Namespace) -> ServerSettings:
         if file is not None and not file.is_file():
             raise ConfigError(f"{file}: there is no such file")
     servers = parse_ice_servers(arguments.ice_server)
+    database = arguments.database or default_database()
+    beside = None if "://" in database else Path(database).parent
     return ServerSettings(
         config=config_of(arguments),
         host=arguments.host,
@@ -134,9 +149,13 @@ def settings_of(arguments: argparse.Namespace) -> ServerSettings:
         ice_addresses=tuple(check_addresses(arguments.ice_address)) if arguments.ice_address else None,
         ice_servers=servers.ours,
         browser_ice_servers=servers.browsers,
-        database=arguments.database or default_database(),
+        database=database,
         max_sessions=arguments.max_sessions,
         keep_days=arguments.keep_days,
+        proof_key=arguments.proof_key or (None if beside is None else beside / KEY_NAME),
+        proof_webhook=arguments.proof_webhook,
+        proof_secret=os.environ.get("LIVEGUARD_PROOF_SECRET", ""),
+        proof_outbox=None if beside is None else beside / "proof-outbox.sqlite",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from starlette.staticfiles import StaticFiles
 from liveguard import __version__
 from liveguard.errors import InputError, LiveguardError
 from liveguard.guard import Guard
+from liveguard.kyc.routes import STATUSES, caller_routes, person_routes
+from liveguard.kyc.service import Proofs
 from liveguard.rtc.sdp_lines import SdpError
 from liveguard.server.api import api_routes
 from liveguard.server.gate import Gate
@@ -32,18 +34,23 @@ def create_app(settings: ServerSettings, guard: Guard, store: Store) -> FastAPI:
     """The application; it ends all sessions when it shuts down. Guard and store remain the caller's to close."""
     metrics = Metrics(guard.detectors)
     hub = Hub(settings, guard, store, metrics)
+    proofs = Proofs(settings, guard, store.database)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await hub.start()
+        await proofs.start()
         yield
+        await proofs.close()
         await hub.close()
 
     app = FastAPI(title="liveguard", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.state.hub = hub
+    app.state.hub, app.state.proofs = hub, proofs
     app.include_router(api_routes(hub))
     app.include_router(whip_routes(hub))
     app.include_router(live_routes(hub))
+    app.include_router(caller_routes(proofs, settings.url))
+    app.include_router(person_routes(proofs))
 
     @app.get("/metrics", include_in_schema=False)
     async def numbers() -> Response:
@@ -53,6 +60,8 @@ def create_app(settings: ServerSettings, guard: Guard, store: Store) -> FastAPI:
     app.mount("/", StaticFiles(directory=WEB, html=True))
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(InputError, _bad_input)
+    for kind, status in STATUSES.items():
+        app.add_exception_handler(kind, _answered(status))
     app.add_exception_handler(LiveguardError, _unable)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -67,6 +76,15 @@ def _error(status: int, what: str, headers: dict[str, str] | None = None) -> JSO
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
     return _error(error.status, str(error), error.headers)
+
+
+def _answered(status: int) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """Says what an error says, under this status."""
+
+    async def answer(_: Request, error: Exception) -> Response:
+        return _error(status, str(error))
+
+    return answer
 
 
 async def _bad_input(_: Request, error: Exception) -> Response:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, func, insert, inspect, select
+from sqlalchemy import Connection, MetaData, func, insert, inspect, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -59,6 +59,25 @@ class Database:
             with self._engine.begin() as connection:
                 yield connection
 
+    def add_tables(self, tables: MetaData) -> None:
+        """Make those of these tables that are not there yet, beside the store's own."""
+        with self.transaction() as connection:
+            self._make_alone(connection)
+            tables.create_all(connection)
+
+    def scrub(self) -> None:
+        """Let nothing of what was deleted stay in the log of an SQLite file. Raises StoreError where somebody reads it."""
+        if self.dialect != "sqlite":
+            return
+        # Free pages are overwritten (secure_delete), but the log has copies of them from before.
+        with self._lock, self._errors(), closing(self._engine.raw_connection()) as connection:
+            busy = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        if busy:
+            raise StoreError(
+                f"store {self.name}: it was deleted, but copies stay in the log (-wal) while another program reads it: "
+                "do it again later"
+            )
+
     def close(self) -> None:
         """Close all connections. May be called again."""
         with self._lock, self._errors():
@@ -67,8 +86,7 @@ class Database:
 
     def _prepare(self) -> None:
         with self.transaction() as connection:
-            if self.dialect == "postgresql":
-                connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+            self._make_alone(connection)
             if not inspect(connection).has_table(VERSIONS.name):
                 METADATA.create_all(connection)
                 connection.execute(insert(VERSIONS).values(version=SCHEMA_VERSION))
@@ -79,6 +97,11 @@ class Database:
                     f"store {self.name}: its tables have version {was}, and only {SCHEMA_VERSION} is known: "
                     "use another database, or the version of liveguard that made it"
                 )
+
+    def _make_alone(self, connection: Connection) -> None:
+        """Until the transaction ends, no other one makes tables."""
+        if self.dialect == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

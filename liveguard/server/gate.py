@@ -26,6 +26,8 @@ BEARER = "bearer."
 MOST_BODY = 80_000
 BODY_S = 15.0  # for all of a body to come in
 CLOSED = ("/api", "/whip", "/metrics", "/openapi.json")
+OWN_KEYS = ("/proof/api", "/proof/live")
+"""For people who were sent a link: they know no token of the server's, but one of their own, which these routes ask for."""
 CORS_METHODS = "POST, PATCH, DELETE, OPTIONS"
 EXPOSED = "Location, ETag, Link, Accept-Post, Accept-Patch, Retry-After"
 
@@ -69,14 +71,15 @@ class Gate:
             self._on_refused("origin")
             return _error(421, "this server does not go by that name (Host)")
         path = scope["path"]
-        if not path.startswith(CLOSED):
+        own_keys = path.startswith(OWN_KEYS)
+        if not own_keys and not path.startswith(CLOSED):
             return None
         if foreign and not self._may_ask(scope, headers["origin"]):
             self._on_refused("origin")
             return _error(403, "pages of other origins may not use this server: see --allow-origin")
         if scope["type"] == "http" and scope["method"] == "OPTIONS":
             return None  # a browser asks without the token whether it may send it
-        if self._settings.token and not self._knows_token(scope, headers):
+        if self._settings.token and not own_keys and not self._knows_token(scope, headers):
             self._on_refused("token")
             return _error(401, "a token is needed: Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"})
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from liveguard.server.tables import iso, unix_us
 from liveguard.session import Session, Stats, Tick
 from liveguard.taps.webrtc import WebRtcTap
-from liveguard.types import Track
+from liveguard.types import Event, Track
 from liveguard.wire import to_dict
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from liveguard.rtc.peer import Peer
 
-Kind: TypeAlias = Literal["webcam", "meeting", "whip"]
+Kind: TypeAlias = Literal["webcam", "meeting", "whip", "proof"]
 Sections: TypeAlias = tuple[tuple[str, str], ...]
 SIMULATED_FOR_S = 15.0
 """An alert that comes so soon after a simulation was switched off is still about it."""
@@ -37,7 +38,7 @@ class Connection:
 
 @dataclass(slots=True, eq=False)
 class Guarded:
-    """For the event loop's thread, but for `simulated`, `tick` and `previewed_s`."""
+    """For the event loop's thread, but for `simulated`, `tick`, `previewed_s` and `on_event`, which the sink's thread calls."""
 
     id: str
     participant: str
@@ -52,6 +53,7 @@ class Guarded:
     lost_key: str = ""  # of the connection that was lost last
     waits: asyncio.TimerHandle | None = None
     tick: Tick | None = None
+    on_event: Callable[[Event], None] | None = None
     ticked_s: float = 0.0
     previewed_s: float = 0.0
     shed_seen: tuple[int, int] = (0, 0)  # pictures, samples of sound

@@ -46,6 +46,8 @@ class PublisherSink:
     def _tell(self, message: dict[str, Any], event: Event) -> None:
         self._say(self._guarded, message)
         self._metrics.event(event, self._guarded.simulated() is not None)
+        if self._guarded.on_event is not None:
+            self._guarded.on_event(event)
 
     def close(self) -> None:
         """The store is the server's."""

@@ -13,6 +13,7 @@ from aiortc import RTCIceServer
 from liveguard.config import Config
 from liveguard.errors import ConfigError
 from liveguard.hosts import is_loopback
+from liveguard.kyc.webhook import ProofWebhook
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,9 @@ class ServerSettings:
     """`database`: a file, or a URL of SQLAlchemy. `ice_addresses` None: all of this machine's, and loopback.
 
     `origins`: web pages of other hosts that may use the API. `linger_s`: how long a participant who has lost the
-    connection may stay away before the session ends.
+    connection may stay away before the session ends. `proof_key`: the file of the key that signs the reports of
+    liveness sessions; `proof_webhook`: where results are sent, signed
+    with `proof_secret`, by way of the file `proof_outbox`.
     """
 
     config: Config = field(default_factory=Config)
@@ -37,6 +40,10 @@ class ServerSettings:
     max_sessions: int = 8
     linger_s: float = 30.0
     keep_days: float = 90.0
+    proof_key: Path | None = None
+    proof_webhook: str = ""
+    proof_secret: str = field(default="", repr=False)
+    proof_outbox: Path | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65_535:
@@ -49,6 +56,14 @@ class ServerSettings:
             raise ConfigError("token: allowed are 16 to 256 letters, digits, '-' and '_'")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ConfigError("tls-cert and tls-key go together")
+
+    def open_proof_webhook(self) -> ProofWebhook | None:
+        """Where results of liveness sessions go; the caller closes it. Raises ConfigError, SinkError."""
+        if not self.proof_webhook:
+            return None
+        if not self.proof_secret or self.proof_outbox is None:
+            raise ConfigError("proof-webhook: it needs a secret (LIVEGUARD_PROOF_SECRET) and a database in a file")
+        return ProofWebhook(self.proof_webhook, secrets=self.proof_secret, outbox=self.proof_outbox)
 
     @property
     def url(self) -> str:

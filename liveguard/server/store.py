@@ -69,6 +69,11 @@ class Store:
         self._database = Database(where)
         self._insert = (postgresql if self._database.dialect == "postgresql" else sqlite).insert
 
+    @property
+    def database(self) -> Database:
+        """The database, for other tables to lie in; `close` closes it."""
+        return self._database
+
     def close(self) -> None:
         """Close the database. May be called again."""
         self._database.close()

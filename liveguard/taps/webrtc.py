@@ -83,9 +83,19 @@ class WebRtcTap:
         self._camera = dict(facts)
         self._cue_us["camera"] = -CAMERA_EVERY_US
 
-    def cue(self, name: str, shown_us: int, params: Mapping[str, float | int | str]) -> None:
-        """The person saw something at `shown_us` of this tap's own clock (`now_us`); it goes onto the timeline at once."""
-        self._cued.append(Cue(max(shown_us, 0), name, dict(params)))
+    @property
+    def facts(self) -> Mapping[str, float | int | str]:
+        """What the browser has said of its camera last."""
+        return self._camera
+
+    def cue(self, name: str, shown_us: int, params: Mapping[str, float | int | str]) -> int:
+        """The person saw something at `shown_us` of this tap's own clock (`now_us`); returns its time on the timeline.
+
+        A cue cannot lie behind samples that have come: what it changes, they do not show yet.
+        """
+        t_us = max(shown_us, *(end.t_us for end in self._ends.values()), *self._gap_ends.values())
+        self._cued.append(Cue(t_us, name, dict(params)))
+        return t_us
 
     def samples(self) -> Iterator[TapSample]:
         """Samples as they come, gaps where none do, until `close`."""

@@ -1,0 +1,189 @@
+"""Digits read aloud: were they those that were shown, were they said after that, and did these lips say them?
+
+Compliance is a likelihood ratio of what was said, not a match of what was recognised: how much better other digits, and any
+speech at all, explain the sound than the digits that were asked for (`recogniser`). Limits: only English digits; a puppet
+whose operator reads the digits in his own or in a cloned voice complies; the model was measured on few voices.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from liveguard.challenge.check import LONGEST_US, SEVERAL, Verdict, cannot_judge, its_cue, reading
+from liveguard.challenge.recogniser import Heard, Recogniser, Sphinx
+from liveguard.challenge.script import cue_name
+from liveguard.challenge.spoken_by import lips_nats
+from liveguard.detectors.mouth_cover import SKIN
+from liveguard.errors import ConfigError
+from liveguard.types import SAMPLE_RATE_HZ, Cue, FloatArray, Hypothesis, Need, Reading, Window
+
+LANGUAGE: Final = "en"
+MARGIN_S: Final = 0.3  # around what is voiced: consonants are not
+LEAST_PRESENT: Final = 0.8  # share of the sound that must have arrived
+LEAST_LEVEL_DB: Final = -55.0  # re full scale, of the loudest 0.1 s: quieter is a microphone that is turned off
+LEAST_SNR_DB: Final = 6.0
+CLIPPED_LEVEL, MOST_CLIPPED = 0.99, 0.02
+LEAST_VOICED_S: Final = 0.3  # four digits last 1 s and more
+EARLIEST_S: Final = 0.1  # reading a digit aloud takes 0.4 s and more; links delay an answer and do not advance it
+# Who is silent: one in three attacks that do not answer, one in twenty people (a wrong microphone, not understood).
+SILENT_NATS: Final = 1.9
+
+# Logistic regression, by `tests/bench/challenge_digits.py`.
+BIAS, PER_DIGITS, PER_SPEECH = -6.2, 2.2, 1.7
+DIGITS_SCALE_NATS: Final = 50.0
+TRUSTED: Final = 0.5  # of what was fitted: it was measured on synthetic voices and one person
+LEAST_NATS, MOST_NATS = -3.0, 3.0
+
+
+class DigitsChallenge:
+    """See the module. `recogniser`: PocketSphinx where it is not given; without it, it cannot judge."""
+
+    name = "digits"
+    hypothesis: Hypothesis = "av_mismatch"
+    about = "Are the digits that were shown read aloud, by these lips? (a challenge, English only)"
+    need = Need(
+        step_us=LONGEST_US,
+        video_us=LONGEST_US,
+        audio_us=LONGEST_US,
+        probes=(SKIN,),
+        cost="heavy",
+        cue=cue_name("digits"),
+    )
+
+    def __init__(self, recogniser: Recogniser | None = None) -> None:
+        self._recogniser, self._missing = recogniser, ""
+        if recogniser is None:
+            try:
+                self._recogniser = Sphinx()
+            except ConfigError as error:
+                self._missing = str(error)
+
+    def evaluate(self, window: Window) -> Reading:
+        cue = its_cue(window, "digits")
+        sound = Sound.since(window, cue)
+        why_not = self._missing or _unfit(window, cue) or sound.unfit()
+        if why_not or self._recogniser is None:
+            return cannot_judge(self.name, window, why_not, sound.measures())
+        if sound.voiced_s < LEAST_VOICED_S:
+            return reading(self.name, window, Verdict(SILENT_NATS, None, "nothing was said", sound.measures()))
+        asked = asked_of(cue)
+        pcm, begins_s = sound.spoken()
+        heard = self._recogniser.hear(pcm, asked)
+        if heard is None:
+            return reading(self.name, window, Verdict(SILENT_NATS, None, "no digits were said", sound.measures()))
+        starts_s, ends_s = begins_s + heard.start_s, begins_s + heard.end_s
+        nats, said = compliance_nats(heard), _said(heard, asked)
+        if starts_s < EARLIEST_S and nats < 0:
+            nats, said = 0.0, f"{said}, but before it could be read"
+        lips, seen, lip_measures = lips_nats(window, *(cue.t_us + round(1e6 * at) for at in (starts_s, ends_s)))
+        measures = sound.measures() | figures(heard) | {"answer_s": round(starts_s, 2)} | lip_measures
+        return reading(self.name, window, Verdict(nats, lips, "; ".join(filter(None, (said, seen))), measures))
+
+
+def asked_of(cue: Cue) -> tuple[int, ...]:
+    return tuple(int(digit) for digit in str(cue.params["digits"]).split())
+
+
+def features(heard: Heard) -> tuple[float, float]:
+    """How much better other digits explain the sound, in doublings and more; and how much better any speech does, in nats
+    per frame."""
+    digits = math.log1p(max(heard.digits_nats - heard.asked_nats, 0.0) / DIGITS_SCALE_NATS)
+    return digits, (heard.speech_nats - heard.asked_nats) / max(100 * heard.spoken_s, 50.0)
+
+
+def compliance_nats(heard: Heard) -> float:
+    """Log-likelihood ratio of `heard`, > 0: not what was asked for."""
+    digits, speech = features(heard)
+    nats = TRUSTED * (BIAS + PER_DIGITS * digits + PER_SPEECH * speech)
+    return max(min(nats, MOST_NATS), LEAST_NATS)
+
+
+def figures(heard: Heard) -> dict[str, float]:
+    frames = max(100 * heard.spoken_s, 1.0)
+    return {
+        "spoken_s": round(heard.spoken_s, 2),
+        "other_digits_nats": round(heard.digits_nats - heard.asked_nats, 1),
+        "other_speech_nats_per_frame": round((heard.speech_nats - heard.asked_nats) / frames, 3),
+    }
+
+
+def _said(heard: Heard, asked: tuple[int, ...]) -> str:
+    digits, speech = features(heard)
+    if compliance_nats(heard) < 0:
+        return "the digits were read aloud"
+    if PER_SPEECH * speech > PER_DIGITS * digits:
+        return "something else than digits was said"
+    return (
+        f"other digits were said: {sum(a == b for a, b in zip(heard.digits, asked, strict=False))} of {len(asked)} fit"
+    )
+
+
+def _unfit(window: Window, cue: Cue) -> str:
+    if window.peers:
+        return SEVERAL
+    locale = str(cue.params.get("locale", LANGUAGE))
+    if locale.split("-")[0].lower() != LANGUAGE:
+        return f"only English digits are recognised, and they were asked for in {locale}"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """What was heard since the digits were shown.
+
+    `pcm` (n,) from then on; `voiced_at_s` (k,) the middles of the voiced frames; `present`: share of it that arrived;
+    `level_db` of its loudest tenth, re full scale; `snr_db` between its loudest and its quietest tenth.
+    """
+
+    pcm: FloatArray
+    voiced_at_s: FloatArray
+    voiced_s: float
+    present: float
+    level_db: float
+    snr_db: float
+
+    @classmethod
+    def since(cls, window: Window, cue: Cue) -> Sound:
+        speech = window.speech
+        later = speech.t_us >= cue.t_us
+        here = later & speech.present
+        level_db = speech.level_db[here]
+        low, high = np.percentile(level_db, (10, 90)) if len(level_db) else (-100.0, -100.0)
+        voiced = here & speech.voiced
+        return cls(
+            pcm=window.pcm[max((cue.t_us - window.pcm_start_us) * SAMPLE_RATE_HZ // 1_000_000, 0) :],
+            voiced_at_s=((speech.t_us[voiced] - cue.t_us) / 1e6).astype(np.float32),
+            voiced_s=float(np.count_nonzero(voiced)) * speech.hop_us / 1e6,
+            present=np.count_nonzero(here) / max(np.count_nonzero(later), 1),
+            level_db=float(high),
+            snr_db=float(high - low),
+        )
+
+    def unfit(self) -> str:
+        """Why what was said cannot be judged; empty where it can."""
+        if self.present < LEAST_PRESENT or self.level_db < LEAST_LEVEL_DB:
+            return "no sound arrives, or too quiet: unmute the microphone and come closer"
+        clipped = np.count_nonzero(np.abs(self.pcm) >= CLIPPED_LEVEL) / max(len(self.pcm), 1)
+        if clipped > MOST_CLIPPED:
+            return f"the sound is overdriven: {clipped:.0%} of it is clipped: turn the microphone down"
+        if self.voiced_s >= LEAST_VOICED_S and self.snr_db < LEAST_SNR_DB:
+            return f"too noisy: the voice is {self.snr_db:.0f} dB above the background, {LEAST_SNR_DB:g} dB needed"
+        return ""
+
+    def spoken(self) -> tuple[FloatArray, float]:
+        """The part of `pcm` with voice in it, and where that begins, in seconds."""
+        first, last = float(self.voiced_at_s[0]) - MARGIN_S, float(self.voiced_at_s[-1]) + MARGIN_S
+        begin = max(round(first * SAMPLE_RATE_HZ), 0)
+        return self.pcm[begin : round(last * SAMPLE_RATE_HZ)], begin / SAMPLE_RATE_HZ
+
+    def measures(self) -> Mapping[str, float]:
+        return {
+            "voiced_s": round(self.voiced_s, 2),
+            "level_db": round(self.level_db, 1),
+            "snr_db": round(self.snr_db, 1),
+        }

@@ -1,0 +1,67 @@
+"""What goes into a proof's report while it goes on. Of several attempts the last one is told whole, the others in a line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from liveguard import __version__
+from liveguard.challenge.script import Step
+from liveguard.kyc.decision import Decision, StepResult
+from liveguard.kyc.entries import Entry, Fact, consent, decision, injection, opened, script, step
+from liveguard.kyc.report import VERSION_NAME, build, sign
+from liveguard.kyc.tables import Proof
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+CONSENT = (
+    "I agree that my camera and microphone are used for a few seconds to check that a live person is in front of them. The "
+    "result and its figures are kept; no picture and no sound is."
+)
+
+
+@dataclass(slots=True)
+class Record:
+    """One thread at a time. `passive`: nats of the checks that run all the time, by hypothesis, as they were decided on."""
+
+    proof: Proof
+    passive: Mapping[str, float] = field(default_factory=dict)
+    closed: bool = False
+    _attempt: list[Entry] = field(default_factory=list)
+    _earlier: list[str] = field(default_factory=list)
+    _facts: dict[str, Fact] = field(default_factory=dict)
+
+    def begin(self, at: datetime, nonce: bytes, steps: Sequence[Step]) -> None:
+        """An attempt begins; what was written of one before it is dropped but for the line that `result` made of it."""
+        self._attempt = [script(at, nonce, steps)]
+
+    def result(
+        self,
+        at: datetime,
+        results: Sequence[StepResult],
+        cues_us: Sequence[int | None],
+        facts: Mapping[str, Fact],
+        decided: Decision,
+    ) -> None:
+        """What came of the attempt. `facts`: what the page says about the camera, with what is known of its feed."""
+        self._attempt += [step(at, result, cue_us) for result, cue_us in zip(results, cues_us, strict=True)]
+        self._facts = dict(facts)
+        self._earlier.append(f"attempt {len(self._earlier) + 1}: {decided.verdict}, {'; '.join(decided.reasons)}")
+
+    def close(self, at: datetime, decided: Decision, key: Ed25519PrivateKey) -> bytes:
+        """The signed report. Once."""
+        assert not self.closed
+        self.closed = True
+        proof = self.proof
+        assert proof.policy is not None  # of one that is not erased
+        entries = [opened(proof.created_at, proof.policy, proof.needs, proof.locale, {VERSION_NAME: __version__})]
+        if proof.consent_at is not None:
+            entries.append(consent(proof.consent_at, CONSENT))
+        entries += self._attempt
+        watched = {name: float(nats) for name, nats in self.passive.items()}
+        entries.append(injection(at, {**self._facts, "attempts": len(self._earlier)}, watched, self._earlier[:-1]))
+        entries.append(decision(at, decided, self.passive))
+        return sign(build(proof.id, entries), key)

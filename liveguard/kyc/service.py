@@ -1,0 +1,253 @@
+"""All proofs of one server, from the link to the signed report. Belongs to the event loop's thread."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from liveguard.challenge.checks import challenge_checks
+from liveguard.challenge.policy import ProofPolicy
+from liveguard.challenge.script import draw, new_nonce
+from liveguard.errors import LiveguardError
+from liveguard.guard import Guard
+from liveguard.kyc.decision import Decision, decide
+from liveguard.kyc.entries import policy_dict
+from liveguard.kyc.errors import ProofClosed, UnknownProof
+from liveguard.kyc.flow import Attempt
+from liveguard.kyc.keys import load_or_create
+from liveguard.kyc.messages import OpenProof
+from liveguard.kyc.page import Page, Stopped
+from liveguard.kyc.record import Record
+from liveguard.kyc.store import NewProof, ProofStore
+from liveguard.kyc.tables import Proof
+from liveguard.kyc.webhook import tell
+from liveguard.server.database import Database
+from liveguard.server.hub import Hub, Refused
+from liveguard.server.metrics import Metrics
+from liveguard.server.store import Store
+
+if TYPE_CHECKING:
+    from liveguard.server.guarded import Guarded
+    from liveguard.server.settings import ServerSettings
+
+log = logging.getLogger(__name__)
+MOST_ATTEMPTS: Final = 3
+LOOK_EVERY_S: Final = 5.0
+AGAIN_WITHIN_S: Final = 60.0
+NO_TIME = "the time for this session is over"
+LEFT = "the session was not finished: the page was left, or it was stopped"
+
+
+@dataclass(slots=True)
+class _Running:
+    """A proof that a page is at, from its first step on: what came of it so far."""
+
+    record: Record | None = None
+    decision: Decision | None = None
+
+
+class Proofs:
+    """`start` within a running loop, `close` at the end. The database and `guard` remain the caller's.
+
+    Proofs have a hub of their own, so that they are not seen among the calls, reach no sink, and leave nothing in the store
+    of sessions and alerts: what remains of one is its report.
+    """
+
+    def __init__(self, settings: ServerSettings, guard: Guard, database: Database) -> None:
+        """Raises ConfigError where the key that signs reports, or the webhook, cannot be used."""
+        self.store = ProofStore(database)
+        # Without a file the key lives as long as the server: reports verify, but by a key that nobody can pin.
+        self._key = Ed25519PrivateKey.generate() if settings.proof_key is None else load_or_create(settings.proof_key)
+        self._policy = settings.config.proof
+        config = replace(settings.config, sinks=(), max_faces=max(settings.config.max_faces, 2))
+        checks = challenge_checks(settings.config.proof.lag_most_ms)
+        self._guard = Guard(config, detectors=[*guard.detectors, *checks])
+        self._passing = Store("sqlite://")
+        self.hub = Hub(replace(settings, config=config), self._guard, self._passing, Metrics(self._guard.detectors))
+        self._pages: set[str] = set()
+        self._housekeeping: asyncio.Task[None]
+        self._webhook = settings.open_proof_webhook()
+
+    async def start(self) -> None:
+        await self.hub.start()
+        self._housekeeping = asyncio.create_task(self._look_after())
+
+    async def close(self) -> None:
+        self._housekeeping.cancel()
+        await asyncio.gather(self._housekeeping, return_exceptions=True)
+        await self.hub.close()
+        await asyncio.to_thread(self._guard.close)
+        self._passing.close()
+        if self._webhook is not None:
+            await asyncio.to_thread(self._webhook.close)
+
+    # --- for the caller ---------------------------------------------------------------------------------------------
+
+    async def open(self, wanted: OpenProof) -> NewProof:
+        """A new proof. Raises ConfigError for a policy or needs that cannot be, LockedOut."""
+        policy = ProofPolicy.of({**policy_dict(self._policy), **wanted.policy})
+        create = partial(self.store.create, locale=wanted.locale, needs=wanted.cannot, notify=self._webhook is not None)
+        return await asyncio.to_thread(create, wanted.subject, policy, _now())
+
+    async def erase(self, proof_id: str) -> None:
+        """Forget it; a page that is at it has nothing to finish any more. Raises UnknownProof."""
+        await asyncio.to_thread(self.store.erase, proof_id, _now())
+        await self._end_feed(proof_id)
+
+    async def known(self, proof_id: str) -> Proof:
+        """Raises UnknownProof."""
+        proof = await asyncio.to_thread(self.store.proof, proof_id)
+        if proof is None:
+            raise UnknownProof("there is no proof with this id")
+        return proof
+
+    # --- for the person's page --------------------------------------------------------------------------------------
+
+    async def redeem(self, proof_id: str, token: str) -> tuple[Proof, str]:
+        """The proof, and the key that steers it from now on. Raises UnknownProof, WrongToken, ProofClosed."""
+        key = await asyncio.to_thread(self.store.redeem, proof_id, token, _now())
+        return await self.known(proof_id), key
+
+    async def check_key(self, proof_id: str, key: str) -> None:
+        """Raises Refused for who may not steer this proof."""
+        if not await asyncio.to_thread(self.store.knows, proof_id, key):
+            raise Refused(401, "this page may not steer this session, or its time is over")
+
+    async def consent(self, proof_id: str, cannot: Sequence[str]) -> None:
+        await asyncio.to_thread(self.store.consent, proof_id, _now(), cannot)
+
+    async def offer(self, proof_id: str, sdp: str, camera: Mapping[str, Any] | None) -> str:
+        """The answer to the page's offer, after consent; a connection that broke may be made anew."""
+        proof = await self.known(proof_id)
+        if proof.consent_at is None or proof.state not in ("redeemed", "running"):
+            raise ProofClosed("no picture is taken before the person has agreed, or after the end", proof.state)
+        return (await self.hub.open(proof_id, "proof", sdp, camera)).sdp
+
+    async def run(self, proof_id: str, page: Page) -> None:
+        """Lead a page through the proof; returns when it is over. Raises Refused, ProofClosed."""
+        if proof_id in self._pages:
+            raise Refused(409, "this session is open in another window")
+        self._pages.add(proof_id)
+        pinging = asyncio.create_task(page.ping())
+        try:
+            await self._run(await self.known(proof_id), page)
+        finally:
+            pinging.cancel()
+            await asyncio.gather(pinging, return_exceptions=True)
+            self._pages.discard(proof_id)
+            await self._end_feed(proof_id)
+
+    # --- one proof --------------------------------------------------------------------------------------------------
+
+    async def _run(self, proof: Proof, page: Page) -> None:
+        left_s = (proof.expires_at - _now()).total_seconds()
+        running = _Running()
+        reason = LEFT
+        try:
+            await asyncio.wait_for(self._attempts(proof.id, running, page), left_s)
+        except asyncio.TimeoutError:
+            reason = NO_TIME
+            await page.say({"type": "trouble", "what": "The time is over.", "todo": "Ask for a new link."})
+        except Stopped:
+            pass
+        finally:  # whatever has happened, what was begun comes to an end that is signed
+            await self._finish(running, running.decision or Decision("cannot_judge", 0.0, (reason,)))
+
+    async def _attempts(self, proof_id: str, running: _Running, page: Page) -> None:
+        """Until one is decided, or there are no more tries or no more will to."""
+        await page.ready()
+        await asyncio.to_thread(self.store.begin, proof_id, _now())
+        proof = await self.known(proof_id)  # with what the person has agreed to
+        running.record = Record(proof)
+        for number in range(1, MOST_ATTEMPTS + 1):
+            decision = running.decision = await self._attempt(proof, running.record, page, number)
+            again = decision.verdict == "cannot_judge" and number < MOST_ATTEMPTS
+            if not again:
+                await self._finish(running, decision)
+            said = {"type": "done", "verdict": decision.verdict, "reasons": list(decision.reasons), "retry": again}
+            await page.say(said)
+            if not again:
+                return
+            try:
+                await asyncio.wait_for(page.ready(), AGAIN_WITHIN_S)
+            except asyncio.TimeoutError:
+                return
+
+    async def _attempt(self, proof: Proof, record: Record, page: Page, number: int) -> Decision:
+        assert proof.policy is not None  # of one that is not erased
+        nonce = proof.nonce if number == 1 else new_nonce()
+        steps = draw(nonce, proof.policy, proof.needs)
+        guarded = self._feed(proof.id)
+        attempt = Attempt(guarded, steps, page)
+        record.begin(_now(), nonce, steps)
+        guarded.on_event = attempt.heard
+        try:
+            results = await attempt.run()
+        finally:
+            guarded.on_event = None
+        record.passive = self._passive(guarded)
+        decision = decide(proof.policy, results, record.passive)
+        record.result(_now(), results, [asked.cue_us for asked in attempt.asked], guarded.tap.facts, decision)
+        return decision
+
+    def _feed(self, proof_id: str) -> Guarded:
+        for guarded in self.hub.live():
+            if guarded.participant == proof_id:
+                return guarded
+        raise Refused(409, "there is no picture: the camera is not connected")
+
+    def _passive(self, guarded: Guarded) -> dict[str, float]:
+        """What the checks that run all the time hold against the feed at the end, in nats."""
+        policy = self._guard.config.policy
+        prior = math.log(policy.prior / (1 - policy.prior))
+        risks = [status.risk for status in (guarded.tick.statuses if guarded.tick else ()) if status.risk is not None]
+        worst = min(max([*risks, 0.0]), 1 - 1e-9)
+        return {} if worst <= policy.prior else {"watched": math.log(worst / (1 - worst)) - prior}
+
+    async def _finish(self, running: _Running, decision: Decision) -> None:
+        """Once, where it was begun; a proof that was erased meanwhile keeps nothing."""
+        record = running.record
+        if record is None or record.closed:
+            return
+        report = record.close(_now(), decision, self._key)
+        try:
+            await asyncio.to_thread(self.store.finish, record.proof.id, decision.verdict, report, _now())
+        except LiveguardError as error:
+            log.error("proof %s: its result is not kept: %s", record.proof.id, error)
+            return
+        await self._tell()
+
+    async def _tell(self) -> None:
+        """Hand results to the webhook; what cannot be handed over now is tried again."""
+        if self._webhook is not None:
+            try:
+                await asyncio.to_thread(tell, self.store, self._webhook, _now())
+            except LiveguardError as error:
+                log.error("%s", error)
+
+    async def _end_feed(self, proof_id: str) -> None:
+        for guarded in self.hub.live():
+            if guarded.participant == proof_id:
+                await self.hub.end(guarded)
+
+    async def _look_after(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self.store.expire, _now())
+                await asyncio.to_thread(self.store.prune, _now())
+            except LiveguardError as error:
+                log.error("%s", error)
+            await self._tell()
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

@@ -1,0 +1,61 @@
+// Sends the picture, and the sound if there is one, to whoever checks.
+import { Emitter } from "../emitter.js";
+import { gathered, preferCodecs, quickStart, wishFor } from "../peer.js";
+
+const CONNECT_MS = 15_000;
+const BROKEN_AFTER_MS = 4_000;
+
+/** The server was reached, but no media gets through. */
+export class Blocked extends Error {}
+
+/** Emits "lost" when a connection that stood has failed. */
+export class Feed extends Emitter {
+  #pc;
+  #timer = 0;
+
+  /** @param {MediaStream} stream @param {object[]} iceServers */
+  constructor(stream, iceServers) {
+    super();
+    this.stream = stream;
+    this.#pc = new RTCPeerConnection({ iceServers });
+  }
+
+  /** Resolves when media flows. Throws ApiError, or Blocked. @param {(sdp: string) => Promise<{sdp: string}>} ask */
+  async connect(ask) {
+    const pc = this.#pc;
+    const wish = wishFor("webcam");
+    const [video] = this.stream.getVideoTracks();
+    const [audio] = this.stream.getAudioTracks();
+    const options = { direction: "sendonly", streams: [this.stream] };
+    const sending = pc.addTransceiver(video, { ...options, sendEncodings: [{ maxBitrate: wish.maxBitrate, maxFramerate: 30 }] });
+    preferCodecs(sending);
+    if (audio) pc.addTransceiver(audio, options);
+    await pc.setLocalDescription();
+    await gathered(pc);
+    const { sdp } = await ask(pc.localDescription.sdp);
+    const connected = this.#connected();
+    await pc.setRemoteDescription({ type: "answer", sdp: quickStart(sdp) });
+    await connected;
+    const parameters = { ...sending.sender.getParameters(), degradationPreference: wish.degradation };
+    sending.sender.setParameters(parameters).catch(() => null); // a wish: browsers that do not know it do well enough
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    this.#pc.close();
+  }
+
+  #connected() {
+    const pc = this.#pc;
+    return new Promise((resolve, reject) => {
+      this.#timer = setTimeout(() => reject(new Blocked()), CONNECT_MS);
+      pc.addEventListener("connectionstatechange", () => {
+        clearTimeout(this.#timer);
+        if (pc.connectionState === "connected") resolve();
+        else if (pc.connectionState === "failed") (reject(new Blocked()), this.emit("lost"));
+        else if (pc.connectionState === "disconnected") this.#timer = setTimeout(() => this.emit("lost"), BROKEN_AFTER_MS);
+        else if (pc.connectionState === "connecting") this.#timer = setTimeout(() => reject(new Blocked()), CONNECT_MS);
+      });
+    });
+  }
+}

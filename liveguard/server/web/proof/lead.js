@@ -1,0 +1,81 @@
+// The part in which the server leads: placing the face, one challenge after the other, and then the judgement.
+import { Ending } from "./ending.js";
+import { runStep } from "./run_step.js";
+import { instruction, STIMULI } from "./stimuli/index.js";
+import { t } from "./words.js";
+
+/** Follows the server's messages. `done` resolves with the last of them, or rejects with an Ending. */
+export class Lead {
+  #step = new AbortController();
+  #said = null;
+  #off = [];
+
+  /** @param {{stage: import("./stage.js").Stage, wire: import("./wire.js").Wire, feed: import("./feed.js").Feed, onJudging: () => void}} parts */
+  constructor({ stage, wire, feed, onJudging }) {
+    Object.assign(this, { stage, wire });
+    this.done = new Promise((resolve, reject) => {
+      const lost = () => reject(this.#said ? new Ending("refused", this.#said) : new Ending("lost"));
+      this.#off = [
+        wire.on("frame", ({ hint }) => this.#frame(hint)),
+        wire.on("step", (step) => this.#begin(step)),
+        wire.on("step_over", ({ number }) => this.#over(number)),
+        wire.on("judging", () => (this.#end(), onJudging())),
+        wire.on("trouble", ({ what, todo }) => this.#trouble({ what, todo })),
+        wire.on("done", resolve),
+        wire.on("lost", lost),
+        feed.on("lost", lost),
+      ];
+    });
+    this.done.catch(() => null); // it may be lost before anybody waits for it
+    document.addEventListener("visibilitychange", this.#seen);
+  }
+
+  close() {
+    this.#end();
+    this.#off.forEach((off) => off());
+    document.removeEventListener("visibilitychange", this.#seen);
+  }
+
+  #frame(hint) {
+    this.stage.suggest(t.placing.hints[hint] ?? t.placing.looking, hint === "ok");
+  }
+
+  async #begin({ number, of, kind, params, lead_ms, arrived_ms }) {
+    this.#end();
+    const { signal } = (this.#step = new AbortController());
+    const { stage } = this;
+    const { head, hint = "" } = instruction(kind, params);
+    this.of = of;
+    stage.unwarn();
+    stage.suggest("");
+    stage.kind = kind;
+    stage.instruct(head, { hint, count: t.step.count(number, of) });
+    await runStep({
+      stimulus: STIMULI[kind](stage, params),
+      arrived_ms,
+      lead_ms,
+      lasts_us: params.lasts_us,
+      signal,
+      onShown: (after_ms) => this.wire.send({ type: "shown", number, after_ms }),
+    });
+  }
+
+  #over(number) {
+    this.#end();
+    this.stage.instruct(t.step.thanks, { hint: number < this.of ? t.step.next : t.step.last });
+  }
+
+  #end() {
+    this.#step.abort();
+    this.stage.kind = null;
+  }
+
+  #trouble(said) {
+    this.#said = said;
+    this.stage.warn(said);
+  }
+
+  #seen = () => {
+    if (document.visibilityState === "hidden") this.stage.warn(t.notice.hidden);
+  };
+}

@@ -1,0 +1,114 @@
+"""What a session is decided on: evidence adds up, and nothing is never taken for a pass."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from liveguard.challenge.policy import KINDS, Kind, ProofPolicy
+from liveguard.kyc.decision import StepResult, decide
+from liveguard.types import HYPOTHESES, Reading
+
+POLICY = ProofPolicy(live_nats=4.0, not_live_nats=3.0)
+NATS = st.none() | st.floats(-7, 7) | st.just(math.nan)
+RESULTS = st.lists(st.builds(StepResult, st.sampled_from(KINDS), NATS, st.just("why")), max_size=6)
+PASSIVE = st.dictionaries(st.sampled_from(HYPOTHESES), st.floats(), max_size=4)
+
+
+def results(**nats: float | None) -> list[StepResult]:
+    return [StepResult(kind, each, f"why {kind}") for kind, each in nats.items()]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("steps", "passive", "verdict"),
+    [
+        ({"pose": -2.5, "light": -1.5}, {}, "live"),
+        ({"pose": -2.5, "light": -1.4}, {}, "cannot_judge"),  # too little in all
+        ({"pose": -2.5, "light": -1.5}, {"feed_injected": 0.1}, "cannot_judge"),
+        ({"pose": -6.0, "light": None}, {}, "cannot_judge"),  # one alone
+        ({"pose": -6.0, "light": None, "rhythm": -1.0}, {}, "live"),
+        ({"pose": -6.0, "light": -6.0, "rhythm": 1.9}, {}, "live"),
+        ({"pose": -6.0, "light": -6.0, "rhythm": 2.0}, {}, "cannot_judge"),  # not outweighed
+        ({"pose": -6.0, "light": -6.0, "rhythm": 4.0}, {}, "not_live"),  # decides by itself
+        ({"pose": 0.1, "light": -6.0, "rhythm": -6.0}, {}, "cannot_judge"),  # flat
+        ({"pose": None, "light": -6.0, "rhythm": -6.0}, {}, "cannot_judge"),  # flat for all that is known
+        ({"pose": None, "distance": -6.0, "rhythm": -6.0}, {}, "live"),
+        ({"pose": -6.0, "distance": 0.5, "rhythm": -6.0}, {}, "cannot_judge"),
+        ({"light": -3.0, "rhythm": -3.0}, {}, "live"),  # nothing of depth was asked
+        ({"light": 1.5, "rhythm": 1.5}, {}, "not_live"),
+        ({"light": None, "rhythm": None}, {"av_mismatch": 9.0}, "not_live"),
+        ({"light": 1.0, "rhythm": None}, {"av_mismatch": 1.0, "feed_injected": 1.9}, "cannot_judge"),  # the strongest
+        ({"light": -6.0, "rhythm": -6.0}, {"feed_injected": 99.0}, "live"),  # no more than 4 of it
+        ({"light": -2.0, "rhythm": -1.0}, {"feed_injected": -99.0}, "cannot_judge"),  # nobody is live by it
+        ({}, {}, "cannot_judge"),
+    ],
+)
+def test_the_rules(steps: dict[str, float | None], passive: dict[str, float], verdict: str) -> None:
+    assert decide(POLICY, results(**steps), passive).verdict == verdict
+
+
+@settings(max_examples=50)
+@given(results=RESULTS, passive=PASSIVE)
+def test_live_is_said_of_nothing_less(results: list[StepResult], passive: dict[str, float]) -> None:
+    decided = decide(POLICY, results, passive)
+    judged = [it.nats for it in results if it.nats is not None and not math.isnan(it.nats)]
+    if decided.verdict == "live":
+        assert len(judged) >= 2
+        assert sum(judged) <= -4 + 1e-9
+        assert max(judged) < 2
+    assert math.isfinite(decided.nats)
+    assert decided.reasons or (decided.verdict == "live" and not judged)
+
+
+@settings(max_examples=50)
+@given(results=RESULTS, passive=PASSIVE, kind=st.sampled_from(KINDS))
+def test_a_step_that_cannot_be_judged_makes_nobody_live(
+    results: list[StepResult], passive: dict[str, float], kind: Kind
+) -> None:
+    without, with_it = (decide(POLICY, [*results, *more], passive) for more in ([], [StepResult(kind, None, "dark")]))
+    assert with_it.nats == without.nats
+    assert (with_it.verdict == "live") <= (without.verdict == "live")
+    assert (with_it.verdict == "not_live") == (without.verdict == "not_live")
+
+
+@settings(max_examples=50)
+@given(results=RESULTS.filter(len), passive=PASSIVE, more=st.floats(0, 5), at=st.integers(0, 5))
+def test_more_evidence_of_an_attack_is_never_better(
+    results: list[StepResult], passive: dict[str, float], more: float, at: int
+) -> None:
+    rank = ("live", "cannot_judge", "not_live")
+    at %= len(results)
+    nats = results[at].nats
+    worse = [*results]
+    if nats is not None:
+        worse[at] = dataclasses.replace(results[at], nats=nats + more)
+    before, then = decide(POLICY, results, passive), decide(POLICY, worse, {**passive, "feed_injected": math.inf})
+    assert rank.index(then.verdict) >= rank.index(before.verdict)
+
+
+def test_reasons_are_words_the_weightiest_first() -> None:
+    live = decide(POLICY, results(light=-2.0, pose=-3.0), {})
+    assert live.reasons == ("turning the head: why pose", "the coloured light: why light")
+    attack = decide(POLICY, results(light=1.0, pose=4.5), {"feed_injected": 2.0, "face_manipulated": 1.0})
+    assert attack.reasons == (
+        "turning the head: why pose",
+        "during the whole session: the picture does not come from a live camera",
+        "the coloured light: why light",
+    )
+    assert attack.nats == pytest.approx(7.5)
+    unsure = decide(POLICY, results(light=None, pose=-3.0), {})
+    assert unsure.reasons == (
+        "1 of 2 challenges could be judged, at least 2 must be",
+        "the evidence adds up to -3.0 nats; -4 or less would say live",
+        "the coloured light could not be judged: why light",
+        "try again in even light, alone in the picture, with the face large and the camera still",
+    )
+
+
+def test_a_result_is_what_the_check_read() -> None:
+    reading = Reading("pose", 1, 0, 5, -1.5, 1.0, "in time", {"lag_ms": 300.0})
+    assert StepResult.of("pose", reading) == StepResult("pose", -1.5, "in time", {"lag_ms": 300.0})
