@@ -24,6 +24,8 @@ from liveguard.server.tables import iso, unix_us
 Json = dict[str, Any]
 Key = Annotated[str, Header(alias="authorization", max_length=256)]
 WRONG, OVER = 1008, 1000
+REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
+"""A report has its style within, and loads nothing."""
 STATUSES: Mapping[type[Exception], int] = {
     ConfigError: 400, UnknownProof: 404, WrongToken: 403, ProofClosed: 410, LockedOut: 429,
 }  # fmt: skip
@@ -53,7 +55,8 @@ def caller_routes(proofs: Proofs, url: str) -> APIRouter:
 
     @routes.get("/sessions/{proof}/report.html")
     async def page(proof: str) -> Response:
-        return Response(html.page(verify(await _report(proof))), media_type="text/html")
+        body = html.page(verify(await _report(proof)))
+        return Response(body, media_type="text/html", headers={"Content-Security-Policy": REPORT_POLICY})
 
     @routes.delete("/sessions/{proof}", status_code=204)
     async def erase(proof: str) -> Response:

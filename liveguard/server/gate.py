@@ -163,9 +163,10 @@ def _hardened(send: Send) -> Send:
             headers["X-Content-Type-Options"] = "nosniff"
             headers["Referrer-Policy"] = "no-referrer"
             headers["Cross-Origin-Opener-Policy"] = "same-origin"
-            headers["Content-Security-Policy"] = (
+            headers.setdefault(
+                "Content-Security-Policy",
                 "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; worker-src 'self' blob:; "
-                "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+                "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
             )
             headers.setdefault("Cache-Control", "no-cache")
         await send(message)

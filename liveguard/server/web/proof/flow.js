@@ -48,11 +48,8 @@ export class Flow {
       if (came instanceof Ending) {
         await ended(this.screen, came);
         from = this.#agreed ? "check" : this.#session ? "choices" : "welcome";
-      } else {
-        await result(this.screen, came);
-        from = "choices";
-      }
-      if (this.#session) this.top.countDown(this.#session.answer_s);
+      } else await result(this.screen, came); // the last word
+      this.top.resume();
     }
   }
 
@@ -189,24 +186,47 @@ export class Flow {
     stage.place();
     const feed = new Feed(stream, this.#session.ice_servers);
     const wire = new Wire(this.door.socket());
-    const lead = new Lead({ stage, wire, feed, onJudging: () => this.#judged() });
+    let lead = this.#lead(stage, wire, feed);
     this.#open.push(
       () => feed.close(),
       () => wire.close(),
-      () => lead.close(),
     );
     this.#leave = () => wire.send({ type: "stop" });
     const connected = Promise.all([feed.connect((sdp) => this.door.offer(sdp, this.facts)), wire.opened(), stage.seen()]);
     await this.#or(Promise.race([connected, lead.done, gone(stream)]));
-    wire.send({ type: "ready" });
     this.#led = true;
-    return this.#or(Promise.race([lead.done, gone(stream)]));
+    for (;;) {
+      wire.send({ type: "ready" });
+      const done = await this.#or(Promise.race([lead.done, gone(stream)]));
+      if (!done.retry || !(await this.#or(this.#again(done, wire)))) return { ...done, retry: false };
+      lead.close();
+      lead = this.#lead(stage, wire, feed);
+      this.top.resume();
+      this.top.offer({ stop: true, language: false });
+      this.screen.show("preview", () => [stage.element]);
+      stage.place();
+      await this.#or(stage.play());
+    }
+  }
+
+  #lead(stage, wire, feed) {
+    const lead = new Lead({ stage, wire, feed, onJudging: () => this.#judged() });
+    this.#open.push(() => lead.close());
+    return lead;
   }
 
   #judged() {
     this.top.end();
     this.top.offer({ stop: true, language: true });
     judging(this.screen);
+  }
+
+  /** Whether the person tries again, over the same connection; not when the server does not wait for it any longer. */
+  #again(done, wire) {
+    this.top.end();
+    this.top.offer({ stop: true, language: true });
+    const lost = new Promise((resolve) => wire.on("lost", () => resolve(false)));
+    return Promise.race([result(this.screen, done).then(() => true), lost]);
   }
 
   #close() {

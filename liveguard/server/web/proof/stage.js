@@ -26,6 +26,11 @@ export class Stage {
     this.video.srcObject = new MediaStream(stream.getVideoTracks());
   }
 
+  /** Once more, after the stage was away from the page, which stops a picture. */
+  play() {
+    return this.video.play().catch(() => null); // taken away again meanwhile
+  }
+
   /** Resolves when the person sees themself. */
   seen() {
     if (this.video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) return Promise.resolve();

@@ -46,15 +46,21 @@ export class Top {
   countDown(seconds) {
     this.#ends_ms = performance.now() + 1_000 * seconds;
     this.#warned = WARNED.filter(([at_s]) => at_s >= seconds).length;
-    clearInterval(this.#timer);
-    this.#timer = setInterval(() => this.#tick(), 250);
-    this.#tick();
+    this.resume();
   }
 
+  /** Takes the clock away; it goes on for `resume`. */
   end() {
     clearInterval(this.#timer);
-    this.#ends_ms = 0;
     this.left.hidden = true;
+  }
+
+  resume() {
+    if (!this.#ends_ms) return;
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => this.#tick(), 250);
+    this.left.hidden = false;
+    this.#tick();
   }
 
   #tick() {
@@ -68,7 +74,6 @@ export class Top {
 
   #show() {
     if (!this.#ends_ms) return;
-    this.left.hidden = false;
     setText(this.left, t.top.left(clock((this.#ends_ms - performance.now()) / 1_000 + 0.5)));
   }
 }

@@ -164,7 +164,7 @@ export default {
       "Halten Sie das Telefon ruhig oder lehnen Sie es an.",
       "Schließen Sie Videoanrufe und Filter, die Ihr Bild verändern.",
     ],
-    tryAgain: "Sie können es jetzt noch einmal versuchen, mit demselben Link.",
+    tryAgain: "Sie können es jetzt noch einmal versuchen. So lange bleibt die Kamera an, oder bis Sie auf „Abbrechen“ drücken.",
     newLink: "Bitten Sie die Stelle, die Ihnen den Link geschickt hat, um einen neuen oder um einen anderen Weg.",
   },
 

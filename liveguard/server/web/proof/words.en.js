@@ -164,7 +164,7 @@ export default {
       "Hold the phone still, or put it against something.",
       "Close video calls and filters that change your picture.",
     ],
-    tryAgain: "You can try again now, with the same link.",
+    tryAgain: "You can try again now. The camera stays on until you do, or press “Stop”.",
     newLink: "Ask whoever sent you this link for a new one, or for another way to do the check.",
   },
 

@@ -1,0 +1,238 @@
+"""How a page is led through an attempt, with a page, a feed and checks that are made up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from liveguard.challenge.script import Step
+from liveguard.errors import InputError
+from liveguard.face.texture import canonical_face
+from liveguard.kyc import flow
+from liveguard.kyc.decision import StepResult
+from liveguard.kyc.flow import NOT_JUDGED, NOT_SHOWN, Attempt
+from liveguard.kyc.framing import Framing
+from liveguard.kyc.messages import Pong, Ready, Shown, Stop, parse
+from liveguard.kyc.page import Page, Stopped
+from liveguard.server.guarded import Guarded
+from liveguard.session import Tick
+from liveguard.types import LASTS, Box, FaceSample, FrameSample, Observation, Reading
+
+STEPS = (Step("pose", {LASTS: 30_000}), Step("rhythm", {LASTS: 20_000}))
+
+
+def face(t_us: int, x: float = 320.0, eyes_px: float = 80.0, light: float = 120.0, track: int = 1) -> FaceSample:
+    landmarks = (canonical_face().mean * eyes_px + np.array([x, 240.0, 0.0])).astype(np.float32)
+    return FaceSample(t_us, track, landmarks, Box(x - 60, 160, 120, 160), 100.0, light)
+
+
+def seen(t_us: int, *faces: FaceSample) -> Observation:
+    return Observation(FrameSample(t_us, 640, 480, 0, np.zeros((9, 16), np.float32), 1.0), faces)
+
+
+@dataclass
+class Tap:
+    """A feed whose clock a test moves; cues are put down to when it says."""
+
+    now_us: int = 0
+    cued: list[tuple[str, int]] = field(default_factory=list)
+    late_us: int = 0
+
+    def cue(self, name: str, shown_us: int, params: Mapping[str, Any]) -> int:
+        self.cued.append((name, shown_us + self.late_us))
+        return shown_us + self.late_us
+
+
+class Feed:
+    """What an attempt needs of a guarded participant: always well placed."""
+
+    def __init__(self) -> None:
+        self.tap = Tap()
+
+    @property
+    def tick(self) -> Tick:
+        self.tap.now_us += 400_000
+        return Tick((), seen(self.tap.now_us, face(self.tap.now_us)))
+
+
+def attempt(answer: Callable[[Attempt, Page, dict[str, Any]], None]) -> tuple[list[str], tuple[StepResult, ...], Tap]:
+    """Run one; `answer` is what the page and the checks make of each message that the page is told."""
+    told: list[str] = []
+    feed = Feed()
+
+    async def run() -> tuple[StepResult, ...]:
+        async def say(message: dict[str, Any]) -> None:
+            told.append(message["type"])
+            answer(going, page, message)
+
+        page = Page(say)
+        going = Attempt(cast("Guarded", feed), STEPS, page)
+        return await asyncio.wait_for(going.run(), 5.0)
+
+    return told, asyncio.run(run()), feed.tap
+
+
+def judge(going: Attempt, kind: str, nats: float | None, track: int = 1) -> None:
+    asked = next(asked for asked in going.asked if asked.step.kind == kind)
+    assert asked.cue_us is not None
+    going.heard(Reading(kind, track, 0, asked.cue_us + asked.step.lasts_us, nats, 1.0, f"{kind} done"))
+
+
+def well_behaved(going: Attempt, page: Page, message: dict[str, Any]) -> None:
+    if message["type"] == "step":
+        page.take(Shown(type="shown", number=message["number"], after_ms=700))
+    elif message["type"] == "step_over":
+        judge(going, STEPS[message["number"] - 1].kind, -3.0)
+
+
+def test_each_step_is_told_shown_cued_and_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flow, "LOOK_EVERY_S", 0.0)
+    told, results, tap = attempt(well_behaved)
+    assert told == ["frame", "step", "step_over", "step", "step_over", "judging"]
+    assert [(result.kind, result.nats, result.why) for result in results] == [
+        ("pose", -3.0, "pose done"),
+        ("rhythm", -3.0, "rhythm done"),
+    ]
+    assert [name for name, _ in tap.cued] == ["challenge.pose", "challenge.rhythm"]
+
+
+def test_a_cue_never_lies_before_its_step_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flow, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(
+        Page, "one_way_s", property(lambda _: 1000.0)
+    )  # as a page that dawdles with its pongs can claim
+    _, _, tap = attempt(well_behaved)
+    assert min(t_us for _, t_us in tap.cued) >= 400_000
+
+
+def test_a_step_that_is_not_shown_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flow, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(flow, "SHOW_WITHIN_S", 0.01)
+
+    def answer(going: Attempt, page: Page, message: dict[str, Any]) -> None:
+        if message.get("number") != 1:
+            well_behaved(going, page, message)
+        else:
+            page.take(Shown(type="shown", number=2, after_ms=0))  # says it of another step
+
+    _, results, tap = attempt(answer)
+    assert [(result.nats, result.why) for result in results] == [(None, NOT_SHOWN), (-3.0, "rhythm done")]
+    assert [name for name, _ in tap.cued] == ["challenge.rhythm"]
+
+
+def test_what_is_not_judged_in_time_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flow, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(flow, "JUDGE_WITHIN_S", 0.01)
+
+    def answer(_: Attempt, page: Page, message: dict[str, Any]) -> None:
+        if message["type"] == "step":
+            page.take(Shown(type="shown", number=message["number"], after_ms=700))
+
+    _, results, _ = attempt(answer)
+    assert [result.why for result in results] == [NOT_JUDGED, NOT_JUDGED]
+
+
+def test_of_several_faces_the_refusal_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flow, "LOOK_EVERY_S", 0.0)
+
+    def answer(going: Attempt, page: Page, message: dict[str, Any]) -> None:
+        if message["type"] == "step_over" and message["number"] == 1:
+            judge(going, "pose", -6.0, track=1)
+            judge(going, "pose", None, track=2)
+        else:
+            well_behaved(going, page, message)
+
+    _, results, _ = attempt(answer)
+    assert results[0].nats is None
+
+
+@pytest.mark.parametrize("word", [Stop(type="stop"), None])
+def test_who_stops_or_leaves_ends_it(monkeypatch: pytest.MonkeyPatch, word: Stop | None) -> None:
+    monkeypatch.setattr(flow, "LOOK_EVERY_S", 0.0)
+
+    def answer(_: Attempt, page: Page, message: dict[str, Any]) -> None:
+        if message["type"] == "step":
+            page.take(word)
+
+    with pytest.raises(Stopped):
+        attempt(answer)
+
+
+def test_the_way_to_the_page_is_measured_by_its_pongs() -> None:
+    async def run() -> float:
+        async def say(message: dict[str, Any]) -> None:
+            page.take(Pong(type="pong", n=message["n"] + 7))  # of no ping of ours
+            await asyncio.sleep(0.02)
+            page.take(Pong(type="pong", n=message["n"]))
+
+        page = Page(say)
+        pinging = asyncio.create_task(page.ping())
+        await asyncio.sleep(0.05)
+        pinging.cancel()
+        return page.one_way_s
+
+    assert 0.009 < asyncio.run(run()) < 0.1
+
+
+def test_a_page_that_floods_is_not_waited_for() -> None:
+    async def run() -> None:
+        async def say(_: dict[str, Any]) -> None:
+            pass
+
+        page = Page(say)
+        for _ in range(1000):
+            page.take(Ready(type="ready"))
+        await asyncio.wait_for(page.ready(), 1.0)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [None, "", "x", "[]", "{}", '{"type": "dance"}', '{"type": "pong"}', '{"type": "shown", "number": 0, "after_ms": 1}',
+     '{"type": "shown", "number": 1, "after_ms": 1e400}', '{"type": "ready", "more": 1}', "[" * 900, "x" * 5000],
+)  # fmt: skip
+def test_nonsense_is_refused(text: str | None) -> None:
+    with pytest.raises(InputError):
+        parse(text)
+
+
+def test_what_pages_say_is_understood() -> None:
+    assert parse('{"type": "ready"}') == Ready(type="ready")
+    assert parse('{"type": "shown", "number": 2, "after_ms": 712.5}') == Shown(type="shown", number=2, after_ms=712.5)
+
+
+def test_the_face_must_be_well_placed_for_a_second() -> None:
+    framing = Framing()
+    assert [framing.look(seen(k * 100_000, face(k * 100_000))) for k in range(10)] == ["ok"] * 10
+    assert not framing.placed
+    framing.look(seen(1_000_000, face(1_000_000)))
+    assert framing.placed
+    assert framing.look(seen(1_100_000)) == "no_face"
+    assert not framing.placed
+
+
+@pytest.mark.parametrize(
+    ("faces", "hint"),
+    [
+        ((), "no_face"),
+        ((face(0), face(0, x=100.0, track=2)), "two_faces"),
+        ((face(0, eyes_px=30.0),), "closer"),
+        ((face(0, eyes_px=170.0),), "back"),
+        ((face(0, x=520.0),), "centre"),
+        ((face(0, light=20.0),), "dark"),
+        ((face(0),), "ok"),
+    ],
+)
+def test_the_person_is_told_what_to_do(faces: tuple[FaceSample, ...], hint: str) -> None:
+    assert Framing().look(seen(0, *faces)) == hint
+
+
+def test_a_face_that_moves_is_asked_to_hold_still() -> None:
+    framing = Framing()
+    assert [framing.look(seen(k * 100_000, face(k * 100_000, x=300.0 + 20 * k))) for k in range(3)][-1] == "hold_still"
