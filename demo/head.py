@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from skimage.data import astronaut
 
 from demo.head_camera import Camera, pinhole
 from demo.head_expression import Expression
-from demo.head_hand import Cover, Hand
-from demo.head_light import Light, blend, coloured, linear_of, screen_share, srgb_of
-from demo.head_photo import Person, person_in, projected
+from demo.head_hand import Cover, Hand, covered_mm
+from demo.head_light import SCREEN_AT_MM, Light, blend, coloured, linear_of, screen_share, srgb_of
+from demo.head_person import Person, person_in
+from demo.head_photo import portrait, projected
 from demo.head_pose import HeadPose, idle, rotation_of, shaken
-from demo.head_rays import Hits, Window, hits, window_around
+from demo.head_rays import Hits, Window, hits, inverse, window_around
 from demo.head_room import ROOM_MM, room
 from demo.head_shape import shape_of
 from demo.head_sheet import Sheet, planar
@@ -66,7 +66,7 @@ class Head:
         room_seed: int = 0,
     ) -> None:
         self.camera = pinhole(width, height)
-        self.person: Person = person_in(np.ascontiguousarray(astronaut() if photo is None else photo), skin)
+        self.person: Person = person_in(np.ascontiguousarray(portrait() if photo is None else photo), skin)
         self._shape = shape_of(self.person.points, self.person.outline_mm)
         self._face = Expression(self.person.head, self.person.landmarks)
         self._room = room(width, height, room_seed)
@@ -80,16 +80,22 @@ class Head:
     def draw(self, pose: HeadPose, light: Light | None = None, cover: Cover | None = None) -> ByteArray:
         """The (h, w, 3) uint8 RGB picture that a camera without noise and with a fixed exposure takes."""
         light = light or Light()
-        return np.asarray(srgb_of(self.radiance(pose, light, cover) * np.float32(light.exposure)) + 0.5, np.uint8)
+        picture = self.radiance(pose, light, cover)
+        picture *= np.float32(light.exposure)
+        return np.asarray(srgb_of(picture) + 0.5, np.uint8)
 
     def radiance(self, pose: HeadPose, light: Light, cover: Cover | None = None) -> FloatArray:
         """Linear RGB (h, w, 3) float32 as it reaches the camera: 1 is white paper in the room's or the screen's light."""
         picture = coloured(self._room, light.everywhere(ROOM_MM, 0.5))
-        turn, middle = _placed(pose)
-        self._draw_body(picture, middle, light)
-        self._draw_head(picture, pose, turn, middle, light)
+        turn, straight, middle = _placed(pose)
+        self._draw_body(picture, straight, light)
+        window, alpha = self._draw_head(picture, pose, turn, middle, light)
         if cover is not None:
-            self._hand.draw(picture, cover, self.person.points, (turn, middle), self.camera, light)
+            head_alpha = np.zeros(picture.shape[:2], np.float32)
+            head_alpha[window.top :, window.left :][: alpha.shape[0], : alpha.shape[1]] = alpha
+            at_mm = turn @ covered_mm(cover.place, self.person.points) + middle
+            roll = float(np.arctan2(turn[1, 0], turn[0, 0]))
+            self._hand.draw(picture, head_alpha, cover, at_mm, roll, self.camera, light)
         return picture
 
     def _draw_body(self, picture: FloatArray, middle: FloatArray, light: Light) -> None:
@@ -101,7 +107,8 @@ class Head:
         flat = to_px[:, :2] / scale
         start = to_px @ np.array([-middle[0], -middle[1], _NECK_MM, 1.0]) - flat @ self.camera.middle
         left, top, right, bottom = self._body_box
-        ends = (np.array([[left, top], [right, bottom]]) - start) @ np.linalg.inv(flat).T
+        corners = np.array([[left, top], [right, top], [left, bottom], [right, bottom]])
+        ends = (corners - start) @ inverse(flat).T
         limit = (self.camera.width, self.camera.height)
         (x0, y0), (x1, y1) = np.clip([np.floor(ends.min(axis=0)), np.ceil(ends.max(axis=0))], 0, limit).astype(int)
         if min(x1 - x0, y1 - y0) < 1:
@@ -117,21 +124,23 @@ class Head:
 
     def _draw_head(
         self, picture: FloatArray, pose: HeadPose, turn: FloatArray, middle: FloatArray, light: Light
-    ) -> None:
-        largest = self._shape.largest_mm
+    ) -> tuple[Window, FloatArray]:
+        """Draw the head; the part of the picture that it is in, and its alpha there (h, w)."""
         step = max(round(_RAYS_MM * self.camera.focal_px / float(middle[2])), 2)
-        box = middle + np.array([[-largest, -largest, 0], [largest, largest, 0]], np.float32)
-        window = window_around(self.camera, self.camera.project(box), 2.0, step)
-        if window is None:
-            return
+        around = self.camera.project(self._shape.around @ turn.T + middle)
+        window = window_around(self.camera, around, 2.0, step)
         met = hits(self._shape, pose.mouth, self.camera, window, turn, middle)
+        height, width = (
+            min(window.size[1], self.camera.height - window.top),
+            min(window.size[0], self.camera.width - window.left),
+        )
         colours = self._coloured(met, pose, window)
-        lit = window.fine(self._lit(met, turn, middle, light))
+        colours *= window.fine(self._lit(met, turn, middle, light))
         px_per_mm = self.camera.focal_px / float(middle[2])
-        alpha = np.clip(0.5 - window.fine(met.clearance_mm) * px_per_mm, 0, 1)
-        area = picture[window.top :, window.left :][: window.size[1], : window.size[0]]
-        height, width = area.shape[:2]
-        blend(area, cv2.multiply(colours, lit)[:height, :width], alpha[:height, :width])
+        alpha = window.fine(0.5 - met.clearance_mm * np.float32(px_per_mm))[:height, :width].clip(0, 1)
+        area = picture[window.top : window.top + height, window.left : window.left + width]
+        blend(area, colours[:height, :width], alpha)
+        return window, alpha
 
     def _coloured(self, met: Hits, pose: HeadPose, window: Window) -> FloatArray:
         """The colours of the surface in the window, (height, width, 3)."""
@@ -143,19 +152,19 @@ class Head:
 
     def _lit(self, met: Hits, turn: FloatArray, middle: FloatArray, light: Light) -> FloatArray:
         """The light on the surface, coarse, (rows, columns, 3)."""
-        normals = cv2.remap(self._shape.normals, met.places, _NO_MAP, cv2.INTER_LINEAR)
-        normals = np.asarray(normals, np.float32) @ turn.T
-        share = screen_share(met.points @ turn.T + middle, normals)
+        normals = np.asarray(cv2.remap(self._shape.normals, met.places, _NO_MAP, cv2.INTER_LINEAR), np.float32)
+        # In the head's axes: turning the screen is quicker than turning the head.
+        share = screen_share(met.points, normals, np.asarray((np.array(SCREEN_AT_MM) - middle) @ turn, np.float32))
         # Between a nose and the cheek that it hides lies what faces away: not seen, but half a block of it would be.
         share = np.asarray(cv2.morphologyEx(share, cv2.MORPH_CLOSE, _BLOCKS), np.float32)
         return np.asarray(light.from_room() + share[..., None] * light.from_screen(), np.float32)
 
 
-def _placed(pose: HeadPose) -> tuple[FloatArray, FloatArray]:
-    """The head's rotation (3, 3), and where the middle of its skull is, in mm from the camera (3,)."""
+def _placed(pose: HeadPose) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The head's rotation (3, 3), and where the middle of the skull is, mm from the camera: were it straight, and as it is."""
     turn = rotation_of(pose)
     straight = np.array([pose.shift_x_mm, pose.shift_y_mm, pose.distance_mm + _FACE_PLANE_MM], np.float32)
-    return turn, np.asarray(straight + _PIVOT_MM - turn @ _PIVOT_MM, np.float32)
+    return turn, straight, np.asarray(straight + _PIVOT_MM - turn @ _PIVOT_MM, np.float32)
 
 
 def _box_of(alpha: FloatArray) -> tuple[int, int, int, int]:

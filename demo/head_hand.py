@@ -18,7 +18,7 @@ Kind: TypeAlias = Literal["palm", "fingers"]
 # x, y and thickness in mm, the middle of what covers at 0, 0; y down, so that the fingers point up.
 _Bone: TypeAlias = tuple[tuple[float, float, float], ...]
 
-_PX_PER_MM = 2.0
+_PX_PER_MM = 1.4
 _BOX_MM = (-75, -120, 75, 480)  # the arm goes on below the picture
 _AWAY_MM = 330.0  # how far below and beside its place a hand is before it comes
 _ARM: tuple[_Bone, ...] = (
@@ -87,6 +87,11 @@ class Cover:
     size: float = 1.0
 
 
+def covered_mm(place: Place, points: FloatArray) -> FloatArray:
+    """The middle (3,) of a place on the mesh `points` (478, 3)."""
+    return np.asarray(points[list(_MESH[place])].mean(axis=0), np.float32)
+
+
 class Hand:
     """Draws hands of one skin colour, linear RGB (3,)."""
 
@@ -96,31 +101,20 @@ class Hand:
     def draw(
         self,
         picture: FloatArray,
+        head_alpha: FloatArray,
         cover: Cover,
-        points: FloatArray,
-        placed: tuple[FloatArray, FloatArray],
+        at_mm: FloatArray,
+        roll: float,
         camera: Pinhole,
         light: Light,
     ) -> None:
-        """Draw into `picture` (h, w, 3), linear, before a head whose mesh is `points` (478, 3); `placed`: where that is."""
-        turn, middle = placed
-        at = turn @ points[list(_MESH[cover.place])].mean(axis=0) + middle
-        lean_deg = _LEANS_DEG[cover.place]
-        eased = cover.into * cover.into * (3 - 2 * cover.into)
-        away = (1 - eased) * _AWAY_MM * max(float(middle[2]) / 500, 1.0)
-        at = at + np.array([-away * np.sin(np.radians(1.2 * lean_deg)), away, -cover.before_mm])
-        scale = camera.focal_px / float(at[2])
-        lean = np.radians(lean_deg * (1 + 0.3 * (1 - eased))) + np.arctan2(turn[1, 0], turn[0, 0]) / 2
-        # From the sprite's pixels to the picture's; a hand that leans to the left is the other hand.
-        grow = cover.size * scale / _PX_PER_MM
-        mirror = -1.0 if lean_deg < 0 else 1.0
-        cos, sin = np.cos(lean), np.sin(lean)
-        flat = grow * np.array([[mirror * cos, -sin], [mirror * sin, cos]])
-        centre = _PX_PER_MM * np.array([-_BOX_MM[0], -_BOX_MM[1] - _UP_MM[cover.kind]])
-        to_px = np.column_stack([flat, camera.project(at[None])[0] - flat @ centre])
-        colours, relief = self._sprites[cover.kind]
-        corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * (colours.shape[1], colours.shape[0])
-        ends = corners @ flat.T + to_px[:, 2]
+        """Draw into `picture` (h, w, 3), linear. `at_mm` (3,): what is covered, from the camera, in a head turned by `roll`
+        (radians) whose `head_alpha` (h, w) takes the hand's shadow."""
+        to_px, depth_mm = _way(cover, at_mm, roll, camera)
+        sprite = self._sprites[cover.kind]
+        corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * (sprite.shape[1], sprite.shape[0])
+        ends = corners @ to_px[:, :2].T + to_px[:, 2]
+        scale = camera.focal_px / depth_mm
         margin = 3 * _SHADOW_MM * scale
         limit = (camera.width, camera.height)
         low = np.clip(np.floor(ends.min(axis=0) - margin), 0, limit).astype(int)
@@ -128,29 +122,54 @@ class Hand:
         if (high - low < 1).any():
             return
         to_px[:, 2] -= low
-        area = picture[low[1] : high[1], low[0] : high[0]]
-        size = (area.shape[1], area.shape[0])
-        drawn, relief = (cv2.warpAffine(part, to_px, size, flags=cv2.INTER_LINEAR) for part in (colours, relief))
-        alpha = np.asarray(relief[..., 0], np.float32)
-        _shade(area, alpha, _SHADOW_MM * scale, cover.before_mm * scale)
-        near = falloff(float(at[2]))
-        room, screen = light.from_room(), near * light.from_screen()
-        lit = relief[..., 1:2] * room + relief[..., 2:3] * screen
-        blend(area, np.asarray(drawn * lit, np.float32), alpha)
+        part = (slice(low[1], high[1]), slice(low[0], high[0]))
+        size = tuple(int(side) for side in high - low)
+        lit = _lit(sprite, light, falloff(depth_mm))
+        drawn = np.asarray(cv2.warpAffine(lit, to_px, size, flags=cv2.INTER_LINEAR), np.float32)
+        alpha = np.ascontiguousarray(drawn[..., 3])
+        _shade(picture[part], alpha, head_alpha[part], scale, cover.before_mm)
+        # Around the hand the sprite is as bright as at its edge, so what the alpha lets through is skin.
+        blend(picture[part], cv2.cvtColor(drawn, cv2.COLOR_RGBA2RGB), alpha)
 
 
-def _shade(area: FloatArray, alpha: FloatArray, blur_px: float, off_px: float) -> None:
-    """Darken what is under the hand's edge, mostly below it: the room's light comes from above."""
-    half = cv2.resize(alpha, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    shift = np.array([[1, 0, 0], [0, 1, 0.15 * off_px / 4]])
-    half = cv2.warpAffine(half, shift, (half.shape[1], half.shape[0]))
-    soft = cv2.GaussianBlur(half, (0, 0), max(blur_px / 4, 0.5))
-    dark = 1 - (1 - _SHADOW) * cv2.resize(soft, (alpha.shape[1], alpha.shape[0]))
+def _way(cover: Cover, at_mm: FloatArray, roll: float, camera: Pinhole) -> tuple[FloatArray, float]:
+    """The way (2, 3) from the sprite's pixels to the picture's, and how far the hand is from the camera in mm."""
+    lean_deg = _LEANS_DEG[cover.place]
+    eased = cover.into * cover.into * (3 - 2 * cover.into)
+    away = (1 - eased) * _AWAY_MM * max(float(at_mm[2]) / 500, 1.0)
+    at = at_mm + np.array([-away * np.sin(np.radians(1.2 * lean_deg)), away, -cover.before_mm])
+    lean = np.radians(lean_deg * (1 + 0.3 * (1 - eased))) + roll / 2
+    grow = cover.size * camera.focal_px / float(at[2]) / _PX_PER_MM
+    mirror = -1.0 if lean_deg < 0 else 1.0  # what leans to the left is the other hand
+    cos, sin = np.cos(lean), np.sin(lean)
+    flat = grow * np.array([[mirror * cos, -sin], [mirror * sin, cos]])
+    centre = _PX_PER_MM * np.array([-_BOX_MM[0], -_BOX_MM[1] - _UP_MM[cover.kind]])
+    return np.column_stack([flat, camera.project(at[None])[0] - flat @ centre]), float(at[2])
+
+
+def _lit(sprite: FloatArray, light: Light, near: float) -> FloatArray:
+    """RGBA (h, w, 4) of the hand in that light, so many times as much of the screen's as at 500 mm."""
+    red, green, blue, alpha, room, screen = cv2.split(sprite)
+    of_room, of_screen = light.from_room().tolist(), (near * light.from_screen()).tolist()
+    planes = [
+        cv2.multiply(colour, cv2.addWeighted(room, by_room, screen, by_screen, 0))
+        for colour, by_room, by_screen in zip((red, green, blue), of_room, of_screen, strict=True)
+    ]
+    return np.asarray(cv2.merge([*planes, alpha]), np.float32)
+
+
+def _shade(area: FloatArray, alpha: FloatArray, head_alpha: FloatArray, scale: float, before_mm: float) -> None:
+    """Darken the head under the hand's edge, mostly below it: the room's light comes from above."""
+    quarter = cv2.resize(alpha, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    shift = np.array([[1, 0, 0], [0, 1, 0.15 * before_mm * scale / 4]])
+    quarter = cv2.warpAffine(quarter, shift, (quarter.shape[1], quarter.shape[0]))
+    soft = cv2.GaussianBlur(quarter, (0, 0), max(_SHADOW_MM * scale / 4, 0.5))
+    dark = 1 - (1 - _SHADOW) * cv2.multiply(cv2.resize(soft, (alpha.shape[1], alpha.shape[0])), head_alpha)
     area *= cv2.merge([dark, dark, dark])
 
 
-def _sprite(parts: tuple[_Bone, ...], skin_rgb: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Colours (h, w, 3) of a hand; and (h, w, 3) its alpha, and what of the room's and of the screen's light it sends back."""
+def _sprite(parts: tuple[_Bone, ...], skin_rgb: FloatArray) -> FloatArray:
+    """A hand (h, w, 6): its linear RGB, its alpha, and what of the room's and of the screen's light it sends back."""
     left, top, right, bottom = _BOX_MM
     rows, columns = np.mgrid[: int((bottom - top) * _PX_PER_MM), : int((right - left) * _PX_PER_MM)].astype(np.float32)
     x, y = left + columns / _PX_PER_MM, top + rows / _PX_PER_MM
@@ -159,7 +178,7 @@ def _sprite(parts: tuple[_Bone, ...], skin_rgb: FloatArray) -> tuple[FloatArray,
         for start, end in pairwise(part):
             height = np.maximum(height, _rod(x, y, start, end))
     inside = (height > 0).astype(np.float32)
-    alpha = cv2.GaussianBlur(inside, (0, 0), 0.7)
+    alpha = cv2.GaussianBlur(inside, (0, 0), 0.5)
     smooth = cv2.GaussianBlur(np.maximum(height, 0), (0, 0), 1.6 * _PX_PER_MM)
     slope_x, slope_y = np.gradient(smooth)[::-1]
     normal = np.stack([-slope_x * _PX_PER_MM, -slope_y * _PX_PER_MM, -np.ones_like(smooth)], axis=-1)
@@ -174,9 +193,7 @@ def _sprite(parts: tuple[_Bone, ...], skin_rgb: FloatArray) -> tuple[FloatArray,
     )
     colours = skin_rgb * (1 + grain[..., None] * np.array([0.7, 1.0, 1.1], np.float32))
     colours *= (1 - _creases(x, y, parts))[..., None]
-    return np.asarray(np.clip(colours, 0, 1), np.float32), np.asarray(
-        np.stack([alpha, room, screen], axis=-1), np.float32
-    )
+    return np.asarray(np.dstack([np.clip(colours, 0, 1), alpha, room, screen]), np.float32)
 
 
 def _rod(

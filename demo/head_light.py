@@ -55,11 +55,14 @@ def falloff(distance_mm: float) -> float:
     return float((_REFERENCE_MM**2 + _SCREEN_HALF_MM**2) / (distance_mm**2 + _SCREEN_HALF_MM**2))
 
 
-def screen_share(points: FloatArray, normals: FloatArray) -> FloatArray:
-    """How much of the screen's light each of the points (..., 3), mm from the camera, sends on: (...), 1 for facing at 500 mm."""
-    to_screen = np.array(SCREEN_AT_MM, np.float32) - points
-    square = np.einsum("...i,...i->...", to_screen, to_screen)
-    cosine = np.einsum("...i,...i->...", to_screen, normals) / np.sqrt(square)
+def screen_share(points: FloatArray, normals: FloatArray, screen: FloatArray) -> FloatArray:
+    """How much of the screen's light arrives at each of the points (..., 3) in mm: (...), 1 for facing at 500 mm.
+
+    `normals` (..., 3) are unit vectors, `screen` (3,) is its middle.
+    """
+    x, y, z = (screen[axis] - points[..., axis] for axis in range(3))
+    square = x * x + y * y + z * z
+    cosine = (x * normals[..., 0] + y * normals[..., 1] + z * normals[..., 2]) / np.sqrt(square)
     faced = np.maximum(cosine + _WRAP, 0) / (1 + _WRAP)
     return np.asarray(faced * (_REFERENCE_MM**2 + _SCREEN_HALF_MM**2) / (square + _SCREEN_HALF_MM**2), np.float32)
 

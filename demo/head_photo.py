@@ -1,4 +1,4 @@
-"""What one photo tells about a person: the mesh in millimetres, the outline of the head, and pictures of head and body."""
+"""What one photo tells about a head: where its mesh is in millimetres, its outline, and its picture cut out."""
 
 from __future__ import annotations
 
@@ -6,49 +6,25 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from skimage.data import astronaut
 
 from demo.head_light import linear_of
-from demo.head_skin import Fitzpatrick, skin_share, toned
 from liveguard.face.backends import open_backend
 from liveguard.face.geometry import OVAL, RIGID, inter_ocular_px, similarity
 from liveguard.face.observer import Observer
 from liveguard.face.texture import canonical_face
 from liveguard.stress.person import person_mask
-from liveguard.types import ByteArray, FloatArray, VideoFrame
+from liveguard.types import BoolArray, ByteArray, FloatArray, VideoFrame
 
 EYES_MM = 90.0  # between the outer eye corners
 CENTRE_MM = 67.0  # how far the middle of the skull is behind the origin of the mean face: level with the ears
 HEAD_PX_PER_MM = 1.25
-BODY_PX_PER_MM = 0.8
 HEAD_BOX_MM = (-170, -200, 170, 160)  # left, top, right, bottom, from the middle of the face
-BODY_BOX_MM = (-480, -120, 480, 520)
 _MASK_BOX_MM = (-260, -230, 260, 290)
 _MASK_PX_PER_MM = 1.0
 _OUTLINE_ANGLES = 128
 _EAR_LOBE_MM = 18.0
 _INWARD_PX = 2  # colours at the very edge are mixed with the background
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A person taken from a photo.
-
-    `points`: the mesh (478, 3) in mm from the middle of the skull, upright and straight (x right, y down, z away).
-    `outline_mm` (n,): how far the head's outline is from the middle, seen from the front, by angle (0 is right, clockwise).
-    `head`, `body`: linear RGB (h, w, 3), scaled parts of the photo, the head's without anything around it; `body_alpha`
-    (h, w) 0..1. `to_head_px` (2, 4), `to_body_px`: from points (x, y, z, 1) to pixels of these.
-    `landmarks` (478, 2): the mesh in pixels of `head`. `skin_rgb`: the skin's linear colour (3,).
-    """
-
-    points: FloatArray
-    outline_mm: FloatArray
-    head: FloatArray
-    body: FloatArray
-    body_alpha: FloatArray
-    to_head_px: FloatArray
-    to_body_px: FloatArray
-    landmarks: FloatArray
-    skin_rgb: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +35,11 @@ class PhotoFrame:
     mm_per_px: float
     middle_px: FloatArray
     rotation: FloatArray
+
+
+def portrait() -> ByteArray:
+    """The public-domain portrait (512, 512, 3) that comes with scikit-image."""
+    return np.asarray(astronaut(), np.uint8)  # type: ignore[no-untyped-call]
 
 
 def frame_of(photo: ByteArray) -> PhotoFrame:
@@ -75,28 +56,29 @@ def frame_of(photo: ByteArray) -> PhotoFrame:
     return PhotoFrame(mesh, EYES_MM / inter_ocular_px(mesh), middle, rotation)
 
 
-def person_in(photo: ByteArray, skin: Fitzpatrick | None) -> Person:
-    """The person in an RGB photo (h, w, 3), with another skin tone if wanted. Raises ValueError, BackendError."""
-    frame = frame_of(photo)
+def mesh_mm(frame: PhotoFrame) -> FloatArray:
+    """The mesh (478, 3) in mm from the middle of the skull, upright and straight: x right, y down, z away."""
     points = frame.mm_per_px * (frame.mesh - frame.middle_px) @ frame.rotation
     points[:, 2] -= CENTRE_MM
-    head, to_head_px = _scaled(photo, frame, HEAD_BOX_MM, HEAD_PX_PER_MM)
-    body, to_body_px = _scaled(photo, frame, BODY_BOX_MM, BODY_PX_PER_MM)
-    masked, to_mask_px = _scaled(photo, frame, _MASK_BOX_MM, _MASK_PX_PER_MM)
-    mask = person_mask(masked)
-    outline = _outline(mask, points, to_mask_px)
-    landmarks = projected(points, to_head_px)
-    inside = _filled(outline, to_head_px, head.shape) * (_resampled(mask, to_mask_px, to_head_px, head.shape) > 0.6)
-    inside *= _face_or_hair(points, to_head_px, head.shape)
-    inside = cv2.erode(inside, np.ones((3, 3), np.uint8), iterations=_INWARD_PX)
-    head_rgb = linear_of(_spread(head, inside))
-    tone_rgb, share = skin_share(head_rgb, landmarks, head_rgb, landmarks)
-    body_rgb, alpha = _body(body, outline, points, to_body_px)
-    _, body_share = skin_share(body_rgb, projected(points, to_body_px), head_rgb, landmarks)
-    if skin is not None:
-        head_rgb, body_rgb = toned(head_rgb, share, tone_rgb, skin), toned(body_rgb, body_share, tone_rgb, skin)
-        tone_rgb = toned(tone_rgb[None, None], np.ones((1, 1), np.float32), tone_rgb, skin)[0, 0]
-    return Person(points, outline, head_rgb, body_rgb, alpha, to_head_px, to_body_px, landmarks, tone_rgb)
+    return np.asarray(points, np.float32)
+
+
+def outline_of(photo: ByteArray, frame: PhotoFrame, points: FloatArray) -> FloatArray:
+    """How far the head's outline is from its middle in mm, seen from the front, by angle (n,): 0 is right, clockwise."""
+    part, to_px = scaled_part(photo, frame, _MASK_BOX_MM, _MASK_PX_PER_MM)
+    return _outline(person_mask(part), points, to_px)
+
+
+def head_of(
+    photo: ByteArray, frame: PhotoFrame, points: FloatArray, outline_mm: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Linear RGB (h, w, 3) of the head without anything around it, and the way (2, 4) there from the head's mm."""
+    part, to_px = scaled_part(photo, frame, HEAD_BOX_MM, HEAD_PX_PER_MM)
+    masked, to_mask_px = scaled_part(photo, frame, _MASK_BOX_MM, _MASK_PX_PER_MM)
+    inside = head_area(outline_mm, to_px, part.shape) * _face_or_hair(points, to_px, part.shape)
+    inside[_resampled(person_mask(masked), to_mask_px, to_px, part.shape) < 0.6] = 0
+    inside = np.asarray(cv2.erode(inside, np.ones((3, 3), np.uint8), iterations=_INWARD_PX), np.uint8)
+    return linear_of(spread(part, inside > 0)), to_px
 
 
 def projected(points: FloatArray, to_px: FloatArray) -> FloatArray:
@@ -104,7 +86,7 @@ def projected(points: FloatArray, to_px: FloatArray) -> FloatArray:
     return np.asarray(points @ to_px[:, :3].T + to_px[:, 3], np.float32)
 
 
-def _scaled(
+def scaled_part(
     photo: ByteArray, frame: PhotoFrame, box_mm: tuple[int, int, int, int], px_per_mm: float
 ) -> tuple[ByteArray, FloatArray]:
     """The part `box_mm` of the photo around the face at so many pixels a mm, and the way there from the head's mm (2, 4)."""
@@ -153,20 +135,20 @@ def outline_points(outline_mm: FloatArray, factor: float = 1.0) -> FloatArray:
     return np.asarray(factor * flat, np.float32)
 
 
-def _filled(outline: FloatArray, to_px: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+def head_area(outline_mm: FloatArray, to_px: FloatArray, shape: tuple[int, ...]) -> ByteArray:
     """1 inside of the head's outline and 0 outside (h, w)."""
     canvas = np.zeros(shape[:2], np.uint8)
-    cv2.fillPoly(canvas, [np.round(projected(outline_points(outline), to_px)).astype(np.int32)], (1,))
-    return canvas.astype(np.float32)
+    cv2.fillPoly(canvas, [np.round(projected(outline_points(outline_mm), to_px)).astype(np.int32)], (1,))
+    return canvas
 
 
-def _face_or_hair(points: FloatArray, to_px: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+def _face_or_hair(points: FloatArray, to_px: FloatArray, shape: tuple[int, ...]) -> ByteArray:
     """0 beside the jaw, below the ears: there a photo shows neck, collar or wall (h, w)."""
     canvas = np.zeros(shape[:2], np.uint8)
     ears = projected(np.array([[0.0, _EAR_LOBE_MM, 0.0]], np.float32), to_px)[0]
     canvas[: int(ears[1])] = 1
     cv2.fillPoly(canvas, [np.round(projected(points[list(OVAL)], to_px)).astype(np.int32)], (1,))
-    return canvas.astype(np.float32)
+    return canvas
 
 
 def _resampled(mask: FloatArray, from_px: FloatArray, to_px: FloatArray, shape: tuple[int, ...]) -> FloatArray:
@@ -177,46 +159,12 @@ def _resampled(mask: FloatArray, from_px: FloatArray, to_px: FloatArray, shape: 
     return np.asarray(cv2.warpAffine(mask, back, (shape[1], shape[0]), flags=flags), np.float32)
 
 
-def _spread(image: ByteArray, inside: FloatArray) -> ByteArray:
-    """`image` with each pixel outside replaced by the next one inside: what lies around the head must never show on it."""
-    outside = (inside < 0.5).astype(np.uint8)
+def spread(image: ByteArray, inside: BoolArray) -> ByteArray:
+    """`image` with each pixel outside replaced by the next one inside: what lies around a thing must never show on it."""
+    outside = 1 - inside.astype(np.uint8)
     _, labels = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     colours = np.zeros((int(labels.max()) + 1, 3), np.uint8)
     colours[labels[outside == 0]] = image[outside == 0]
     filled = colours[labels]
     soft = cv2.GaussianBlur(filled, (0, 0), 2.0)
     return np.where(outside[..., None] > 0, soft, image).astype(np.uint8)
-
-
-def _body(
-    body: ByteArray, outline: FloatArray, points: FloatArray, to_body_px: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Linear RGB and alpha of neck and shoulders; the neck goes on behind the chin, where the photo does not show it."""
-    alpha = _largest(np.clip((person_mask(body) - 0.5) / 0.4, 0, 1))
-    head = _filled(outline, to_body_px, body.shape) > 0
-    head = cv2.dilate(head.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    chin = projected(points[152:153], to_body_px)[0]
-    rows, columns = np.mgrid[: body.shape[0], : body.shape[1]].astype(np.float32)
-    # The neck: as wide as the jaw is at the height of the mouth, less a third, up to the ears.
-    corner = projected(points[[172, 397]], to_body_px)
-    middle, half = float(corner[:, 0].mean()), 0.46 * float(corner[1, 0] - corner[0, 0])
-    across = np.abs(columns - middle) / half
-    neck = (across < 1) & (rows < chin[1] + 2) & (rows > chin[1] - 90 * BODY_PX_PER_MM)
-    above = (rows < chin[1]) & ~neck
-    alpha = np.where(head & ~neck, 0.0, alpha)
-    alpha = np.where(above & (rows < chin[1] - 60 * BODY_PX_PER_MM), 0.0, alpha)
-    known = (cv2.erode(alpha, np.ones((3, 3), np.uint8), iterations=3) > 0.95) & ~head
-    filled = linear_of(_spread(body, known.astype(np.float32)))
-    # Under the chin it is dark.
-    shade = 1 - 0.35 * np.clip((chin[1] + 12 - rows) / 25, 0, 1) * (across < 1.3)
-    alpha = np.maximum(alpha, np.clip((1 - across) * half, 0, 1) * neck)
-    alpha = cv2.GaussianBlur(np.asarray(alpha, np.float32), (0, 0), 0.8)
-    return np.asarray(filled * shade[..., None], np.float32), np.asarray(alpha, np.float32)
-
-
-def _largest(alpha: FloatArray) -> FloatArray:
-    """`alpha` (h, w) without what does not hang together with the person."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((alpha > 0.1).astype(np.uint8))
-    if len(stats) < 3:
-        return alpha
-    return np.where(labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()), alpha, 0).astype(np.float32)

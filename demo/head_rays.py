@@ -31,6 +31,12 @@ class Pinhole:
         return np.asarray(self.focal_px * points[:, :2] / points[:, 2:] + self.middle, np.float32)
 
 
+def inverse(flat: FloatArray) -> FloatArray:
+    """The inverse of a (2, 2) matrix, without waking a linear algebra library's threads for it."""
+    (a, b), (c, d) = flat.tolist()
+    return np.array([[d, -b], [-c, a]]) / (a * d - b * c)
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A part of the picture in blocks of `step` x `step` pixels, each seen in its middle; `columns` x `rows` of them."""
@@ -64,15 +70,14 @@ class Window:
         return np.asarray(cv2.resize(coarse, self.size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def window_around(camera: Pinhole, points_px: FloatArray, margin_px: float, step: int) -> Window | None:
-    """The part of the picture with the points (n, 2) and so much around them; None where none of it is in the picture.
+def window_around(camera: Pinhole, points_px: FloatArray, margin_px: float, step: int) -> Window:
+    """The part of the picture with the points (n, 2) and so much around them; a corner of it where none of that is in sight.
 
     It may reach beyond the right and the lower edge by a few pixels, and has an even number of blocks.
     """
-    low = np.maximum(np.floor(points_px.min(axis=0) - margin_px), 0).astype(int)
-    high = np.minimum(np.ceil(points_px.max(axis=0) + margin_px), (camera.width, camera.height)).astype(int)
-    if (high - low < 1).any():
-        return None
+    limit = np.array([camera.width, camera.height])
+    low = np.clip(np.floor(points_px.min(axis=0) - margin_px), 0, limit - 1).astype(int)
+    high = np.clip(np.ceil(points_px.max(axis=0) + margin_px), low + 1, limit).astype(int)
     columns, rows = (2 * -(-(high - low) // (2 * step))).tolist()
     return Window(int(low[0]), int(low[1]), step, columns, rows)
 

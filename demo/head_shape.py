@@ -17,7 +17,9 @@ from liveguard.types import FloatArray
 
 MAP_PX = 384
 MAP_REACH = 1.9  # in the map's unit: as far as 124 degrees from straight ahead
-JAW_DROP_MM = 21.0
+JAW_DROP_MM = 30.0  # of the lower lip
+_CHIN_BACK = 0.4
+_CORNER_LEFT, _CORNER_RIGHT = 78, 308  # of the mouth, inside
 _IRISES_FROM = 468
 _KNOTS_PX = 160  # the spline is evaluated on so many points a side, then refined
 _SMOOTHING = 2e-4
@@ -34,37 +36,49 @@ _BEHIND = (
 class Shape:
     """Maps (MAP_PX, MAP_PX) of directions: `radius_mm` with the mouth shut, `jaw_mm` what is added as it opens;
     `normals` (MAP_PX, MAP_PX, 3) point outwards; `pull` is by how much colours come from nearer the middle of the photo.
-    `largest_mm`: no point is farther from the middle."""
+    `largest_mm`: no point is farther from the middle; `around` (n, 3): points just outside, whose hull holds the head."""
 
     radius_mm: FloatArray
     jaw_mm: FloatArray
     normals: FloatArray
     pull: FloatArray
     largest_mm: float
+    around: FloatArray
 
 
 def shape_of(points: FloatArray, outline_mm: FloatArray) -> Shape:
     """The surface through the mesh (478, 3), in mm from the middle of the skull, and the outline (n,), by angle."""
     shut = _surface(points[:_IRISES_FROM], outline_mm, outline_mm)
-    dropped = points[:_IRISES_FROM].copy()
-    dropped[:, 1] += JAW_DROP_MM * jaw_share(points, dropped)
+    mesh = points[:_IRISES_FROM]
+    line = float(points[[LIP_UPPER_INNER, LIP_LOWER_INNER], 1].mean())
+    half = float(np.ptp(points[[_CORNER_LEFT, _CORNER_RIGHT], 0])) / 2
+    dropped = mesh.copy()
+    dropped[:, 1] += JAW_DROP_MM * jaw_share(mesh[:, 0], mesh[:, 1] - line, half) * (mesh[:, 1] > line)
     angles = np.arange(len(outline_mm)) * 2 * np.pi / len(outline_mm)
-    longer = outline_mm + 0.8 * JAW_DROP_MM * np.clip((np.sin(angles) - 0.5) / 0.5, 0, 1)
+    longer = outline_mm + 0.8 * (1 - _CHIN_BACK) * JAW_DROP_MM * np.clip((np.sin(angles) - 0.5) / 0.5, 0, 1)
     opened = _surface(dropped, np.asarray(longer, np.float32), outline_mm)
     pull = _pull(shut, points[list(OVAL), :2])
-    return Shape(shut, opened - shut, _normals(shut), pull, float(max(shut.max(), opened.max())))
+    most = np.maximum(shut, opened)
+    around = (1.03 * most[..., None] * _directions())[::16, ::16].reshape(-1, 3)
+    return Shape(shut, opened - shut, _normals(shut), pull, float(most.max()), around)
 
 
-def jaw_share(points: FloatArray, at: FloatArray) -> FloatArray:
-    """How far each of `at` (n, 2 or 3) goes down with the jaw: (n,) 0..1, in the units of the mesh `points` in mm.
+def jaw_share(off_mm: FloatArray, below_mm: FloatArray, half_mm: float) -> FloatArray:
+    """How far points go down with the jaw, as a part of what the lower lip does in its middle: 0..1.
 
-    What is above the line between the lips stays; the corners of the mouth hold the lips; the chin goes as a whole.
+    `off_mm` from the middle, `below_mm` the line between the lips, whose corners are `half_mm` from the middle and stay.
+    The chin swings back more than it goes down, so it goes less far than the lip, but as a whole.
     """
-    line = float(points[[LIP_UPPER_INNER, LIP_LOWER_INNER], 1].mean())
-    low = np.clip((at[:, 1] - line) / 25.0, 0, 1)
-    wide = 30.0 + 45.0 * low
-    across = np.clip(1 - np.abs(at[:, 0] / wide) ** (2 + low), 0, 1)
-    return np.asarray(np.where(at[:, 1] > line, across, 0), np.float32)
+    low = np.clip(below_mm / 28.0, 0, 1)
+    wide = half_mm + 2.0 + (72.0 - half_mm) * low
+    return np.asarray(np.clip(1 - np.abs(off_mm / wide) ** (2.6 + low), 0, 1) * (1 - _CHIN_BACK * low), np.float32)
+
+
+def along(columns: FloatArray, points: FloatArray) -> FloatArray:
+    """The height of a line through points (n, 2) at each of `columns` (m,), its corners a little rounded; level beyond it."""
+    order = np.argsort(points[:, 0])
+    dense = np.interp(columns, points[order, 0], points[order, 1])
+    return np.asarray(np.convolve(np.pad(dense, 1, "edge"), np.ones(3) / 3, "valid"), np.float32)
 
 
 def map_px(directions: FloatArray, lengths: FloatArray) -> FloatArray:

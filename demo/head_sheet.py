@@ -7,11 +7,10 @@ from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
-from skimage.data import astronaut
 
 from demo.head_camera import pinhole
 from demo.head_light import Light, blend, coloured, linear_of, srgb_of
-from demo.head_photo import EYES_MM, PhotoFrame, frame_of
+from demo.head_photo import EYES_MM, PhotoFrame, frame_of, portrait
 from demo.head_pose import HeadPose, rotation_of
 from demo.head_rays import window_around
 from demo.head_room import ROOM_MM, room
@@ -46,7 +45,7 @@ class Sheet:
         room_seed: int = 0,
     ) -> None:
         self.camera = pinhole(width, height)
-        self._photo = np.ascontiguousarray(astronaut() if photo is None else photo)
+        self._photo = np.ascontiguousarray(portrait() if photo is None else photo)
         frame: PhotoFrame = frame_of(self._photo)
         self._px_per_mm = frame.mesh[[33, 263], :2].ptp(axis=0)[0] / (EYES_MM * life_size)
         self._middle_px = frame.middle_px[:2]
@@ -72,8 +71,6 @@ class Sheet:
         turn = rotation_of(pose)
         middle = np.array([pose.shift_x_mm, pose.shift_y_mm, pose.distance_mm], np.float32)
         window = window_around(self.camera, self.camera.project(self._rim(edges) @ turn.T + middle), 2.0, _STEP)
-        if window is None:
-            return out
         eye = np.asarray(-middle @ turn, np.float32)
         places = window.fine(self._met(eye, window.rays(self.camera) @ turn)) + self._middle_px - 0.5
         places = np.asarray(places[: len(out) - window.top, : out.shape[1] - window.left], np.float32)

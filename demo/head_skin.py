@@ -28,12 +28,16 @@ _SPREAD = 0.16  # how far skin strays from the cheeks' colour, in logarithms of 
 _LIPS_SHARE = 0.55  # lips darken less than skin
 
 
-def skin_share(
-    image: FloatArray, landmarks: FloatArray, head: FloatArray, head_landmarks: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """The linear colour of the skin (3,), read off the cheeks of `head`, and how much each pixel of `image` is skin (h, w)."""
-    cheeks = np.round(head_landmarks[list(_CHEEKS)]).astype(int)
-    tone = np.asarray(np.median([head[y - 3 : y + 4, x - 3 : x + 4].mean(axis=(0, 1)) for x, y in cheeks], axis=0))
+def skin_colour(head: FloatArray, landmarks: FloatArray) -> FloatArray:
+    """The linear colour (3,) of the cheeks in `head` (h, w, 3)."""
+    cheeks = np.round(landmarks[list(_CHEEKS)]).astype(int)
+    return np.median([head[y - 3 : y + 4, x - 3 : x + 4].mean(axis=(0, 1)) for x, y in cheeks], axis=0).astype(
+        np.float32
+    )
+
+
+def skin_share(image: FloatArray, landmarks: FloatArray, tone: FloatArray) -> FloatArray:
+    """How much each pixel of `image` (h, w, 3) is skin of that linear colour: (h, w) 0..1."""
     ratios = (
         np.log(image[..., :2] + 0.01) - np.log(image[..., 1:] + 0.01) - np.log((tone[:2] + 0.01) / (tone[1:] + 0.01))
     )
@@ -52,7 +56,7 @@ def skin_share(
     share = share * (1 - lips) + lips * _LIPS_SHARE * face * np.clip(
         4 * (image[..., 0] / (image[..., 1] + 0.01) - 1.2), 0, 1
     )
-    return tone.astype(np.float32), cv2.GaussianBlur(np.asarray(share, np.float32), (0, 0), 1.2)
+    return np.asarray(cv2.GaussianBlur(np.asarray(share, np.float32), (0, 0), 1.2), np.float32)
 
 
 def toned(image: FloatArray, share: FloatArray, tone_rgb: FloatArray, skin: Fitzpatrick) -> FloatArray:

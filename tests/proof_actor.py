@@ -19,10 +19,10 @@ from demo.head import Cover, Head, HeadPose, Light, idle
 from liveguard.challenge.script import Step
 from liveguard.types import SAMPLE_RATE_HZ, ByteArray, FloatArray
 
-FPS = 20
-COMES_S = 9.0  # by then the page has been clicked through
-FIRST_CUE_S = 2.85  # after that the first step is shown, measured
-BETWEEN_S = 0.75  # from the end of a step to the next one's stimulus: 700 ms, and the way there
+FPS = 15
+COMES_S = 8.0  # by then the page has been clicked through
+FIRST_CUE_S = 3.45  # after that the first step is shown, measured
+BETWEEN_S = 1.35  # from the end of a step to the next one: the time to read it, and the way there
 DIGIT_S = 0.62
 ASIDE_MM = 175.0
 SMOOTH_S = 0.35
@@ -108,7 +108,9 @@ def _moved(pose: HeadPose, step: Step, since_s: float, manner: Manner) -> HeadPo
         return replace(pose, yaw_deg=pose.yaw_deg + yaw, pitch_deg=pose.pitch_deg + pitch)
     if step.kind == "distance":
         near_s, back_s = int(step.params["near_us"]) / 1e6, int(step.params["back_us"]) / 1e6
-        share = _smooth((since_s - manner.reacts_s) / (near_s - manner.reacts_s)) - _smooth((since_s - back_s - 0.3) / 1.0)
+        share = _smooth((since_s - manner.reacts_s) / (near_s - manner.reacts_s)) - _smooth(
+            (since_s - back_s - 0.3) / 1.0
+        )
         nearer = 1.0 + share * (float(step.params["nearer"]) - 1.0)
         return replace(pose, distance_mm=pose.distance_mm / nearer)
     if step.kind == "rhythm":

@@ -21,7 +21,7 @@ from liveguard.kyc.page import Page
 from liveguard.server.guarded import Guarded
 from liveguard.types import Event, Reading
 
-LEAD_MS: Final = 700
+LEAD_MS: Final = 1300  # to read what comes; a session stays within 20 s
 SHOW_WITHIN_S: Final = 3.0
 JUDGE_WITHIN_S: Final = 2.5  # after the last cue
 LOOK_EVERY_S: Final = 0.1

@@ -149,8 +149,10 @@ async def _converse(proofs: Proofs, proof: str, socket: WebSocket) -> None:
 
 
 def describe(proof: Proof) -> Json:
-    """A proof as the API shows it: reasons are in its report, and the last decision's are here."""
+    """A proof as the API shows it; of one that has ended, the decision's reasons and how each challenge went."""
     ended, consent = proof.ended_at, proof.consent_at
+    entries = verify(proof.report).entries if proof.report is not None else ()
+    steps = [entry["body"] for entry in entries if entry["kind"] == "step"]
     return {
         "id": proof.id,
         "state": proof.state,
@@ -159,6 +161,8 @@ def describe(proof: Proof) -> Json:
         "expires_at": iso(unix_us(proof.expires_at)),
         "consent_at": None if consent is None else iso(unix_us(consent)),
         "ended_at": None if ended is None else iso(unix_us(ended)),
+        "reasons": list(entries[-1]["body"]["reasons"]) if entries else [],
+        "challenges": [{"kind": step["kind"], "nats": step["nats"], "why": step["why"]} for step in steps],
     }
 
 

@@ -3,6 +3,7 @@ import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { LiveCall } from "./live_call.js";
 import { messageBox } from "./message.js";
+import { ProofRequest } from "./proof_request.js";
 import { requireCapture, trouble } from "./trouble.js";
 
 const WANTED = {
@@ -36,7 +37,8 @@ export class MeetingView {
       h("p", { class: "sub" }, "Tell the people in the meeting that it is being guarded."),
     );
     this.place = h("div");
-    this.element = h("div", { class: "view" }, this.message.element, this.intro, this.place);
+    this.proof = new ProofRequest();
+    this.element = h("div", { class: "view" }, this.message.element, this.intro, this.place, this.proof.element);
   }
 
   async #start() {

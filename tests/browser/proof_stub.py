@@ -1,0 +1,237 @@
+"""A server that plays the other side of the proof page: real pages, real gate, real media that nobody judges.
+
+`python -m tests.browser.proof_stub` serves it for a look; each line that it prints is a link for one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import secrets
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+import liveguard.server
+from liveguard.challenge.policy import KINDS, SPARES
+from liveguard.rtc.peer import Peer
+from liveguard.server.gate import BEARER, SUBPROTOCOL, Gate
+from liveguard.server.settings import ServerSettings
+from liveguard.types import LASTS, Track
+
+WEB = Path(liveguard.server.__file__).parent / "web"
+LOOPBACK = ("127.0.0.1",)
+LEAD_MS = 700
+Message = Mapping[str, Any]
+
+
+def step(kind: str, **params: Any) -> dict[str, Any]:
+    """A challenge as the page is sent it; its number is filled in."""
+    return {"type": "step", "kind": kind, "params": params, "lead_ms": LEAD_MS}
+
+
+STEPS: Mapping[str, dict[str, Any]] = {
+    "light": step(
+        "light", colours="#e08a8a #7fb87f #9a9af5 #b3a94e #5fb3bf #c98ad0", each_us=400_000, **{LASTS: 2_400_000}
+    ),
+    "pose": step("pose", targets="22,8 -19,-8 0,0", each_us=1_600_000, **{LASTS: 4_800_000}),
+    "occlusion": step("occlusion", region="left_cheek", covered_us=1_300_000, bare_us=2_400_000, **{LASTS: 3_400_000}),
+    "rhythm": step("rhythm", action="blink", beats_us="1000000 2000000 2900000 4100000", **{LASTS: 5_000_000}),
+    "digits": step("digits", digits="4 7 1 9", **{LASTS: 5_000_000}),
+    "distance": step("distance", nearer=1.45, near_us=1_800_000, back_us=2_900_000, **{LASTS: 4_500_000}),
+}
+DONE = {"type": "done", "verdict": "live", "reasons": [], "retry": False}
+
+
+def pause(seconds: float) -> dict[str, Any]:
+    return {"pause_s": seconds}
+
+
+def hang_up() -> dict[str, Any]:
+    return {"hang_up": True}
+
+
+@dataclass
+class Stub:
+    """What is answered and played, and what came. Read and written by the tests' thread between runs only."""
+
+    plan: Sequence[Message] = ()
+    kinds: Sequence[str] = KINDS
+    locale: str = "en"
+    answer_s: float = 180.0
+    redeem_error: tuple[int, str] | None = None
+    consents: list[dict[str, Any]] = field(default_factory=list)
+    offers: list[dict[str, Any]] = field(default_factory=list)
+    heard: list[dict[str, Any]] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)
+    frames: int = 0
+    connected: int = 0
+    url: str = ""
+
+    def link(self) -> str:
+        return f"{self.url}/proof/#id=p{len(self.used)}&token={secrets.token_urlsafe(12)}"
+
+    def shown(self) -> list[dict[str, Any]]:
+        return [message for message in self.heard if message["type"] == "shown"]
+
+    # What Peer wants of a line: the media go nowhere.
+    def video(self, _: object) -> None:
+        self.frames += 1
+
+    def audio(self, _: object) -> None:
+        """Heard by nobody."""
+
+    def reported(self, *_: object) -> None:
+        """No clock is kept."""
+
+
+def create_stub(stub: Stub) -> Starlette:
+    peers: list[Peer] = []
+
+    async def redeem(request: Request) -> Response:
+        given = await request.json()
+        if stub.redeem_error or given["token"] in stub.used:
+            status, error = stub.redeem_error or (410, "this link was used")
+            return JSONResponse({"error": error}, status)
+        stub.used.add(given["token"])
+        stub.keys.add(key := secrets.token_urlsafe(24))
+        answer = {"key": key, "locale": stub.locale, "kinds_possible": list(stub.kinds)}
+        return JSONResponse({**answer, "answer_s": stub.answer_s, "ice_servers": []})
+
+    def knows(request: Request) -> bool:
+        return request.headers.get("authorization", "").removeprefix("Bearer ") in stub.keys
+
+    async def consent(request: Request) -> Response:
+        if not knows(request):
+            return JSONResponse({"error": "who are you?"}, 401)
+        given = await request.json()
+        stub.consents.append(given)
+        if len(set(stub.kinds) - {SPARES[need] for need in given["cannot"]}) < 2:
+            return JSONResponse({"error": "fewer than two challenges would be left"}, 400)
+        return Response(status_code=204)
+
+    async def offer(request: Request) -> Response:
+        if not knows(request):
+            return JSONResponse({"error": "who are you?"}, 401)
+        given = await request.json()
+        stub.offers.append(given)
+
+        def begun() -> Any:
+            stub.connected += 1
+            return stub
+
+        tracks: frozenset[Track] = frozenset({"video", "audio"} if "m=audio" in given["sdp"] else {"video"})
+        peer = Peer(tracks, begun, lambda _: None, LOOPBACK)
+        peers.append(peer)
+        return JSONResponse({"sdp": await peer.answer(given["sdp"])})
+
+    async def live(socket: WebSocket) -> None:
+        offered = socket.scope["subprotocols"]
+        if SUBPROTOCOL not in offered or not any(one.removeprefix(BEARER) in stub.keys for one in offered):
+            await socket.close(1008)
+            return
+        await socket.accept(SUBPROTOCOL)
+        ready = asyncio.Event()
+        player = asyncio.create_task(_play(stub, socket, ready))
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            while True:
+                message = await socket.receive_json()
+                stub.heard.append(message)
+                if message["type"] == "ready":
+                    ready.set()
+        player.cancel()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> Any:
+        yield
+        for peer in peers:
+            await peer.close()
+
+    routes = [
+        Route("/proof/api/redeem", redeem, methods=["POST"]),
+        Route("/proof/api/{id}/consent", consent, methods=["POST"]),
+        Route("/proof/api/{id}/offer", offer, methods=["POST"]),
+        WebSocketRoute("/proof/live/{id}", live),
+        Mount("/", StaticFiles(directory=WEB, html=True)),
+    ]
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.add_middleware(Gate, settings=ServerSettings(), on_refused=lambda _: None)
+    return app
+
+
+async def _play(stub: Stub, socket: WebSocket, ready: asyncio.Event) -> None:
+    """Sends the plan whenever the page is ready; steps are numbered, and go on for as long as they last."""
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+        await socket.send_json({"type": "ping", "n": 1})
+        while True:
+            await ready.wait()
+            ready.clear()
+            await _attempt(stub.plan, socket)
+
+
+async def _attempt(plan: Sequence[Message], socket: WebSocket) -> None:
+    of = sum(message.get("type") == "step" for message in plan)
+    number = 0
+    for message in plan:
+        if "pause_s" in message:
+            await asyncio.sleep(message["pause_s"])
+        elif "hang_up" in message:
+            await socket.close()
+        elif message["type"] != "step":
+            await socket.send_json(message)
+        else:
+            number += 1
+            await socket.send_json({**message, "number": number, "of": of})
+            await asyncio.sleep(message["lead_ms"] / 1e3 + message["params"][LASTS] / 1e6 + 0.2)
+            await socket.send_json({"type": "step_over", "number": number})
+
+
+@contextlib.contextmanager
+def playing(stub: Stub, port: int = 0) -> Iterator[Stub]:
+    """The stub on a free port of loopback, in a thread of its own."""
+    config = uvicorn.Config(create_stub(stub), port=port, log_level="warning", ws="websockets-sansio")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    stub.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    try:
+        yield stub
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--locale", default="en")
+    given = parser.parse_args()
+    hints = [{"type": "frame", "hint": hint} for hint in ("no_face", "closer", "centre", "ok")]
+    placing = [part for hint in hints for part in (hint, pause(1.5))]
+    steps = [part for kind in KINDS for part in (STEPS[kind], pause(0.8))]
+    plan = [*placing, *steps, {"type": "judging"}, pause(2), DONE]
+    with playing(Stub(plan, locale=given.locale), given.port) as stub:
+        sys.stdout.write(f"{stub.link()}\n")
+        while input("Enter: another link; q: end ") != "q":
+            sys.stdout.write(f"{stub.link()}\n")
+
+
+if __name__ == "__main__":
+    main()
