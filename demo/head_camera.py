@@ -19,7 +19,7 @@ Exposure: TypeAlias = Literal["fixed", "auto"]
 
 _SETTLES_S = 1.0
 _GREY = 0.16  # the mean that automatic exposure aims at, linear
-_GAINS = (0.5, 2.2)  # of red and blue over green
+_GAINS = (0.3, 6.0)  # of red and blue over green
 _EXPOSURES = (0.05, 6.0)
 _DRIFT_PX = 64  # one field of noise, shifted at random, serves for all pictures
 
@@ -33,8 +33,9 @@ class Camera:
     """Turns light into pictures, in order of time. Owned by one thread.
 
     `white_balance`: "auto" is grey-world with a time constant of about 1 s, "fixed" suits light of `kelvin`. `exposure`:
-    "auto" likewise, "fixed" multiplies by `gain`. Noise in grey levels at mid-grey: `shot`, which grows with the light's
-    root, and `read`, which does not. `blur_px`: standard deviation of the lens; `subsampled`: colours at half the size.
+    "auto" likewise, "fixed" multiplies by `gain`. Noise, standard deviations in grey levels: `shot`, which the curve makes
+    the same at all levels, and `read`, which adds twice that in the dark and nothing in the light. `blur_px`: standard
+    deviation of the lens; `subsampled`: colours at half the size.
     """
 
     def __init__(
@@ -94,10 +95,11 @@ class Camera:
         shot, read = self._noise
         dy, dx = (int(off) for off in self._rng.integers(0, _DRIFT_PX, 2))
         field = np.ascontiguousarray(self._field[dy : dy + height, dx : dx + width])
-        # The curve is about a square root, and so is shot noise: its sigma is the same at all levels. Read noise is not
-        # stretched so evenly: it is strongest in the dark.
-        dark = cv2.addWeighted(picture, -0.012 * read, picture, 0, shot + 2.0 * read)
-        picture += cv2.multiply(field, cv2.max(dark, (shot,) * 4))
+        # The curve is about a square root, and so is shot noise: its sigma is the same at all levels. Read noise is
+        # stretched in the dark. Where the sensor is full there is none.
+        sigma = cv2.max(cv2.addWeighted(picture, -0.012 * read, picture, 0, shot + 2.0 * read), (shot,) * 4)
+        sigma = cv2.min(sigma, cv2.addWeighted(picture, -0.5, picture, 0, 127.5))
+        picture += cv2.multiply(field, sigma)
 
 
 def _half_colours(picture: ByteArray) -> ByteArray:

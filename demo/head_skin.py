@@ -47,7 +47,7 @@ def skin_share(image: FloatArray, landmarks: FloatArray, tone: FloatArray) -> Fl
     shape = image.shape[:2]
     face = cv2.GaussianBlur(_area(shape, landmarks[list(OVAL)]), (0, 0), 3)
     # On the face shadows, shine and blushes are skin, too; a fringe of hair is not.
-    share = np.maximum(np.exp(-stray - dark), face * np.exp(-(stray**2) / 60 - dark))
+    share = np.maximum(np.exp(-4 * stray - 2 * dark), face * np.exp(-(stray**2) / 60 - dark))
     for hole in (EYE_LEFT, EYE_RIGHT):
         share = share * (1 - _area(shape, landmarks[list(hole)]))
     for brow in (BROW_LEFT, BROW_RIGHT):

@@ -21,8 +21,8 @@ from liveguard.types import SAMPLE_RATE_HZ, ByteArray, FloatArray
 
 FPS = 15
 COMES_S = 8.0  # by then the page has been clicked through
-FIRST_CUE_S = 3.45  # after that the first step is shown, measured
-BETWEEN_S = 1.35  # from the end of a step to the next one: the time to read it, and the way there
+FIRST_CUE_S = 2.15  # after that the first step is announced, measured
+BETWEEN_S = 0.05  # from the end of a step to the announcement of the next one: the way there
 DIGIT_S = 0.62
 ASIDE_MM = 175.0
 SMOOTH_S = 0.35
@@ -41,9 +41,10 @@ class Manner:
 
 
 def cues_s(steps: Sequence[Step], first_s: float) -> list[float]:
-    """When each step's stimulus is shown, on the feed's own clock."""
-    lasts = [step.lasts_us / 1e6 + BETWEEN_S for step in steps]
-    return [first_s + before for before in itertools.accumulate([0.0, *lasts[:-1]])]
+    """When each step's stimulus is shown, on the feed's own clock; the first is announced at `first_s`."""
+    lasts = [step.lead_ms / 1e3 + step.lasts_us / 1e6 + BETWEEN_S for step in steps]
+    announced = [first_s + before for before in itertools.accumulate([0.0, *lasts[:-1]])]
+    return [at_s + step.lead_ms / 1e3 for at_s, step in zip(announced, steps, strict=True)]
 
 
 class Actor:

@@ -50,7 +50,7 @@ class Covering:
 
 
 def covering(t_s: FloatArray, patches: FloatArray, around: FloatArray, phases: Phases, region: int) -> Covering:
-    """From patches (n, 5, 8, 8, 3) and colours around the face (n, 12, 3)."""
+    """From patches (n, 5, 12, 12, 3) and colours around the face (n, 12, 3)."""
     logs = np.log(patches + _DARK)
     own = logs[phases.bare].mean(axis=0)
     differ = logs - own
@@ -86,7 +86,7 @@ def _in_time(asked: FloatArray, half: float, phases: Phases) -> float:
 
 
 def _ghost(logs: FloatArray, phases: Phases) -> tuple[float, bool]:
-    """How much of the bare patch (n, 8, 8, 3) shows in the covered one: median correlation of their relief."""
+    """How much of the bare patch (n, 12, 12, 3) shows in the covered one: median correlation of their relief."""
     relief = _relief(logs.mean(axis=3))
     own = relief[phases.bare].mean(axis=0)
     size = float(np.sqrt((own**2).mean()))
@@ -97,7 +97,7 @@ def _ghost(logs: FloatArray, phases: Phases) -> tuple[float, bool]:
 
 
 def _relief(luma: FloatArray) -> FloatArray:
-    """`luma` (n, 8, 8) without its mean and slopes: shading, which any round thing has."""
+    """`luma` (n, 12, 12) without its mean and slopes: shading, which any round thing has."""
     side = luma.shape[1]
     ramp = np.linspace(-1, 1, side)
     columns = [np.ones(side * side), np.tile(ramp, side), np.repeat(ramp, side)]

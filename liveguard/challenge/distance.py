@@ -8,12 +8,13 @@ from typing import Final
 import numpy as np
 
 from liveguard.challenge.check import LONGEST_US, Verdict, cannot_judge, its_cue, reading
-from liveguard.challenge.follow import GRID_S, Axis, Floats, Followed, followed, log_mean, on_grid
-from liveguard.challenge.planar import STRANGE, Depth, depth_between, stretch
+from liveguard.challenge.follow import GRID_S, Axis, Floats, Followed, followed, on_grid
+from liveguard.challenge.perspective import Perspective, View, flat_nats, perspective_between
+from liveguard.challenge.phases import PHASES
 from liveguard.challenge.script import NEARER, cue_name
 from liveguard.challenge.seen import LEAST_BEFORE, Seen, seen_around
 from liveguard.detectors.series import RIGID_POINTS
-from liveguard.types import Cue, FloatArray, Hypothesis, Need, Reading, Window
+from liveguard.types import BoolArray, Cue, FloatArray, Hypothesis, Need, Reading, Window
 
 MOVE_S: Final = 1.0
 BACK_AFTER_S: Final = np.arange(0.8, 1.41, 0.1)
@@ -23,35 +24,33 @@ SOONER_S: Final = np.arange(-0.4, 0.41, 0.1)
 GAINS: Final = np.linspace(0.5, 1.5, 9)
 DEVIATES, OFFSET = 0.07, 0.03  # of the logarithm of the size
 STRAIGHT_UNTIL_S: Final = 0.2
+NEAR_FROM_S, NEAR_FOR_S = 0.3, 0.7
+"""The face is nearest at some time from so long after the cue until so long after it is asked back."""
+LEAST_FRESH: Final = 3
+LEAST_NEAR: Final = 0.93
+"""Of the largest size: what is seen then is seen from near."""
 LEAST_GROWTH: Final = 1.2
-"""Less than so much nearer, and perspective changes by less than it takes to be told from the landmarks' own errors."""
-EYES_MM: Final = 90.0  # between the outer corners; adults differ by about 5 %
-FAR_MM: Final = np.linspace(300.0, 900.0, 13)
-"""How far people sit from their camera: taken as equally likely."""
-FLAT_PER_IOD: Final = 0.005
-"""How far off nothing the perspective of flat pictures is measured (standard deviation)."""
-HEAD_SHARE: Final = (1.0, 0.25)
-"""Which share of a head's perspective is measured: mean and standard deviation."""
-MOST_PER_IOD: Final = 0.5
+"""Less than so much nearer, and perspective changes by less than its error on flat pictures."""
 
 
 class DistanceChallenge:
-    """See the module. A picture that is flat, near or far, looks the same but for its size, whatever zooms it."""
+    """See the module. Those who come nearer and go back at all mostly pass: the scripts differ by little. What counts is
+    the perspective, which neither a flat picture nor a zoom changes; a head that a computer draws anew may have it."""
 
     name = "distance"
     hypothesis: Hypothesis = "feed_injected"
     about = "Does the head come nearer as asked, and does perspective change as it does on a head?"
-    need = Need(step_us=LONGEST_US, video_us=LONGEST_US, cue=cue_name("distance"))
+    need = Need(step_us=LONGEST_US, video_us=LONGEST_US, cue=cue_name("distance"), probes=(PHASES,))
 
     def evaluate(self, window: Window) -> Reading:
         cue = its_cue(window, "distance")
         seen = seen_around(window, cue)
         if seen.why:
             return cannot_judge(self.name, window, seen.why, _rounded(seen.measures))
-        answer, depth = compliance(seen, cue), depth_of(seen, cue)
-        nats = None if depth is None else flat_nats(depth)
-        found = _rounded(dict(seen.measures) | _measures(answer, depth))
-        return reading(self.name, window, Verdict(answer.nats, nats, _why(answer, depth, nats), found))
+        answer, view = compliance(seen, cue), perspective_of(seen, float(cue.params["back_us"]) / 1e6)
+        nats = None if view is None or view.size < LEAST_GROWTH else flat_nats(view)
+        found = _rounded(dict(seen.measures) | _measures(answer, view))
+        return reading(self.name, window, Verdict(answer.nats, nats, _why(answer, view, nats), found))
 
 
 def compliance(seen: Seen, cue: Cue) -> Followed:
@@ -72,7 +71,7 @@ def compliance(seen: Seen, cue: Cue) -> Followed:
 
 def courses_back_s(asked_s: Floats) -> list[float]:
     """When people go back who are asked to at one of `asked_s` and took no time for it, all equally likely."""
-    return (asked_s[:, None] + SOONER_S).round(3).ravel().tolist()
+    return [round(float(back_s), 3) for back_s in (asked_s[:, None] + SOONER_S).ravel()]
 
 
 def _courses(starts_s: list[float], levels: list[float], back_s: list[float]) -> Floats:
@@ -86,64 +85,60 @@ def face_sizes_px(points: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(((rigid - rigid.mean(axis=1, keepdims=True)) ** 2).sum(axis=2).mean(axis=1)), np.float32)
 
 
-def depth_of(seen: Seen, cue: Cue) -> Depth | None:
-    """What differs between the face before the cue (or after it) and while it is nearest; None where it is not seen then."""
-    back_s = float(cue.params["back_us"]) / 1e6
-    far = seen.between(-np.inf, STRAIGHT_UNTIL_S)
-    if len(far) < LEAST_BEFORE:  # the session began with this cue: afterwards the head is back
-        far = seen.between(float(seen.t_s[-1]) - 0.5, np.inf)
-    during = (seen.t_s >= 0.3) & (seen.t_s < back_s + 0.7)
-    near = seen.points[during]
-    if len(far) < LEAST_BEFORE or len(near) < LEAST_BEFORE:
+def perspective_of(seen: Seen, back_s: float) -> Perspective | None:
+    """How relief is magnified while the face is nearest, against before the cue (or after it); None where one is not seen."""
+    sizes = face_sizes_px(seen.points)
+    far = seen.t_s < STRAIGHT_UNTIL_S
+    if np.count_nonzero(far) < LEAST_BEFORE:  # the session began with this cue: afterwards the head is back
+        far = seen.t_s > seen.t_s[-1] - NEAR_FOR_S
+    near = (seen.t_s >= NEAR_FROM_S) & (seen.t_s < back_s + NEAR_FOR_S) & ~far
+    if not near.any():
         return None
-    sizes = face_sizes_px(near)
-    near = near[sizes >= 0.93 * np.percentile(sizes, 90)]
-    return depth_between(stretch(far), stretch(near), perspective=True)
-
-
-def flat_nats(depth: Depth) -> float | None:
-    """The log-likelihood ratio for a flat picture against a head; None where it came too little nearer to tell.
-
-    Relief grows by the difference of the inverse distances: a head that was D away and looks s times larger is D / s away.
-    """
-    if depth.perspective_per_iod is None or depth.size < LEAST_GROWTH:
+    near &= sizes >= LEAST_NEAR * np.percentile(sizes[near], 90)
+    views = [view_of(seen, which) for which in (far, near)]
+    if any(len(view.landmarks) < LEAST_FRESH for view in views):
         return None
-    found, error = depth.perspective_per_iod, depth.perspective_error_per_iod
-    mean, spread = HEAD_SHARE
-    expected = (depth.size - 1) * EYES_MM / FAR_MM
-    flat = _normal(found, np.zeros(1), np.hypot(FLAT_PER_IOD, error))
-    head = _normal(found, mean * expected, np.hypot(np.hypot(FLAT_PER_IOD, error), spread * expected))
-    strange = np.log(STRANGE / (2 * MOST_PER_IOD))
-    return float(np.logaddexp(log_mean(flat), strange) - np.logaddexp(log_mean(head), strange))
+    return perspective_between(*views)
 
 
-def _normal(value: float, mean: Floats, deviation: Floats | float) -> Floats:
-    return np.asarray(-(((value - mean) / deviation) ** 2) / 2 - np.log(deviation * np.sqrt(2 * np.pi)), np.float64)
+def view_of(seen: Seen, which: BoolArray) -> View:
+    """Those samples of `which` (n,) whose phases were measured anew."""
+    found = [sample.probes.get(PHASES.name) for sample in seen.samples]
+    anew = [
+        k
+        for k in np.flatnonzero(which).tolist()
+        if found[k] is not None and (k == 0 or not _same(found[k], found[k - 1]))
+    ]
+    phases = np.array([found[k] for k in anew], np.float32)
+    return View(seen.points[anew], phases)
 
 
-def _why(answer: Followed, depth: Depth | None, nats: float | None) -> str:
+def _same(one: FloatArray | None, other: FloatArray | None) -> bool:
+    return one is other or (one is not None and other is not None and np.array_equal(one, other))
+
+
+def _why(answer: Followed, view: Perspective | None, nats: float | None) -> str:
     did = "the face did not come nearer and go back as asked"
     if answer.nats <= 0:
         did = f"the face came nearer and went back after {answer.lag_s * 1000:.0f} ms"
+    if view is None:
+        return f"{did}; too little was seen from near to tell a head from a picture"
     if nats is None:
-        grown = 1.0 if depth is None else depth.size
-        return f"{did}; it came only {grown:.2f} times nearer, {LEAST_GROWTH:.2f} needed to tell a head from a picture"
+        return f"{did}; it grew only {view.size:.2f} times, {LEAST_GROWTH:.2f} are needed to tell a head from a picture"
     return f"{did}; {'perspective changed as it does on a head' if nats <= 0 else 'it grew evenly, as a flat picture does'}"
 
 
-def _measures(answer: Followed, depth: Depth | None) -> dict[str, float]:
+def _measures(answer: Followed, view: Perspective | None) -> dict[str, float]:
     found = {"lag_ms": answer.lag_s * 1000, "nearer_gain": answer.gains[0]}
-    if depth is None:
+    if view is None:
         return found
-    found |= {
-        "nearer_times": depth.size,
-        "planarity_residual_iod": depth.planarity_residual_iod,
-        "rigid_residual_iod": depth.rigid_residual_iod,
-        "perspective_error_per_iod": depth.perspective_error_per_iod,
+    return found | {
+        "nearer_times": view.size,
+        "perspective_per_iod": view.per_iod,
+        "perspective_error_per_iod": view.error_per_iod,
+        "planarity_residual_iod": view.planarity_residual_iod,
+        "rigid_residual_iod": view.rigid_residual_iod,
     }
-    if depth.perspective_per_iod is not None:
-        found["perspective_per_iod"] = depth.perspective_per_iod
-    return found
 
 
 def _rounded(measures: dict[str, float]) -> dict[str, float]:

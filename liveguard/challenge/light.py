@@ -34,10 +34,12 @@ from liveguard.types import Cue, FaceSample, FloatArray, Hypothesis, Need, Readi
 LEAST_FPS: Final = 8.0
 LEAST_FACE_PX: Final = 70.0
 LEAST_SEEN: Final = 0.75  # of the time
-LEAST_LIGHT, MOST_LIGHT = 0.004, 0.9  # linear, of the skin's darkest and brightest colour
+LEAST_LIGHT: Final = 0.004  # linear, of the skin's darkest colour
+MOST_CLIPPED, MOST_CLIPPED_SHAPE = 0.6, 0.03  # shares of the middle of the face; what is clipped does not answer
+LEAST_SHAPE: Final = 0.04  # log chroma: codecs take more of a response that is weaker, and so of the sides
 BESIDE_LEAST_LIGHT: Final = 0.004
 LATE_MOST_S: Final = 3.0  # of a code of four seconds, so that enough of it is left
-DECIDED_NATS: Final = 1.5  # where nothing is found, less does not tell an attack from a bright room
+DECIDED_NATS: Final = 1.8  # where nothing is found, less does not tell an attack from a bright room
 
 
 class LightChallenge:
@@ -76,16 +78,16 @@ def shortfall(window: Window, faces: tuple[FaceSample, ...], cue: Cue) -> str:
     fps = 1 / max(float(np.median(steps_s)), 1e-3)
     seen = float(steps_s[steps_s < 0.5].sum()) / seconds
     face_px = float(np.median([inter_ocular_px(face.landmarks) for face in faces])) * face_widths_per_eye_distance()
-    light = np.median([face.probes[SKIN_LIGHT.name][MIDDLE] for face in faces], axis=0)
+    *light, clipped = np.median([face.probes[SKIN_LIGHT.name][MIDDLE] for face in faces], axis=0).tolist()
     if fps < LEAST_FPS:
         return f"frame rate {fps:.0f} fps, {LEAST_FPS:.0f} needed"
     if seen < LEAST_SEEN:
         return f"face in view {seen:.0%} of the time, {LEAST_SEEN:.0%} needed: stay in view"
     if face_px < LEAST_FACE_PX:
         return f"face too small: {face_px:.0f} px wide, {LEAST_FACE_PX:.0f} px needed: come closer"
-    if light.max() > MOST_LIGHT:
+    if clipped > MOST_CLIPPED:
         return "the face is overexposed: turn the lamp away"
-    if light.min() < LEAST_LIGHT:
+    if min(light) < LEAST_LIGHT:
         return "too dark to see the colour of the skin: switch on a light beside you"
     if any(face.picture for face in faces):
         return "this face is a still picture in the room, not a person"
@@ -93,10 +95,10 @@ def shortfall(window: Window, faces: tuple[FaceSample, ...], cue: Cue) -> str:
 
 
 def judged(t_s: FloatArray, light: FloatArray, cue: Cue, lag_most_s: float) -> Verdict:
-    """The verdict on the parts' linear colours (n, 5, 3) at times from the cue on; no compliance: cannot judge."""
+    """The verdict on the parts' light (n, 5, 4) at times from the cue on; no compliance: cannot judge."""
     code = response(linear_colours(str(cue.params["colours"]).split()), SHAPE)
     each_s = int(cue.params["each_us"]) / 1e6
-    at_s, skin = binned(t_s, chroma(light[:, MIDDLE]))
+    at_s, skin = binned(t_s, chroma(light[:, MIDDLE, :3]))
     steps = Steps(at_s, each_s, len(code), np.arange(LAG_LEAST_S, lag_most_s + 1e-6, LAG_STEP_S))
     match = steps.match(skin, code)
     late = None
@@ -127,12 +129,14 @@ def _ratio(
         if not shown.any():
             return None
         part = light[:, BESIDE_LEFT:][:, shown].mean(axis=1)
-        if part.mean(axis=0).min() < BESIDE_LEAST_LIGHT:
+        if part[:, :3].mean(axis=0).min() < BESIDE_LEAST_LIGHT:
             return None
     else:
         part = light[:, (LEFT, RIGHT)].mean(axis=1)
-    gain, sd = steps.gain_at(binned(t_s, chroma(part))[1], code, match.lag_s)
-    own, own_sd = steps.gain_at(binned(t_s, chroma(light[:, MIDDLE]))[1], code, match.lag_s)
+        if match.size < LEAST_SHAPE or light[:, :BESIDE_LEFT, 3].mean(axis=0).max() > MOST_CLIPPED_SHAPE:
+            return None
+    gain, sd = steps.gain_at(binned(t_s, chroma(part[:, :3]))[1], code, match.lag_s)
+    own, own_sd = steps.gain_at(binned(t_s, chroma(light[:, MIDDLE, :3]))[1], code, match.lag_s)
     ratio = screen_of(gain) / max(screen_of(own), 1e-3)
     return Ratio(ratio, float(np.hypot(sd, ratio * own_sd)) / max(own, 1e-3))
 

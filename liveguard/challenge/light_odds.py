@@ -19,20 +19,21 @@ from liveguard.challenge.colour_code import SHAPE, Match
 from liveguard.types import FloatArray
 
 # A white screen over the room's light, both on the face: 20 to 70 lux over 50 to 1000. Nothing is seen in one of
-# sixteen (sun, night filters, dimmed screens): so silence alone says less than a session's verdict asks for.
-_SCREEN_MEDIAN, _SCREEN_SPREAD, _UNSEEN = 0.4, 0.9, 0.06
-SCREEN_LEAST: Final = 0.05
-"""The weakest screen that must show, over the room's light: in a room twenty times as bright as a white screen makes the face."""
-TELL_Z: Final = 3.5
+# twenty (sun, night filters, dimmed screens): so silence alone says less than a session's verdict asks for.
+_SCREEN_MEDIAN, _SCREEN_SPREAD, _UNSEEN = 0.4, 0.9, 0.05
+SCREEN_LEAST: Final = 0.07
+"""The weakest screen that must show, over the room's light: in a room fourteen times as bright as a white screen makes the face."""
+TELL_Z: Final = 4.0
 """A response that would stand out by so much would have been seen."""
 _SCREENS: Final = np.geomspace(0.02, 8, 25)
-_KEPT, _DULL = 0.85, 0.015  # of the response after white balance, and below how much (log chroma) codecs keep still less of it
+_KEPT = 0.85  # of the response, after white balance
+_DULL = 0.03  # log chroma: of a response so small codecs keep half, and less of what is smaller still
 _SHAPE_ERROR, _MISFIT_SPREAD = 0.22, 0.6  # by how much the response's shape strays, in parts of it, and how that varies
 _SPREAD = 0.25  # of the fit that is expected
 # What is left of chroma of real faces without any code, lognormal; and of those that answer another code.
 _REST_MEDIAN, _REST_SPREAD = 0.011, 0.9
 _CODE_MEDIAN, _CODE_SPREAD = 0.09, 0.8
-_REST_LEAST = 0.003
+_REST_LEAST = 0.008
 _OTHER_CODE = 0.4  # of the attacks that do not know the code
 _LATE, _LATE_Z, _LATE_SPREAD = 0.3, 5.0, 2.0
 _TINT, _FLAT = 0.05, 0.05  # of attacks: what the code alone can never tell from a person

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import cv2
@@ -9,9 +10,10 @@ import numpy as np
 
 from liveguard.challenge.script import REGIONS
 from liveguard.face.geometry import NOSE_TIP, OVAL
-from liveguard.types import FaceView, FloatArray, Probe
+from liveguard.face.texture import texel_map
+from liveguard.types import BoolArray, FaceView, FloatArray, Probe
 
-PATCH: Final = 8
+PATCH: Final = 12
 # Rows and columns of the canonical texture, in the order of REGIONS.
 _PLACES: Final = (
     (slice(44, 64), slice(14, 34)),
@@ -20,6 +22,7 @@ _PLACES: Final = (
     (slice(2, 16), slice(30, 66)),
     (slice(78, 94), slice(36, 60)),
 )
+_LEAST_SHARE: Final = 0.6
 _AROUND: Final = np.array(OVAL[::3])  # clockwise from the top of the forehead
 AROUND: Final = len(OVAL[::3])
 _OUTSIDE: Final = (1.2, 1.3, 1.4)  # of the way from the middle of the face to its outline
@@ -27,9 +30,21 @@ _SPOT_PX = 2
 
 
 def _face_patches(view: FaceView) -> FloatArray:
-    """Mean RGB (5, 8, 8, 3), 0..255, of the patches of `REGIONS`."""
-    cut = [cv2.resize(view.texture[place], (PATCH, PATCH), interpolation=cv2.INTER_AREA) for place in _PLACES]
-    return np.asarray(cut, np.float32)
+    """Mean RGB (5, 12, 12, 3), 0..255, of the patches of `REGIONS`; where the layout has no face (the mouth's inside), the
+    patch's mean."""
+    found = np.empty((len(_PLACES), PATCH, PATCH, 3), np.float32)
+    for patch, place, (share, outside) in zip(found, _PLACES, _shares(), strict=True):
+        patch[:] = cv2.resize(view.texture[place], (PATCH, PATCH), interpolation=cv2.INTER_AREA) / share[..., None]
+        patch[outside] = patch[~outside].mean(axis=0)
+    return found
+
+
+@cache
+def _shares() -> tuple[tuple[FloatArray, BoolArray], ...]:
+    """Of each patch, the share of its cells (12, 12) that is on the face, and which cells have too little of it."""
+    mask = texel_map().mask.astype(np.float32)
+    shares = [cv2.resize(mask[place], (PATCH, PATCH), interpolation=cv2.INTER_AREA) for place in _PLACES]
+    return tuple((np.maximum(share, _LEAST_SHARE), np.asarray(share < _LEAST_SHARE, np.bool_)) for share in shares)
 
 
 def _around_face(view: FaceView) -> FloatArray:

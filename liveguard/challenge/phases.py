@@ -93,4 +93,4 @@ def _measure(view: FaceView) -> FloatArray:
     return phases_of(view.texture)
 
 
-PHASES: Final = Probe("face phases", _measure, every_us=100_000)
+PHASES: Final = Probe("face phases", _measure, every_us=120_000)

@@ -23,15 +23,17 @@ from liveguard.types import FloatArray
 Floats: TypeAlias = npt.NDArray[np.float64]
 NOSE = (1, 2, 4, 5, 6, 19, 48, 94, 98, 168, 195, 197, 278, 327)
 POINTS = np.array(sorted({*RIGID, *OVAL, *NOSE}))
-# Neighbouring landmarks err together, and so do successive pictures: so many points, and pictures, count as one. With
-# these, the depth found between halves of stretches in which nothing turned was within twice the predicted error.
+# Neighbouring landmarks err together, and so do successive pictures: so many points, and pictures, are taken for one. What
+# comes of it is a fraction of a degree, and counts only where the landmarks tremble badly.
 _POINTS_AS_ONE, _PICTURES_AS_ONE = 5.0, 2.0
 
 TURNED_DEG = 12.0
 """On average over the views: below, neither depth nor its absence shows. Faces that talk without turning seem foreshortened
-by 9 degrees in the median, 13 in one of ten."""
-# The share of a turn that shows as depth, mean and standard deviation.
+by 9 degrees in the median, 13 in one of ten (347 pairs of half seconds of 131 genuine clips)."""
 SHARE_FLAT, SHARE_HEAD = (0.18, 0.10), (0.95, 0.15)
+"""The share of a turn that shows as depth, mean and standard deviation: of 30 prints, flat or bent by up to 2 per m and turned
+by 15 to 70 degrees, and, made wider, of every other genuine clip in which a head turns by 12 degrees or more (30).
+"""
 STRANGE = 0.02
 """The share of views that fit neither: blurred, half hidden, or a mesh that slipped."""
 
@@ -86,7 +88,7 @@ def stretch(landmarks: FloatArray) -> Stretch:
 
 
 def furthest(landmarks: FloatArray, straight: Stretch, pictures: int) -> FloatArray:
-    """Those `pictures` successive ones of (n, 478, 3) whose shape differs most from `straight`, wherever they lie and how large."""
+    """Those `pictures` successive ones of (n, 478, 3) whose shape differs most from `straight`, at any place and size."""
     seen = np.asarray(landmarks[:, POINTS, :2], np.float64)
     flat = (seen - seen.mean(axis=1, keepdims=True)) @ np.array([1, 1j])
     other = (straight.points - straight.points.mean(axis=0)) @ np.array([1, 1j])

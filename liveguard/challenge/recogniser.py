@@ -21,47 +21,7 @@ if TYPE_CHECKING:
     from pocketsphinx import Decoder
 
 WORDS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-PHONES: Final = [
-    "AA",
-    "AE",
-    "AH",
-    "AO",
-    "AW",
-    "AY",
-    "B",
-    "CH",
-    "D",
-    "DH",
-    "EH",
-    "ER",
-    "EY",
-    "F",
-    "G",
-    "HH",
-    "IH",
-    "IY",
-    "JH",
-    "K",
-    "L",
-    "M",
-    "N",
-    "NG",
-    "OW",
-    "OY",
-    "P",
-    "R",
-    "S",
-    "SH",
-    "T",
-    "TH",
-    "UH",
-    "UW",
-    "V",
-    "W",
-    "Y",
-    "Z",
-    "ZH",
-]
+PHONES: Final = "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH"
 PHONE_WORD: Final = "phone"
 FRAMES_PER_S: Final = 100
 SHORTEST: Final = SAMPLE_RATE_HZ // 5  # samples
@@ -144,9 +104,10 @@ def _decoder() -> Decoder:
         pbeam=WIDE_BEAM,
         wbeam=WIDE_BEAM,
     )
-    for phone in PHONES:
-        decoder.add_word(f"{PHONE_WORD}{phone}", phone, phone == PHONES[-1])
-    any_phone = " | ".join(f"{PHONE_WORD}{phone}" for phone in PHONES)
+    phones = PHONES.split()
+    for phone in phones:
+        decoder.add_word(f"{PHONE_WORD}{phone}", phone, phone == phones[-1])
+    any_phone = " | ".join(f"{PHONE_WORD}{phone}" for phone in phones)
     decoder.add_jsgf_string("speech", f"#JSGF V1.0; grammar g; public <s> = ({any_phone})+;")
     return decoder
 

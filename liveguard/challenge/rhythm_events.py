@@ -19,7 +19,9 @@ AROUND_S: Final = 1.5  # either side, over which a person's open eyes, or closed
 # An event is over at half of the person's own range, which is what the deepest two reached; smaller movement is none.
 OF_RANGE: Final = 0.5
 LEAST_CLOSED: Final = 0.25  # of the open eye
-LEAST_OPENED: Final = 0.07  # eye distances, 6 mm: speech opens the lips by as much, so the person's own range matters more
+LEAST_OPENED: Final = (
+    0.07  # eye distances, 6 mm: speech opens the lips by as much, so the person's own range matters more
+)
 SHORTEST_S, LONGEST_S = 0.03, 1.0
 APART_S: Final = 0.25
 LEAST_OPEN_EYE: Final = 0.12  # aspect ratio: eyes narrower than this cannot be seen to close

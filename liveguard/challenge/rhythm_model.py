@@ -26,7 +26,7 @@ LAGS_S: Final = np.round(np.arange(-0.3, 0.9001, 0.025), 3)
 MET: Final = 0.85
 # Besides: people blink 0.2 to 0.5 times a second, less while they attend (Bentivoglio 1997, doi:10.1002/mds.870120629).
 EXTRA_HZ: Final = 0.3
-RANDOM_HZ: Final = (0.03, 0.3, 1.0)
+RANDOM_HZ: Final = (0.03, 0.3, 1.0, 2.0)  # a mouth that speaks opens more often than eyes close
 DOES_NOT: Final = 0.08  # of people who are asked: did not understand, looked away, or it was not seen
 HIT_S: Final = 0.25  # from a beat, with the common lag taken out, for what is said in words
 

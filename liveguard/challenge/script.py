@@ -20,6 +20,10 @@ NONCE_BYTES: Final = 16
 Params = Mapping[str, float | int | str]
 T = TypeVar("T")
 
+LEAD: Final = "lead_ms"
+LEAD_MS: Final = (900, 1300)
+"""For so long a step is announced before it begins: time to read it, and nobody knows the moment."""
+
 # Alike in luminance, so that nothing flashes: what changes is the hue (WCAG 2.3.1 limits changes of luminance and of red).
 COLOURS: Final = ("#e08a8a", "#7fb87f", "#9a9af5", "#b3a94e", "#5fb3bf", "#c98ad0")
 COLOUR_US: Final = 400_000  # 2.5 changes a second; three flashes a second are the limit
@@ -37,7 +41,7 @@ def new_nonce() -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One challenge. `params` go into its cue, and to the page; `LASTS` is among them.
+    """One challenge. `params` go into its cue, and to the page; `LASTS` and `LEAD` are among them.
 
     light: `colours` ("#rrggbb ...", one every `each_us`). pose: `targets` ("yaw,pitch ..." in degrees as
     `geometry.yaw_pitch_roll_deg` measures them in the camera's own picture, not mirrored, one every `each_us`; the last is
@@ -53,6 +57,10 @@ class Step:
     @property
     def cue(self) -> str:
         return cue_name(self.kind)
+
+    @property
+    def lead_ms(self) -> int:
+        return int(self.params.get(LEAD, LEAD_MS[0]))
 
     @property
     def lasts_us(self) -> int:
@@ -95,7 +103,7 @@ def draw(nonce: bytes, policy: ProofPolicy, cannot: Iterable[str] = ()) -> tuple
     first: list[Kind] = [draws.one(deep)] if deep else []
     rest = [kind for kind in draws.shuffled(kinds) if kind not in first]
     chosen = draws.shuffled([*first, *rest][: policy.steps])
-    return tuple(Step(kind, _MAKERS[kind](draws)) for kind in chosen)
+    return tuple(Step(kind, {**_MAKERS[kind](draws), LEAD: draws.between(*LEAD_MS)}) for kind in chosen)
 
 
 def _light(draws: Draws) -> Params:

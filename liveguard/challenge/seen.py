@@ -9,20 +9,25 @@ import numpy as np
 from liveguard.challenge.check import BEFORE_US, SEVERAL
 from liveguard.detectors.series import face_series
 from liveguard.face.geometry import EYE_LEFT_OUTER, EYE_RIGHT_OUTER
-from liveguard.types import Cue, FloatArray, Window
+from liveguard.types import Cue, FaceSample, FloatArray, Window
 
 LEAST_HZ = 8.0
-LEAST_EYES_PX = 40.0
+LEAST_EYES_PX = 60.0
+"""Smaller faces were not measured: those of the laboratory had 64 px and more."""
 LONGEST_GONE_S = 0.8
 LEAST_BEFORE = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """`t_s` (n,) from the cue on, below 0 before it; `points` (n, 478, 3) px. `why`: what forbids to judge, else empty."""
+    """The face's `samples`: `t_s` (n,) from the cue on, below 0 before it; `points` (n, 478, 3) px.
+
+    `why`: what forbids to judge, else empty.
+    """
 
     t_s: FloatArray
     points: FloatArray
+    samples: tuple[FaceSample, ...]
     why: str
     measures: dict[str, float]
 
@@ -38,11 +43,12 @@ def seen_around(window: Window, cue: Cue) -> Seen:
     kept = at_us >= -BEFORE_US
     # From whole microseconds since the cue: the same whenever in the session it came.
     t_s, points = (at_us[kept] / 1e6).astype(np.float32), series.points[kept]
+    samples = tuple(sample for sample, wanted in zip(series.samples, kept, strict=True) if wanted)
     over_s = (window.end_us - cue.t_us) / 1e6
     if window.peers:
-        return Seen(t_s, points, SEVERAL, {})
+        return Seen(t_s, points, samples, SEVERAL, {})
     if len(t_s) < LEAST_BEFORE:
-        return Seen(t_s, points, "no face was seen: look into the camera while you are asked", {})
+        return Seen(t_s, points, samples, "no face was seen: look into the camera while you are asked", {})
     rate = 1.0 / float(np.median(np.diff(t_s)))
     since = t_s[t_s >= 0]
     gone = float(np.diff(np.concatenate([[0.0], since, [over_s]])).max())
@@ -55,4 +61,4 @@ def seen_around(window: Window, cue: Cue) -> Seen:
         why = f"the face was out of sight for {gone:.1f} s, {LONGEST_GONE_S:.1f} s at most: stay in view"
     elif eyes < LEAST_EYES_PX:
         why = f"face too small: {eyes:.0f} px between the eyes, {LEAST_EYES_PX:.0f} px needed: come closer"
-    return Seen(t_s, points, why, measures)
+    return Seen(t_s, points, samples, why, measures)

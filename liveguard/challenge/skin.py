@@ -27,21 +27,19 @@ _NEAR, _FAR = (
     0.35,
     1.1,
 )  # in widths of the face, from its box outwards: past the hair, but still on a photo that is held there
-_CLIPPED, _LEAST_KEPT = 250, 0.3
+_CLIPPED = 250
 _LEAST_PX = 6
 _SAMPLES = 16
 
 
 def _skin_light(view: FaceView) -> FloatArray:
-    """Mean linear RGB (5, 3), 0..1: middle of the face, its left and its right side (1 where most of it is overexposed), and
-    what is beside the head, left and right (NaN where the picture does not show it)."""
+    """Mean linear RGB, 0..1, and the share that is clipped (5, 4): of the middle of the face, its left and its right side,
+    and of what is beside the head, left and right (NaN where the picture does not show it)."""
     texture = view.texture
-    # Where a colour is clipped it no longer answers: shine, and skin that is overexposed.
-    kept = _weights() * (cv2.inRange(texture, (0, 0, 0), (_CLIPPED - 1,) * 3).ravel() > 0)
-    share = kept.sum(axis=1, keepdims=True)
-    skin = kept @ cv2.LUT(texture, _linear_of_byte()).reshape(-1, 3) / np.maximum(share, 1e-6)
-    skin[share[:, 0] < _LEAST_KEPT] = 1.0
-    return np.asarray(np.concatenate([skin, _beside(view)]), np.float32)
+    clipped = cv2.inRange(texture, np.zeros(3), np.full(3, _CLIPPED - 1.0)) == 0
+    skin = _weights() @ cv2.LUT(texture, _linear_of_byte()).reshape(-1, 3)
+    share = _weights() @ clipped.ravel().astype(np.float32)
+    return np.asarray(np.concatenate([np.column_stack([skin, share]), _beside(view)]), np.float32)
 
 
 SKIN_LIGHT: Final = Probe("skin_light", _skin_light)
@@ -53,12 +51,12 @@ def linear(srgb: FloatArray) -> FloatArray:
 
 
 def _beside(view: FaceView) -> FloatArray:
-    """Mean linear RGB (2, 3) left and right of the head, from the height of the hair to that of the mouth."""
+    """Mean linear RGB and the clipped share (2, 4) left and right of the head, between hair and mouth."""
     height, width = view.image.shape[:2]
     box = box_of(view.landmarks)
     top, bottom = max(box.top - 0.1 * box.height, 0), min(box.top + 0.75 * box.height, height)
     right = box.left + box.width
-    found = np.full((2, 3), np.nan, np.float32)
+    found = np.full((2, 4), np.nan, np.float32)
     for row, (start, end) in enumerate(
         (
             (box.left - _FAR * box.width, box.left - _NEAR * box.width),
@@ -71,7 +69,9 @@ def _beside(view: FaceView) -> FloatArray:
         # A sparse grid is enough for a mean, and costs the same in a picture of any size.
         rows = np.linspace(top, bottom - 1, _SAMPLES).astype(np.int64)
         columns = np.linspace(start, end - 1, _SAMPLES).astype(np.int64)
-        found[row] = _linear_of_byte()[view.image[rows[:, None], columns]].mean(axis=(0, 1))
+        spots = view.image[rows[:, None], columns]
+        found[row, :3] = _linear_of_byte()[spots].mean(axis=(0, 1))
+        found[row, 3] = (spots >= _CLIPPED).any(axis=2).mean()
     return found
 
 

@@ -21,7 +21,6 @@ from liveguard.kyc.page import Page
 from liveguard.server.guarded import Guarded
 from liveguard.types import Event, Reading
 
-LEAD_MS: Final = 1300  # to read what comes; a session stays within 20 s
 SHOW_WITHIN_S: Final = 3.0
 JUDGE_WITHIN_S: Final = 2.5  # after the last cue
 LOOK_EVERY_S: Final = 0.1
@@ -107,7 +106,7 @@ class Attempt:
         step, tap = asked.step, self._guarded.tap
         sent_us = tap.now_us
         message = {"type": "step", "number": number, "of": len(self.asked), "kind": step.kind}
-        await self._page.say({**message, "params": dict(step.params), "lead_ms": LEAD_MS})
+        await self._page.say({**message, "params": dict(step.params), "lead_ms": step.lead_ms})
         try:
             await asyncio.wait_for(self._page.shown(number), SHOW_WITHIN_S)
         except asyncio.TimeoutError:
