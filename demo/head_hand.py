@@ -112,7 +112,7 @@ class Hand:
         (radians) whose `head_alpha` (h, w) takes the hand's shadow."""
         to_px, depth_mm = _way(cover, at_mm, roll, camera)
         sprite = self._sprites[cover.kind]
-        corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * (sprite.shape[1], sprite.shape[0])
+        corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * sprite[0].shape[::-1]
         ends = corners @ to_px[:, :2].T + to_px[:, 2]
         scale = camera.focal_px / depth_mm
         margin = 3 * _SHADOW_MM * scale
@@ -147,9 +147,9 @@ def _way(cover: Cover, at_mm: FloatArray, roll: float, camera: Pinhole) -> tuple
     return np.column_stack([flat, camera.project(at[None])[0] - flat @ centre]), float(at[2])
 
 
-def _lit(sprite: FloatArray, light: Light, near: float) -> FloatArray:
+def _lit(sprite: list[FloatArray], light: Light, near: float) -> FloatArray:
     """RGBA (h, w, 4) of the hand in that light, so many times as much of the screen's as at 500 mm."""
-    red, green, blue, alpha, room, screen = cv2.split(sprite)
+    red, green, blue, alpha, room, screen = sprite
     of_room, of_screen = light.from_room().tolist(), (near * light.from_screen()).tolist()
     planes = [
         cv2.multiply(colour, cv2.addWeighted(room, by_room, screen, by_screen, 0))
@@ -168,8 +168,8 @@ def _shade(area: FloatArray, alpha: FloatArray, head_alpha: FloatArray, scale: f
     area *= cv2.merge([dark, dark, dark])
 
 
-def _sprite(parts: tuple[_Bone, ...], skin_rgb: FloatArray) -> FloatArray:
-    """A hand (h, w, 6): its linear RGB, its alpha, and what of the room's and of the screen's light it sends back."""
+def _sprite(parts: tuple[_Bone, ...], skin_rgb: FloatArray) -> list[FloatArray]:
+    """A hand, planes (h, w): linear red, green, blue, alpha, and what of the room's and of the screen's light it gets."""
     left, top, right, bottom = _BOX_MM
     rows, columns = np.mgrid[: int((bottom - top) * _PX_PER_MM), : int((right - left) * _PX_PER_MM)].astype(np.float32)
     x, y = left + columns / _PX_PER_MM, top + rows / _PX_PER_MM
@@ -177,8 +177,7 @@ def _sprite(parts: tuple[_Bone, ...], skin_rgb: FloatArray) -> FloatArray:
     for part in parts:
         for start, end in pairwise(part):
             height = np.maximum(height, _rod(x, y, start, end))
-    inside = (height > 0).astype(np.float32)
-    alpha = cv2.GaussianBlur(inside, (0, 0), 0.5)
+    alpha = cv2.GaussianBlur(np.clip(height * _PX_PER_MM + 0.5, 0, 1).astype(np.float32), (0, 0), 0.5)
     smooth = cv2.GaussianBlur(np.maximum(height, 0), (0, 0), 1.6 * _PX_PER_MM)
     slope_x, slope_y = np.gradient(smooth)[::-1]
     normal = np.stack([-slope_x * _PX_PER_MM, -slope_y * _PX_PER_MM, -np.ones_like(smooth)], axis=-1)
@@ -193,7 +192,8 @@ def _sprite(parts: tuple[_Bone, ...], skin_rgb: FloatArray) -> FloatArray:
     )
     colours = skin_rgb * (1 + grain[..., None] * np.array([0.7, 1.0, 1.1], np.float32))
     colours *= (1 - _creases(x, y, parts))[..., None]
-    return np.asarray(np.dstack([np.clip(colours, 0, 1), alpha, room, screen]), np.float32)
+    planes = (*np.moveaxis(np.clip(colours, 0, 1), -1, 0), alpha, room, screen)
+    return [np.ascontiguousarray(plane, np.float32) for plane in planes]
 
 
 def _rod(

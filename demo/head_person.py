@@ -11,6 +11,8 @@ from demo.head_photo import frame_of, head_of, mesh_mm, outline_of, projected
 from demo.head_skin import Fitzpatrick, skin_colour, skin_share, toned
 from liveguard.types import ByteArray, FloatArray
 
+_STRICT_BY_HAIR = 4.0
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -42,7 +44,7 @@ def person_in(photo: ByteArray, skin: Fitzpatrick | None) -> Person:
     colour = skin_colour(head, landmarks)
     body, alpha, to_body_px = body_of(photo, frame, outline, points, colour)
     if skin is not None:
-        head = toned(head, skin_share(head, landmarks, colour), colour, skin)
+        head = toned(head, skin_share(head, landmarks, colour, _STRICT_BY_HAIR), colour, skin)
         body = toned(body, skin_share(body, projected(points, to_body_px), colour), colour, skin)
         colour = toned(colour[None, None], np.ones((1, 1), np.float32), colour, skin)[0, 0]
     return Person(points, outline, head, body, alpha, to_head_px, to_body_px, landmarks, colour)

@@ -25,7 +25,7 @@ _TONES: dict[Fitzpatrick, tuple[int, int, int]] = {
 }
 _CHEEKS = (50, 280, 205, 425, 101, 330, 151, 9)
 _SPREAD = 0.16  # how far skin strays from the cheeks' colour, in logarithms of colour ratios
-_LIPS_SHARE = 0.55  # lips darken less than skin
+_LIPS_SHARE = 0.75  # lips darken less than skin
 
 
 def skin_colour(head: FloatArray, landmarks: FloatArray) -> FloatArray:
@@ -36,8 +36,11 @@ def skin_colour(head: FloatArray, landmarks: FloatArray) -> FloatArray:
     )
 
 
-def skin_share(image: FloatArray, landmarks: FloatArray, tone: FloatArray) -> FloatArray:
-    """How much each pixel of `image` (h, w, 3) is skin of that linear colour: (h, w) 0..1."""
+def skin_share(image: FloatArray, landmarks: FloatArray, tone: FloatArray, strictness: float = 1.0) -> FloatArray:
+    """How much each pixel of `image` (h, w, 3) is skin of that linear colour: (h, w) 0..1.
+
+    `strictness`: how alike skin outside of the face must be; hair can be of much the same colour.
+    """
     ratios = (
         np.log(image[..., :2] + 0.01) - np.log(image[..., 1:] + 0.01) - np.log((tone[:2] + 0.01) / (tone[1:] + 0.01))
     )
@@ -47,7 +50,7 @@ def skin_share(image: FloatArray, landmarks: FloatArray, tone: FloatArray) -> Fl
     shape = image.shape[:2]
     face = cv2.GaussianBlur(_area(shape, landmarks[list(OVAL)]), (0, 0), 3)
     # On the face shadows, shine and blushes are skin, too; a fringe of hair is not.
-    share = np.maximum(np.exp(-4 * stray - 2 * dark), face * np.exp(-(stray**2) / 60 - dark))
+    share = np.maximum(np.exp(-strictness * (stray + dark / 2)), face * np.exp(-(stray**2) / 60 - dark))
     for hole in (EYE_LEFT, EYE_RIGHT):
         share = share * (1 - _area(shape, landmarks[list(hole)]))
     for brow in (BROW_LEFT, BROW_RIGHT):
@@ -56,7 +59,7 @@ def skin_share(image: FloatArray, landmarks: FloatArray, tone: FloatArray) -> Fl
     share = share * (1 - lips) + lips * _LIPS_SHARE * face * np.clip(
         4 * (image[..., 0] / (image[..., 1] + 0.01) - 1.2), 0, 1
     )
-    return np.asarray(cv2.GaussianBlur(np.asarray(share, np.float32), (0, 0), 1.2), np.float32)
+    return np.asarray(cv2.GaussianBlur(np.minimum(1.3 * share, 1).astype(np.float32), (0, 0), 1.2), np.float32)
 
 
 def toned(image: FloatArray, share: FloatArray, tone_rgb: FloatArray, skin: Fitzpatrick) -> FloatArray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from liveguard.types import BoolArray, FloatArray
@@ -15,7 +16,8 @@ from liveguard.types import BoolArray, FloatArray
 _DARK = 8.0  # grey levels: keeps noise in the dark from becoming change
 _STILL = 0.03  # log units: bare patches change by so much even where the head is still
 _EDGE_STILL = 0.05
-_STRUCTURE_LEAST = 0.02  # log units: a bare patch with less relief has nothing to show through
+_COARSE = 2.0  # cells of a patch: shading, which any round thing has, is coarser
+_RELIEF_LEAST = 0.02  # log units: a bare patch with less relief has nothing to show through
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Covering:
 
     `change`: of the asked region while covered; `lead`: how much more than the middle of the other regions; `back`: how much
     less afterwards; `in_time`: share of the pictures in which the region is covered or bare as it should be. `ghost`:
-    correlation of the covered patch with the bare one, and `ghost_told`: whether the bare patch has relief enough for it;
+    how much of the bare patch's relief the covered one has, and `ghost_told`: whether the bare patch has enough of it;
     `edge`: the largest change beside the outline; `flips_hz`: how often a second the covered region turns bare and back.
     `by_region`: change of each.
     """
@@ -86,24 +88,13 @@ def _in_time(asked: FloatArray, half: float, phases: Phases) -> float:
 
 
 def _ghost(logs: FloatArray, phases: Phases) -> tuple[float, bool]:
-    """How much of the bare patch (n, 12, 12, 3) shows in the covered one: median correlation of their relief."""
-    relief = _relief(logs.mean(axis=3))
+    """How much of the bare patch (n, 12, 12, 3) is in the covered one, in parts of it: median of the regressions of the fine
+    relief of all three colours."""
+    relief = np.stack([patch - cv2.GaussianBlur(patch, (0, 0), _COARSE) for patch in logs])
     own = relief[phases.bare].mean(axis=0)
-    size = float(np.sqrt((own**2).mean()))
-    covered = relief[phases.covered]
-    norm = np.sqrt((covered**2).mean(axis=(1, 2))) * max(size, 1e-6)
-    correlation = (covered * own).mean(axis=(1, 2)) / np.maximum(norm, 1e-6)
-    return float(np.median(correlation)), size >= _STRUCTURE_LEAST
-
-
-def _relief(luma: FloatArray) -> FloatArray:
-    """`luma` (n, 12, 12) without its mean and slopes: shading, which any round thing has."""
-    side = luma.shape[1]
-    ramp = np.linspace(-1, 1, side)
-    columns = [np.ones(side * side), np.tile(ramp, side), np.repeat(ramp, side)]
-    base = np.linalg.qr(np.stack(columns, axis=1))[0]
-    flat = luma.reshape(len(luma), -1)
-    return np.asarray((flat - (flat @ base) @ base.T).reshape(luma.shape), np.float32)
+    energy = float((own**2).sum())
+    parts = (relief[phases.covered] * own).sum(axis=(1, 2, 3)) / max(energy, 1e-9)
+    return float(np.median(parts)), energy / own.size >= _RELIEF_LEAST**2
 
 
 def _edge(around: FloatArray, phases: Phases) -> float:

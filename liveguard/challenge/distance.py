@@ -11,6 +11,7 @@ from liveguard.challenge.check import LONGEST_US, Verdict, cannot_judge, its_cue
 from liveguard.challenge.follow import GRID_S, Axis, Floats, Followed, followed, on_grid
 from liveguard.challenge.perspective import Perspective, View, flat_nats, perspective_between
 from liveguard.challenge.phases import PHASES
+from liveguard.challenge.planar import against_attacks
 from liveguard.challenge.script import NEARER, cue_name
 from liveguard.challenge.seen import LEAST_BEFORE, Seen, seen_around
 from liveguard.detectors.series import RIGID_POINTS
@@ -50,7 +51,7 @@ class DistanceChallenge:
         answer, view = compliance(seen, cue), perspective_of(seen, float(cue.params["back_us"]) / 1e6)
         nats = None if view is None or view.size < LEAST_GROWTH else flat_nats(view)
         found = _rounded(dict(seen.measures) | _measures(answer, view))
-        return reading(self.name, window, Verdict(answer.nats, nats, _why(answer, view, nats), found))
+        return reading(self.name, window, Verdict(answer.nats, against_attacks(nats), _why(answer, view, nats), found))
 
 
 def compliance(seen: Seen, cue: Cue) -> Followed:

@@ -22,18 +22,18 @@ from liveguard.types import FloatArray
 # twenty (sun, night filters, dimmed screens): so silence alone says less than a session's verdict asks for.
 _SCREEN_MEDIAN, _SCREEN_SPREAD, _UNSEEN = 0.4, 0.9, 0.05
 SCREEN_LEAST: Final = 0.07
-"""The weakest screen that must show, over the room's light: in a room fourteen times as bright as a white screen makes the face."""
+"""The weakest screen that must show, over the room's light: in a room 14 times as bright as a white screen makes the face."""
 TELL_Z: Final = 4.0
 """A response that would stand out by so much would have been seen."""
 _SCREENS: Final = np.geomspace(0.02, 8, 25)
 _KEPT = 0.85  # of the response, after white balance
 _DULL = 0.03  # log chroma: of a response so small codecs keep half, and less of what is smaller still
 _SHAPE_ERROR, _MISFIT_SPREAD = 0.22, 0.6  # by how much the response's shape strays, in parts of it, and how that varies
-_SPREAD = 0.25  # of the fit that is expected
-# What is left of chroma of real faces without any code, lognormal; and of those that answer another code.
+_SPREAD = 0.25  # of the fit that is expected, in parts of it
+# What is left of chroma: of 59 clips of real faces that answer no code, lognormal; and of those that answer another one.
 _REST_MEDIAN, _REST_SPREAD = 0.011, 0.9
 _CODE_MEDIAN, _CODE_SPREAD = 0.09, 0.8
-_REST_LEAST = 0.008
+_REST_LEAST = 0.008  # a picture that a codec has frozen tells less than it seems to
 _OTHER_CODE = 0.4  # of the attacks that do not know the code
 _LATE, _LATE_Z, _LATE_SPREAD = 0.3, 5.0, 2.0
 _TINT, _FLAT = 0.05, 0.05  # of attacks: what the code alone can never tell from a person
@@ -65,7 +65,9 @@ class Expected:
         )
 
 
-BESIDE: Final = Expected(0.1, 0.2, 1.1, 0.25)
+# Fitted to rendered people: a wall at 2 m answers with 0.00 to 0.08, one at 1 m would with 0.3; a tint laid over with 1.0 to
+# 1.5, over dark skin with half of that.
+BESIDE: Final = Expected(0.1, 0.2, 1.0, 0.4)
 SIDES: Final = Expected(0.72, 0.1, 1.0, 0.08)
 
 

@@ -6,13 +6,13 @@ arXiv 2210.06186) found a hand before the face to be among the challenges that d
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 
 from liveguard.challenge.check import BEFORE_US, LONGEST_US, SEVERAL, Verdict, cannot_judge, its_cue, reading, since
 from liveguard.challenge.covering import Covering, Phases, covering
-from liveguard.challenge.covering_odds import artefact_nats, compliance_nats
+from liveguard.challenge.covering_odds import Region, artefact_nats, compliance_nats
 from liveguard.challenge.patches import AROUND_FACE, FACE_PATCHES
 from liveguard.challenge.script import REGIONS, cue_name
 from liveguard.detectors.series import face_widths_per_eye_distance
@@ -46,11 +46,12 @@ class OcclusionChallenge:
             return cannot_judge(self.name, window, why)
         patches = np.stack([face.probes[FACE_PATCHES.name] for face in faces])
         around = np.stack([face.probes[AROUND_FACE.name] for face in faces])
-        region = REGIONS.index(str(cue.params["region"]))
+        name = cast("Region", str(cue.params["region"]))
+        region = REGIONS.index(name)
         seen = covering(t_s, patches, around, phases, region)
-        did = compliance_nats(seen)
+        did = compliance_nats(seen, name)
         # Where nothing covers the face there is nothing that could look wrong about it.
-        look = artefact_nats(seen) if did < 0 else None
+        look = artefact_nats(seen, name) if did < 0 else None
         return reading(self.name, window, Verdict(did, look, _words(seen, did, look, region), _measures(seen)))
 
 
@@ -101,7 +102,7 @@ def _measures(seen: Covering) -> dict[str, float]:
     }
     found |= {f"{name}_change_log": change for name, change in zip(REGIONS, seen.by_region, strict=True)}
     if seen.ghost_told:
-        found["shows_through_correlation"] = seen.ghost
+        found["shows_through_share"] = seen.ghost
     return {name: round(float(value), 4) for name, value in found.items() if np.isfinite(value)}
 
 

@@ -37,6 +37,9 @@ by 15 to 70 degrees, and, made wider, of every other genuine clip in which a hea
 STRANGE = 0.02
 """The share of views that fit neither: blurred, half hidden, or a mesh that slipped."""
 
+RECORDED = 0.5
+"""The share of attacks that show a head in depth, as a recording that is fed in or a mask: a guess, not measured."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
@@ -149,6 +152,14 @@ def flat_nats(views: Sequence[Depth]) -> float | None:
         return None
     error = sum(view.parallax_error_deg for view in views) / sum(view.turned_deg for view in views)
     return log_ratio(share, SHARE_FLAT, SHARE_HEAD, error)
+
+
+def against_attacks(nats: float | None) -> float | None:
+    """The log-likelihood ratio for any attack against a living head, from that for a flat picture; None stays None.
+
+    Depth alone clears nobody, so it never outweighs an answer that does not fit.
+    """
+    return None if nats is None else float(np.logaddexp(np.log(1 - RECORDED) + nats, np.log(RECORDED)))
 
 
 def log_ratio(value: float, attack: tuple[float, float], genuine: tuple[float, float], error: float) -> float:

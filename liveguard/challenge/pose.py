@@ -9,7 +9,7 @@ import numpy as np
 
 from liveguard.challenge.check import LONGEST_US, Verdict, cannot_judge, its_cue, reading
 from liveguard.challenge.follow import GRID_S, Axis, Floats, Followed, followed, on_grid
-from liveguard.challenge.planar import Depth, depth_between, depth_share, flat_nats, furthest, stretch
+from liveguard.challenge.planar import Depth, against_attacks, depth_between, depth_share, flat_nats, furthest, stretch
 from liveguard.challenge.script import NODS_DEG, TURNS_DEG, cue_name
 from liveguard.challenge.seen import LEAST_BEFORE, Seen, seen_around
 from liveguard.detectors.series import RIGID_POINTS, head_angles_deg
@@ -43,8 +43,8 @@ class PoseChallenge:
         targets, each_s = targets_deg(cue), float(cue.params["each_us"]) / 1e6
         answer = compliance(seen, targets, each_s)
         turns = turns_of(seen, len(targets) - 1, each_s)
-        verdict = Verdict(answer.nats, flat_nats(turns), _why(answer, turns), _rounded(_measures(seen, answer, turns)))
-        return reading(self.name, window, verdict)
+        artefact_nats, found = against_attacks(flat_nats(turns)), _rounded(_measures(seen, answer, turns))
+        return reading(self.name, window, Verdict(answer.nats, artefact_nats, _why(answer, turns), found))
 
 
 def targets_deg(cue: Cue) -> Floats:

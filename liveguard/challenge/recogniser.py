@@ -26,6 +26,7 @@ PHONE_WORD: Final = "phone"
 FRAMES_PER_S: Final = 100
 SHORTEST: Final = SAMPLE_RATE_HZ // 5  # samples
 NATS: Final = 1024.0  # the recogniser keeps its logarithms shifted by 10 bits
+NOT_INSTALLED: Final = "spoken digits are not recognised: install liveguard[kyc]"
 WIDE_BEAM: Final = 1e-300  # nothing is pruned: a grammar that does not fit must have a score, too
 
 
@@ -91,7 +92,7 @@ def _decoder() -> Decoder:
     try:
         from pocketsphinx import Decoder
     except ImportError as error:
-        raise ConfigError("spoken digits are not recognised: install liveguard[kyc]") from error
+        raise ConfigError(NOT_INSTALLED) from error
     # All senones are scored in every frame, so that the scores of different grammars have one reference.
     decoder = Decoder(
         lm=None,

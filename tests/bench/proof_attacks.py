@@ -13,13 +13,14 @@ from __future__ import annotations
 import argparse
 import csv
 import itertools
+import os
 import random
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -66,26 +67,24 @@ HOOK = """
 
 
 class Studio:
-    """Makes the feeds. Rendering and writing of one feed at a time: the sessions need the processor more."""
+    """Makes the feeds, in a process of its own: rendering must not keep the server's threads waiting."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.head = folder, Head()
         self.words = spoken_digits(folder)
-        self._lock = threading.Lock()
         self._prepared: dict[tuple[str, int], tuple[Path, Path]] = {}
 
     def feed(self, species: str, steps: tuple[Step, ...], number: int) -> tuple[Path, Path]:
         """Camera and microphone for one session."""
-        with self._lock:
-            if species == BONA_FIDE:
-                return self._acted(f"answer-{number}", steps, manner(number))
-            if species == "delayed relay":
-                return self._acted(f"relay-{number}", steps, replace(manner(number), late_s=1.5 + number % 4 * 0.5))
-            pool = 1 if species in ("still photo", "loop") else POOL
-            key = (species, number % pool)
-            if key not in self._prepared:
-                self._prepared[key] = self._prepare(species, number % pool)
-            return self._prepared[key]
+        if species == BONA_FIDE:
+            return self._acted(f"answer-{number}", steps, manner(number))
+        if species == "delayed relay":
+            return self._acted(f"relay-{number}", steps, replace(manner(number), late_s=1.5 + number % 4 * 0.5))
+        pool = 1 if species in ("still photo", "loop") else POOL
+        key = (species, number % pool)
+        if key not in self._prepared:
+            self._prepared[key] = self._prepare(species, number % pool)
+        return self._prepared[key]
 
     def _prepare(self, species: str, number: int) -> tuple[Path, Path]:
         name = f"{species.replace(' ', '-')}-{number}"
@@ -122,6 +121,19 @@ class Studio:
         return camera, microphone
 
 
+_studio: Studio
+
+
+def _open_studio(folder: Path) -> None:
+    global _studio
+    os.nice(5)
+    _studio = Studio(folder)
+
+
+def _feed(species: str, steps: tuple[Step, ...], number: int) -> tuple[Path, Path]:
+    return _studio.feed(species, steps, number)
+
+
 def manner(number: int) -> Manner:
     """How one person does it: reactions and a room's light drawn from the session's number."""
     dice = random.Random(number)
@@ -137,12 +149,12 @@ def puppet(picture: ByteArray) -> ByteArray:
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def one(server: Running, studio: Studio, out: Path, species: str, method: str, number: int) -> dict[str, Any]:
+def one(server: Running, studio: Executor, out: Path, species: str, method: str, number: int) -> dict[str, Any]:
     """One session; the manifest's row of it."""
     new = httpx.post(f"{server.url}/api/kyc/sessions", json={}).raise_for_status().json()
     proof = server.app.state.proofs.store.proof(new["id"])
     steps = draw(proof.nonce, proof.policy, proof.needs)
-    camera, microphone = studio.feed(species, steps, number)
+    camera, microphone = studio.submit(_feed, species, steps, number).result()
     link = f"{server.url}/proof/#{new['url'].partition('#')[2]}"
     row: dict[str, Any] = {"label": "bonafide" if species == BONA_FIDE else "attack", "method": method, "report": ""}
     row["species"], row["source"] = ("" if species == BONA_FIDE else species), "rendered portrait"
@@ -185,11 +197,11 @@ def main() -> None:
         Guard() as guard,
         serving(guard, settings) as server,
         (given.out / "manifest.csv").open("w", newline="") as file,
+        ProcessPoolExecutor(1, get_context("spawn"), _open_studio, (Path(folder),)) as studio,
         ThreadPoolExecutor(given.at_once) as pool,
     ):
         rows = csv.DictWriter(file, COLUMNS)
         rows.writeheader()
-        studio = Studio(Path(folder))
         for row in pool.map(lambda what: one(server, studio, given.out, *what), wanted):
             rows.writerow(row)
             file.flush()
