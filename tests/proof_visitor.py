@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import Page
+from playwright.sync_api import Page, ViewportSize
 
 from demo.clips import speech
 from liveguard.types import FloatArray
 from tests.browser.parts import chromium, fake_devices
 
-SIZE = {"width": 420, "height": 800}
+SIZE: ViewportSize = {"width": 420, "height": 800}
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 DONE_WITHIN_S = 75.0
 

@@ -100,6 +100,9 @@ def test_other_digits_and_other_speech_speak_against() -> None:
     assert "2 of 4 fit" in other.why
     assert chatter.measures["compliance_nats"] > 1
     assert "something else than digits" in chatter.why
+    # Whoever says something else may be somebody else: the lips are not judged by it.
+    assert "lips" not in other.why
+    assert "artefact_nats" not in chatter.measures
 
 
 def test_evidence_falls_with_every_nat_and_is_bounded() -> None:
@@ -118,6 +121,8 @@ def test_only_what_came_after_the_cue_is_heard() -> None:
     samples, asked = fake.asked[0]
     assert asked == (4, 7, 1, 9)
     assert samples == pytest.approx(2.8 * 16_000, rel=0.1)
+    over = read(pcm=sound(starts_s=-3.5, lasts_s=3.0, noise=4e-3))
+    assert "nothing was said" in over.why
 
 
 def test_an_answer_that_came_before_it_could_be_read_proves_nothing() -> None:
@@ -199,3 +204,11 @@ def test_a_part_of_a_window_holds_only_that_part() -> None:
     assert all(5_000_000 <= face.t_us < 7_000_000 for face in cut.faces)
     assert all(5_000_000 <= t_us < 7_000_000 for t_us in cut.speech.t_us)
     assert len(cut.speech.t_us) == len(cut.speech.log_mel) == len(cut.speech.voiced) == 200
+
+
+def test_music_cannot_be_judged() -> None:
+    t_s = np.arange((CUE_US + LASTS_US) * 16 // 1000) / 16_000
+    chord = sum(np.sin(2 * np.pi * pitch * k * t_s) / k for pitch in (220.0, 277.2, 329.6) for k in (1, 2, 3, 4))
+    reading = read(pcm=np.asarray(0.05 * chord * (0.6 + 0.4 * np.sin(2 * np.pi * t_s)), np.float32))
+    assert reading.llr is None
+    assert "music" in reading.why

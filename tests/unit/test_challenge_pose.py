@@ -39,7 +39,7 @@ def test_a_head_that_does_as_asked_passes(lag_s: float, gain: float) -> None:
     assert reading.llr is not None
     assert reading.llr < -3
     assert reading.measures["compliance_nats"] < -1
-    assert reading.measures["artefact_nats"] < -1
+    assert reading.measures["artefact_nats"] < -0.6
     assert reading.measures["yaw_gain"] == pytest.approx(gain, abs=0.15)
     assert reading.measures["lag_ms"] == pytest.approx(lag_s * 1000, abs=110)
     assert reading.measures["depth_share"] > 0.8
@@ -48,8 +48,9 @@ def test_a_head_that_does_as_asked_passes(lag_s: float, gain: float) -> None:
 
 def test_another_script_fails_though_it_is_a_head() -> None:
     reading = read(POSE, ASKED, samples(ASKED, follows(OTHER)))
-    assert reading.measures["compliance_nats"] > 3
-    assert reading.measures["artefact_nats"] < -1
+    assert reading.llr is not None
+    assert reading.llr > 2  # real as it is: a recording of a head is one, too
+    assert reading.measures["artefact_nats"] < -0.6
     assert "did not turn as asked" in reading.why
 
 
@@ -90,7 +91,7 @@ def test_without_a_picture_before_the_cue_the_end_shows_the_head_straight() -> N
     reading = read(POSE, ASKED, faces)
     assert reading.llr is not None
     assert reading.llr < -2
-    assert reading.measures["artefact_nats"] < -1
+    assert reading.measures["artefact_nats"] < -0.6
 
 
 def test_two_faces_are_not_judged() -> None:
