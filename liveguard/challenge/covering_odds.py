@@ -1,7 +1,7 @@
 """How likely a covering is from a person's own hand, and from what else may be shown: stated models.
 
-Normal models of the figures of `covering`, fitted to half of the rendered people of `tests/bench/challenge_occlusion.py`;
-what is published was measured on the other half.
+Normal models of the figures of `covering`. Their means were read off the rendered people of the half "fit" of
+`tests/bench/challenge_occlusion.py`, the spreads widened from there by judgement; figures are those of the other half.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ _KEPT = 0.85  # of the response, after white balance
 _DULL = 0.03  # log chroma: of a response so small codecs keep half, and less of what is smaller still
 _SHAPE_ERROR, _MISFIT_SPREAD = 0.22, 0.6  # by how much the response's shape strays, in parts of it, and how that varies
 _SPREAD = 0.25  # of the fit that is expected, in parts of it
-# What is left of chroma: of 59 clips of real faces that answer no code, lognormal; and of those that answer another one.
+# What is left of chroma: of 108 clips of real faces that answer no code, lognormal; and of those that answer another one.
 _REST_MEDIAN, _REST_SPREAD = 0.011, 0.9
 _CODE_MEDIAN, _CODE_SPREAD = 0.09, 0.8
 _REST_LEAST = 0.008  # a picture that a codec has frozen tells less than it seems to

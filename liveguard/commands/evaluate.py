@@ -1,4 +1,4 @@
-"""`liveguard evaluate MANIFEST --out DIR`: the figures of the guard on labelled recordings."""
+"""`liveguard evaluate MANIFEST --out DIR`: the figures of the guard on labelled recordings, or of liveness sessions."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from liveguard.types import Detector
 
 NEEDED = "evaluating needs more libraries: pip install 'liveguard[evaluate]'"
+NEEDED_PAD = "evaluating sessions needs more libraries: pip install 'liveguard[evaluate,kyc]'"
+NOT_WITH_PAD = ("variants", "split", "minutes", "held_out", "compare", "config", "checks", "without", "face_model")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="report each source by a calibration (and the weights and models in FILE) that has not seen it",
     )  # fmt: skip
     parser.add_argument("--compare", type=Path, metavar="METRICS", help="an earlier metrics.json: say what has changed")
+    parser.add_argument(
+        "--pad", action="store_true",
+        help="MANIFEST lists reports of liveness sessions: error rates after ISO/IEC 30107-3, and nothing else",
+    )  # fmt: skip
     add_guard_options(parser)
 
 
@@ -57,6 +63,8 @@ def add_material_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0: done; 1: something is certainly worse than in --compare; 2: wrong use or input."""
+    if arguments.pad:
+        return _pad(arguments)
     try:
         from liveguard.evaluate.compare import compare
         from liveguard.evaluate.output import read_figures, write_figures, write_readings
@@ -94,6 +102,32 @@ def run(arguments: argparse.Namespace) -> int:
     if not changes:
         console.print("nothing has changed")
     return int(any(change.certain and not change.better for change in changes))
+
+
+def _pad(arguments: argparse.Namespace) -> int:
+    """Liveness sessions, by their signed reports; 0: done."""
+    given = [name.replace("_", "-") for name in NOT_WITH_PAD if getattr(arguments, name) not in (None, "")]
+    if given:
+        raise InputError(f"--pad reads what has been decided already: --{given[0]} does not go with it")
+    try:
+        from liveguard.evaluate.output import write_figures
+        from liveguard.evaluate.pad import pad_figures, read_sessions
+        from liveguard.evaluate.pad_page import page
+    except ImportError as error:
+        raise BackendError(f"{NEEDED_PAD} ({error})") from error
+
+    out, console = arguments.out, Console(highlight=False)
+    figures = pad_figures(read_sessions(arguments.manifest), arguments.manifest.name)
+    report = page(figures)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_figures(out / "pad.json", figures)
+        (out / "pad.html").write_text(report, "utf-8")
+    except OSError as error:
+        raise InputError(f"{out}: the results cannot be written: {error.strerror}") from error
+    show_pad(console, figures)
+    console.print(Text(f"figures and report: {out}/pad.json, pad.html"), soft_wrap=True)
+    return 0
 
 
 def folds_of(held_out: Path | None) -> Folds:
@@ -179,6 +213,32 @@ def show(console: Console, figures: Figures) -> None:
     for kind, found in {**sessions["by_kind"], **figures["bench"]}.items():
         delay = _said(found["delay_s"]["p50"])
         console.print(Text(f"{plain(kind)}: {found['detected']} of {found['n_attack']} raised, median after {delay} s"))
+
+
+def show_pad(console: Console, figures: Figures) -> None:
+    """How sessions ended and the rates of that, for a person."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("sessions")
+    for heading in ("live", "not live", "unjudged", "none", "error %", "as rejection"):
+        table.add_column(heading, no_wrap=True, justify="right")
+    for name, own in {"bona fide": figures["bonafide"], **figures["species"]}.items():
+        if own:
+            letter = "a" if "apcer" in own else "b"
+            rates = (_share(own[f"{letter}pcer{way}"]) for way in ("", "_as_rejection"))
+            ended = (str(own[key]) for key in ("live", "not_live", "cannot_judge", "no_report"))
+            table.add_row(Text(plain(name, 40)), *ended, *rates)
+    console.print(table)
+    for way, words in (("", "a non-response"), ("_as_rejection", "a rejection")):
+        worst, bpcer = figures[f"apcer_worst{way}"], (figures["bonafide"] or {}).get(f"bpcer{way}")
+        of = f" ({plain(worst['species'], 40)})" if worst else ""
+        said = f"worst APCER {_share(worst)} %{of}, BPCER {_share(bpcer)} %"
+        console.print(Text(f"cannot judge as {words}: {said}"), soft_wrap=True)
+
+
+def _share(own: Figures | None) -> str:
+    """In percent, with its interval."""
+    ends = (100 * each for each in (own["share"], *own["ci"])) if own and own["of"] else None
+    return "{:.3g} [{:.3g}, {:.3g}]".format(*ends) if ends else "-"
 
 
 def _said(value: float | None) -> str:

@@ -117,7 +117,7 @@ def heads(each: int, limit_s: float) -> None:
                 at_s = moments(kind, script, rng)
                 frames = film(head, kind, action, at_s, fps, seed, (CUE_US + script.lasts_us) / 1e6 + 0.2)
                 faces = seen(coded("vp8", KBPS)(frames, rng))
-                kept(path, faces, kind=kind, action=action, fps=fps, seed=seed, at_s=at_s)
+                kept(path, faces, kind=kind, action=action, fps=fps, script=script, at_s=at_s)
     print("done")
 
 
@@ -155,7 +155,8 @@ def readings(kept_at: Path) -> Iterator[tuple[str, Reading]]:
     faces = [FaceSample(t_us, 1, points, box_of(points), 80.0, light) for t_us, points, light in about["faces"]]
     kind, end_us = about["kind"], faces[-1].t_us
     if kind == "kept":
-        script = step(about["seed"], about["action"])
+        # The script that was filmed, not one drawn anew: how scripts are drawn may have changed since.
+        script = about["script"]
         yield f"kept {about['action']} {about['fps']}", judged(faces, script, CUE_US)
     for action in ("blink", "mouth") if kind in ("clip", "photo") else (about["action"],):
         for other in range(100, 100 + STRANGERS):

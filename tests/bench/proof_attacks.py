@@ -124,9 +124,10 @@ class Studio:
 _studio: Studio
 
 
-def _open_studio(folder: Path) -> None:
+def open_studio(folder: Path, niceness: int) -> None:
+    """Run once by the process that renders."""
     global _studio
-    os.nice(5)
+    os.nice(niceness)
     _studio = Studio(folder)
 
 
@@ -197,7 +198,7 @@ def main() -> None:
         Guard() as guard,
         serving(guard, settings) as server,
         (given.out / "manifest.csv").open("w", newline="") as file,
-        ProcessPoolExecutor(1, get_context("spawn"), _open_studio, (Path(folder),)) as studio,
+        ProcessPoolExecutor(1, get_context("spawn"), open_studio, (Path(folder), 5)) as studio,
         ThreadPoolExecutor(given.at_once) as pool,
     ):
         rows = csv.DictWriter(file, COLUMNS)

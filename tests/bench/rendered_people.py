@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,11 +61,8 @@ def people(data: Path | None, count: int) -> Iterator[tuple[str, ByteArray | Non
         image = cv2.imread(str(path))
         if image is not None:
             tone = TONES[int(rng.integers(len(TONES)))]
-            yield path.name, np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), tone, "fit" if number < FIT_PHOTOS else "report"
-
-
-def half_of(name: str) -> str:
-    return "fit" if zlib.crc32(name.encode()) % 2 else "report"
+            half = "fit" if number < FIT_PHOTOS else "report"
+            yield path.name, np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), tone, half
 
 
 def observed(frames: Iterator[VideoFrame], check: Detector, seed: int) -> list[Observation]:

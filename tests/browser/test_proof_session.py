@@ -1,0 +1,66 @@
+"""Whole liveness sessions in Chromium, judged by the real checks: somebody who answers passes, and no bench attack does.
+
+`python -m tests.bench.proof_attacks` does the same many times over, for the figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from liveguard.guard import Guard
+from liveguard.kyc.report import verify
+from tests.bench.proof_attacks import BONA_FIDE, METHODS, one, open_studio
+from tests.browser.parts import needs_chromium
+from tests.server_parts import Running, serving
+
+pytestmark = [pytest.mark.replay, needs_chromium]
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
+    try:
+        pool = ThreadPoolExecutor(1, initializer=open_studio, initargs=(tmp_path_factory.mktemp("studio"), 0))
+        pool.submit(int).result()
+    except Exception as error:  # noqa: BLE001 (the initializer's own error is only logged)
+        pytest.skip(f"the feeds cannot be made: {error}: is espeak-ng installed (apt-get install espeak-ng)?")
+    with pool:
+        yield pool
+
+
+@pytest.fixture
+def server(guard: Guard) -> Iterator[Running]:
+    with serving(guard) as running:
+        yield running
+
+
+def session(server: Running, studio: Executor, out: Path, species: str, method: str = METHODS[0]) -> dict[str, Any]:
+    (out / "reports").mkdir(exist_ok=True)
+    return one(server, studio, out, species, method, 3)
+
+
+def test_somebody_who_answers_passes_soon_after_the_last_step(
+    server: Running, studio: Executor, tmp_path: Path
+) -> None:
+    row = session(server, studio, tmp_path, BONA_FIDE)
+    report = (tmp_path / row["report"]).read_bytes()
+    assert row["verdict"] == "live", report
+    assert verify(report).verdict == "live"
+    assert row["judged_after_s"] < 3.0
+    assert 10.0 < row["lasted_s"] < 23.0  # from the first announcement to the verdict
+
+
+@pytest.mark.parametrize(
+    ("species", "method"),
+    [("still photo", METHODS[0]), ("replayed session", METHODS[1]), ("delayed relay", METHODS[0])],
+)
+def test_no_attack_is_taken_for_live(
+    server: Running, studio: Executor, tmp_path: Path, species: str, method: str
+) -> None:
+    row = session(server, studio, tmp_path, species, method)
+    assert row["report"], "the session gave no report"
+    assert row["verdict"] in ("not_live", "cannot_judge")
