@@ -36,12 +36,13 @@ from liveguard.server.settings import ServerSettings
 from liveguard.types import ByteArray
 from tests.browser.fake_devices import write_microphone
 from tests.proof_actor import FPS, Actor, Manner, film, grained, write_y4m
+from tests.proof_client import visit_without_browser
 from tests.proof_visitor import spoken_digits, visit
 from tests.server_parts import LOOPBACK, Running, serving
 
 BONA_FIDE = "somebody who answers"
 SPECIES = (BONA_FIDE, "still photo", "loop", "replayed session", "puppet of yesterday", "delayed relay")
-METHODS = ("virtual camera", "page hook")
+METHODS = ("virtual camera", "page hook", "client without a page")
 READY_S = 2.0  # attackers who need not wait for the page are in their place sooner
 IDLE_S, LOOP_S = 24.0, 4.0
 POOL = 6  # prepared films of other nonces
@@ -160,7 +161,10 @@ def one(server: Running, studio: Executor, out: Path, species: str, method: str,
     row: dict[str, Any] = {"label": "bonafide" if species == BONA_FIDE else "attack", "method": method, "report": ""}
     row["species"], row["source"] = ("" if species == BONA_FIDE else species), "rendered portrait"
     try:
-        seen = visit(link, camera, microphone, script=HOOK if method == "page hook" else "")
+        if method == METHODS[2]:
+            seen = visit_without_browser(link, camera)
+        else:
+            seen = visit(link, camera, microphone, script=HOOK if method == METHODS[1] else "")
         row |= {"lasted_s": round(seen.lasted_s, 2), "judged_after_s": round(seen.judged_after_s, 2)}
         row["verdict"] = (seen.done or {}).get("verdict", "")
     except Exception as error:  # noqa: BLE001 (a browser that failed is a session without a response, not the end of all)
@@ -184,14 +188,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sessions", type=int, default=100, help="of each species by the virtual camera")
-    parser.add_argument("--hooked", type=int, default=10, help="of each species by the page hook")
+    parser.add_argument("--others", type=int, default=10, help="of each species by each of the other methods")
     parser.add_argument("--at-once", type=int, default=4)
     parser.add_argument("--species", nargs="+", choices=SPECIES, default=SPECIES)
     given = parser.parse_args()
     (given.out / "reports").mkdir(parents=True, exist_ok=True)
     # One of each in turn, so that a run that is cut short has as many of each.
     wanted = [(s, METHODS[0], n) for n in range(given.sessions) for s in given.species]
-    wanted += [(s, METHODS[1], 5000 + n) for n in range(given.hooked) for s in given.species]
+    attacks = [species for species in given.species if species != BONA_FIDE]
+    wanted += [(s, method, 5000 + n) for n in range(given.others) for method in METHODS[1:] for s in attacks]
     settings = ServerSettings(ice_addresses=LOOPBACK, max_sessions=2 * given.at_once)
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -15,7 +15,7 @@ export default {
 
   welcome: {
     head: "Eine kurze Prüfung mit der Kamera",
-    lead: "Wer Ihnen diesen Link geschickt hat, möchte sicher sein, dass ein echter Mensch vor der Kamera ist. Die Prüfung selbst dauert etwa 15 Sekunden.",
+    lead: "Wer Ihnen diesen Link geschickt hat, möchte sicher sein, dass ein echter Mensch vor der Kamera ist. Die Prüfung selbst dauert etwa 20 Sekunden.",
     happens: "Was geschieht",
     steps: [
       "Sie erlauben dieser Seite die Kamera und sehen sich wie im Spiegel. Sie beginnen, wenn Sie so weit sind.",

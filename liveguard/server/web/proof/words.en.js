@@ -15,7 +15,7 @@ export default {
 
   welcome: {
     head: "A short camera check",
-    lead: "Whoever sent you this link would like to know that a real person is in front of the camera. The check itself takes about 15 seconds.",
+    lead: "Whoever sent you this link would like to know that a real person is in front of the camera. The check itself takes about 20 seconds.",
     happens: "What will happen",
     steps: [
       "You let this page use your camera, and you see yourself as in a mirror. You begin when you are ready.",

@@ -1,0 +1,97 @@
+"""An attacker without a browser: speaks the page's protocol to the server, and sends a film as its camera by WebRTC."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import av
+import httpx2 as httpx
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
+from websockets.asyncio.client import connect
+
+from liveguard.rtc.ice import prepare
+from tests.proof_visitor import DONE_WITHIN_S, Visit
+from tests.server_parts import LOOPBACK
+
+
+class Played(VideoStreamTrack):
+    """A film file in its own time; its last picture stays."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._container = av.open(str(path))
+        self._frames = self._container.decode(video=0)
+        self._rate = float(self._container.streams.video[0].average_rate or 15)
+        self._last: av.VideoFrame | None = None
+        self._shown = 0
+
+    async def recv(self) -> av.VideoFrame:
+        pts, time_base = await self.next_timestamp()
+        while self._shown <= pts * time_base * self._rate:
+            self._last = next(self._frames, self._last)
+            self._shown += 1
+        assert self._last is not None
+        frame = self._last.reformat(format="yuv420p")
+        frame.pts, frame.time_base = pts, time_base
+        return frame
+
+    def stop(self) -> None:
+        super().stop()
+        self._container.close()
+
+
+def visit_without_browser(link: str, camera: Path) -> Visit:
+    """As `visit`, by a program that claims to have shown every step at once."""
+    return asyncio.run(asyncio.wait_for(_visit(link, camera), DONE_WITHIN_S))
+
+
+async def _visit(link: str, camera: Path) -> Visit:
+    base, _, given = link.partition("/proof/#")
+    proof, token = (part.partition("=")[2] for part in given.split("&"))
+    film, pc = Played(camera), RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    prepare(pc, LOOPBACK)
+    async with httpx.AsyncClient(base_url=base) as http:
+        key = (
+            (await http.post("/proof/api/redeem", json={"id": proof, "token": token})).raise_for_status().json()["key"]
+        )
+        http.headers["Authorization"] = f"Bearer {key}"
+        (await http.post(f"/proof/api/{proof}/consent", json={"agreed": True})).raise_for_status()
+        try:
+            pc.addTrack(film)
+            pc.addTrack(AudioStreamTrack())
+            await pc.setLocalDescription(await pc.createOffer())
+            offer = {"sdp": pc.localDescription.sdp, "camera": {"label": "Integrated Camera"}}
+            answer = (await http.post(f"/proof/api/{proof}/offer", json=offer)).raise_for_status().json()
+            await pc.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
+            return await _converse(f"ws{base.removeprefix('http')}/proof/live/{proof}", key)
+        finally:
+            await pc.close()
+
+
+async def _converse(url: str, key: str) -> Visit:
+    seen, clock = Visit(), asyncio.get_running_loop().time
+    began_s = clock()
+    async with connect(url, subprotocols=["liveguard.v1", f"bearer.{key}"]) as socket:  # type: ignore[list-item]
+
+        async def say(**message: Any) -> None:
+            await socket.send(json.dumps(message))
+
+        await say(type="ready")
+        with contextlib.suppress(StopAsyncIteration):
+            async for text in socket:
+                message = json.loads(text)
+                if message["type"] == "ping":
+                    await say(type="pong", n=message["n"])
+                    continue
+                seen.told.append((clock() - began_s, message))
+                if message["type"] == "step":
+                    await asyncio.sleep(message["lead_ms"] / 1000)
+                    await say(type="shown", number=message["number"], after_ms=message["lead_ms"])
+                elif message["type"] == "done":
+                    break
+    return seen
