@@ -21,8 +21,8 @@ from liveguard.types import SAMPLE_RATE_HZ, ByteArray, FloatArray
 
 FPS = 15
 COMES_S = 8.0  # by then the page has been clicked through
-FIRST_CUE_S = 2.15  # after that the first step is announced, measured
-BETWEEN_S = 0.05  # from the end of a step to the announcement of the next one: the way there
+FIRST_CUE_S = 2.4  # after that the first step is announced, measured
+BETWEEN_S = 0.09  # from the end of a step to the announcement of the next one: the way there
 DIGIT_S = 0.62
 ASIDE_MM = 175.0
 SMOOTH_S = 0.35
