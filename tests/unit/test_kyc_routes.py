@@ -140,7 +140,9 @@ def test_a_page_that_leaves_ends_with_a_signed_report(client: TestClient) -> Non
     proof, headers = redeemed(client)
     client.post(f"/proof/api/{proof}/consent", json={"agreed": True}, headers=headers)
     key = headers["Authorization"].removeprefix("Bearer ")
-    with client.websocket_connect(f"{SOCKETS}/proof/live/{proof}", subprotocols=["liveguard.v1", f"bearer.{key}"]) as page:
+    with client.websocket_connect(
+        f"{SOCKETS}/proof/live/{proof}", subprotocols=["liveguard.v1", f"bearer.{key}"]
+    ) as page:
         assert page.accepted_subprotocol == "liveguard.v1"
         assert page.receive_json()["type"] == "ping"
         page.send_json({"type": "ready"})
@@ -159,7 +161,9 @@ def test_a_page_that_leaves_ends_with_a_signed_report(client: TestClient) -> Non
 
 def test_sockets_without_the_key_learn_nothing(client: TestClient) -> None:
     proof, _ = redeemed(client)
-    with client.websocket_connect(f"{SOCKETS}/proof/live/{proof}", subprotocols=["liveguard.v1", "bearer.wrong"]) as page:
+    with client.websocket_connect(
+        f"{SOCKETS}/proof/live/{proof}", subprotocols=["liveguard.v1", "bearer.wrong"]
+    ) as page:
         assert page.receive_json()["type"] == "trouble"
         with pytest.raises(WebSocketDisconnect):
             page.receive_json()
