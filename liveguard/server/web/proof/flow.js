@@ -120,7 +120,9 @@ export class Flow {
   /** Whether enough is left to do. */
   async #consented() {
     try {
-      await this.#or(this.door.consent([...this.#cannot]));
+      const cannot = new Set(this.#cannot);
+      if (!digitsAreUnderstood()) cannot.add("no_speech");
+      await this.#or(this.door.consent([...cannot]));
       return (this.#agreed = true);
     } catch (error) {
       if (error instanceof ApiError && error.status === 400) return false;
@@ -179,6 +181,7 @@ export class Flow {
   }
 
   #may(kind, need) {
+    if (kind === "digits" && !digitsAreUnderstood()) return false;
     return this.#session.kinds_possible.includes(kind) && !this.#cannot.has(need);
   }
 
@@ -233,6 +236,11 @@ export class Flow {
     for (const close of this.#open.reverse()) close();
     this.#open = [];
   }
+}
+
+/** Digits are recognised in English only, so they are not asked for on a page in another language. */
+function digitsAreUnderstood() {
+  return document.documentElement.lang === "en";
 }
 
 /** Rejects when a device is unplugged or taken away. */
