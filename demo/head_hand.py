@@ -160,7 +160,11 @@ def _lit(sprite: list[FloatArray], light: Light, near: float) -> FloatArray:
 
 def _shade(area: FloatArray, alpha: FloatArray, head_alpha: FloatArray, scale: float, before_mm: float) -> None:
     """Darken the head under the hand's edge, mostly below it: the room's light comes from above."""
-    quarter = cv2.resize(alpha, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    size = (
+        max(alpha.shape[1] // 4, 1),
+        max(alpha.shape[0] // 4, 1),
+    )  # of a hand at the picture's edge a pixel may be left
+    quarter = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
     shift = np.array([[1, 0, 0], [0, 1, 0.15 * before_mm * scale / 4]])
     quarter = cv2.warpAffine(quarter, shift, (quarter.shape[1], quarter.shape[0]))
     soft = cv2.GaussianBlur(quarter, (0, 0), max(_SHADOW_MM * scale / 4, 0.5))
