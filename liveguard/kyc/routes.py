@@ -43,6 +43,12 @@ def caller_routes(proofs: Proofs, url: str) -> APIRouter:
         link = f"{url}proof/#id={new.id}&token={new.token}"
         return {"id": new.id, "token": new.token, "url": link, "expires_at": iso(unix_us(new.expires_at))}
 
+    @routes.get("/key")
+    async def key() -> Json:
+        """What this server's reports are signed with: for `liveguard verify --key`."""
+        pem, fingerprint = proofs.key
+        return {"public_key": pem, "fingerprint": fingerprint}
+
     @routes.get("/sessions/{proof}")
     async def result(proof: str) -> Json:
         """How it stands, and once it has ended what came of it."""

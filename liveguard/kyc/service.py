@@ -22,7 +22,7 @@ from liveguard.kyc.decision import Decision, decide
 from liveguard.kyc.entries import policy_dict
 from liveguard.kyc.errors import ProofClosed, UnknownProof
 from liveguard.kyc.flow import Attempt
-from liveguard.kyc.keys import load_or_create
+from liveguard.kyc.keys import fingerprint, load_or_create, public_pem
 from liveguard.kyc.messages import OpenProof
 from liveguard.kyc.page import Page, Stopped
 from liveguard.kyc.record import Record
@@ -90,6 +90,11 @@ class Proofs:
             await asyncio.to_thread(self._webhook.close)
 
     # --- for the caller ---------------------------------------------------------------------------------------------
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What reports are signed with, to check them by: the public key (PEM) and its fingerprint."""
+        return public_pem(self._key).decode(), fingerprint(self._key.public_key())
 
     async def open(self, wanted: OpenProof) -> NewProof:
         """A new proof. Raises ConfigError for a policy or needs that cannot be, LockedOut."""

@@ -151,8 +151,8 @@ def test_a_page_that_leaves_ends_with_a_signed_report(client: TestClient) -> Non
     known = client.get(f"/api/kyc/sessions/{proof}").json()
     assert (known["state"], known["verdict"]) == ("done", "cannot_judge")
     report = client.get(f"/api/kyc/sessions/{proof}/report")
-    found = verify(report.content)
-    assert (found.id, found.verdict) == (proof, "cannot_judge")
+    found = verify(report.content, client.get("/api/kyc/key").json()["fingerprint"])
+    assert (found.id, found.verdict, found.pinned) == (proof, "cannot_judge", True)
     page_of_it = client.get(f"/api/kyc/sessions/{proof}/report.html")
     assert proof in page_of_it.text
     assert "script-src" not in page_of_it.headers["content-security-policy"]
