@@ -163,20 +163,25 @@ def test_who_stops_or_leaves_ends_it(monkeypatch: pytest.MonkeyPatch, word: Stop
         attempt(answer)
 
 
-def test_the_way_to_the_page_is_measured_by_its_pongs() -> None:
+def test_the_way_to_the_page_is_measured_by_its_pongs(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> float:
+        now_s = [100.0]
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now_s[0])
+
         async def say(message: dict[str, Any]) -> None:
+            now_s[0] += 0.01
             page.take(Pong(type="pong", n=message["n"] + 7))  # of no ping of ours
-            await asyncio.sleep(0.02)
+            now_s[0] += 0.03
             page.take(Pong(type="pong", n=message["n"]))
 
         page = Page(say)
+        assert page.one_way_s == 0.0
         pinging = asyncio.create_task(page.ping())
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0)
         pinging.cancel()
         return page.one_way_s
 
-    assert 0.009 < asyncio.run(run()) < 0.1
+    assert asyncio.run(run()) == pytest.approx(0.02)
 
 
 def test_a_page_that_floods_is_not_waited_for() -> None:
