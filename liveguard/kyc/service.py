@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from liveguard.challenge.checks import challenge_checks
 from liveguard.challenge.policy import ProofPolicy
 from liveguard.challenge.script import draw, new_nonce
-from liveguard.errors import LiveguardError
+from liveguard.errors import ConfigError, LiveguardError
 from liveguard.guard import Guard
 from liveguard.kyc.decision import Decision, decide
 from liveguard.kyc.entries import policy_dict
@@ -30,7 +31,7 @@ from liveguard.kyc.store import NewProof, ProofStore
 from liveguard.kyc.tables import Proof
 from liveguard.kyc.webhook import tell
 from liveguard.server.database import Database
-from liveguard.server.hub import Hub, Refused
+from liveguard.server.hub import PRUNE_EVERY_S, Hub, Refused
 from liveguard.server.metrics import Metrics
 from liveguard.server.store import Store
 
@@ -98,6 +99,8 @@ class Proofs:
 
     async def open(self, wanted: OpenProof) -> NewProof:
         """A new proof. Raises ConfigError for a policy or needs that cannot be, LockedOut."""
+        if "lag_most_ms" in wanted.policy:  # the checks are made once, for all sessions
+            raise ConfigError("proof.lag_most_ms is the server's own setting: it cannot be asked for")
         policy = ProofPolicy.of({**policy_dict(self._policy), **wanted.policy})
         create = partial(self.store.create, locale=wanted.locale, needs=wanted.cannot, notify=self._webhook is not None)
         return await asyncio.to_thread(create, wanted.subject, policy, _now())
@@ -244,10 +247,13 @@ class Proofs:
                 await self.hub.end(guarded)
 
     async def _look_after(self) -> None:
+        pruned_s = float("-inf")
         while True:
             try:
                 await asyncio.to_thread(self.store.expire, _now())
-                await asyncio.to_thread(self.store.prune, _now())
+                if time.monotonic() - pruned_s > PRUNE_EVERY_S:
+                    pruned_s = time.monotonic()
+                    await asyncio.to_thread(self.store.prune, _now())
             except LiveguardError as error:
                 log.error("%s", error)
             await self._tell()

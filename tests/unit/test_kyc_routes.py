@@ -114,6 +114,7 @@ def test_needs_that_leave_too_little_are_said_before_anything_begins(client: Tes
         ({"policy": {"steps": 1}}, 400, "proof.steps is 1"),
         ({"policy": {"kinds": ["dance"]}}, 400, "proof.kinds"),
         ({"policy": {"nothing": 1}}, 400, "proof.nothing"),
+        ({"policy": {"lag_most_ms": 900}}, 400, "the server's own setting"),
         ({"cannot": ["no_legs"]}, 422, "cannot.0"),
         ({"locale": "../../etc"}, 422, "locale"),
         ({"subject": ""}, 422, "subject"),
