@@ -1,7 +1,7 @@
-"""Feeds for liveness sessions: somebody who does what a script asks, and what attackers would show instead.
+"""Somebody before a camera who does what a liveness session asks, as a feed: a head rendered in 3-D, and a voice.
 
-A feed is written before the session begins, so its writer knows the script, as no attacker does. The session begins when the
-face is well placed: the actor sits beside the picture's middle until `COMES_S`, and so decides when.
+An actor learns of a step when it is shown, as people do, and reacts after a while (`perform` in `tests.proof_performer` runs
+one live). What attackers prepare is the same person, who rehearsed another script (`rehearsed`).
 """
 
 from __future__ import annotations
@@ -9,23 +9,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 
 from demo.head import Cover, Head, HeadPose, Light, idle
 from liveguard.challenge.script import Step
 from liveguard.types import SAMPLE_RATE_HZ, ByteArray, FloatArray
+from tests.live_camera import FPS
 
-FPS = 15
-COMES_S = 8.0  # by then the page has been clicked through
-FIRST_CUE_S = 2.4  # after that the first step is announced, measured
+FIRST_CUE_S = 2.4  # after a face comes into its place the first step is announced, measured
 BETWEEN_S = 0.09  # from the end of a step to the announcement of the next one: the way there
 DIGIT_S = 0.62
 ASIDE_MM = 175.0
 SMOOTH_S = 0.35
+ROOM_NOISE = 0.0006
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +38,16 @@ class Manner:
     ambient: float = 0.5
 
 
-def cues_s(steps: Sequence[Step], first_s: float) -> list[float]:
-    """When each step's stimulus is shown, on the feed's own clock; the first is announced at `first_s`."""
-    lasts = [step.lead_ms / 1e3 + step.lasts_us / 1e6 + BETWEEN_S for step in steps]
-    announced = [first_s + before for before in itertools.accumulate([0.0, *lasts[:-1]])]
-    return [at_s + step.lead_ms / 1e3 for at_s, step in zip(announced, steps, strict=True)]
-
-
 class Actor:
-    """Renders one person who does `steps`. Times are seconds of the feed."""
+    """Renders one person. Times are seconds of the feed; the person sits beside the picture's middle until `comes_s`."""
 
-    def __init__(self, head: Head, steps: Sequence[Step], manner: Manner, comes_s: float = COMES_S) -> None:
+    def __init__(self, head: Head, manner: Manner, comes_s: float = 0.0) -> None:
         self._head, self._manner, self._comes_s = head, manner, comes_s
-        self._cues = list(zip(steps, cues_s(steps, comes_s + FIRST_CUE_S), strict=True))
-        self.seconds = self._cues[-1][1] + steps[-1].lasts_us / 1e6 + 5.0
+        self._asked: list[tuple[Step, float]] = []
+
+    def ask(self, step: Step, shown_s: float) -> None:
+        """A step's stimulus is shown from that time on."""
+        self._asked.append((step, shown_s))
 
     def picture(self, t_s: float) -> ByteArray:
         pose, light, cover = self._at(t_s)
@@ -62,11 +56,11 @@ class Actor:
     def _at(self, t_s: float) -> tuple[HeadPose, Light, Cover | None]:
         manner = self._manner
         pose = idle(t_s, manner.seed)
-        aside = 1.0 - _smooth((t_s - self._comes_s) / 0.3)
+        aside = 1.0 - _smooth((t_s - self._comes_s) / 0.3) if self._comes_s else 0.0
         pose = replace(pose, shift_x_mm=pose.shift_x_mm + aside * ASIDE_MM)
         light, cover = Light((0.85, 0.85, 0.85), manner.ambient), None
-        for step, cue_s in self._cues:
-            since_s = t_s - cue_s - manner.late_s
+        for step, shown_s in self._asked:
+            since_s = t_s - shown_s - manner.late_s
             if not -0.5 <= since_s <= step.lasts_us / 1e6 + 1.0:
                 continue
             if step.kind == "light":
@@ -77,21 +71,47 @@ class Actor:
                 pose = _moved(pose, step, since_s, manner)
         return pose, light, cover
 
-    def sound(self, words: dict[str, FloatArray]) -> FloatArray:
-        """What is heard: digits one after the other, (n,) float32 at 16 kHz, over a quiet room."""
-        rng = np.random.default_rng(self._manner.seed)
-        pcm = rng.normal(0, 0.0006, int(self.seconds * SAMPLE_RATE_HZ)).astype(np.float32)
-        for at_s, digit in self._spoken():
-            start = int(at_s * SAMPLE_RATE_HZ)
-            word = words[digit][: len(pcm) - start]
-            pcm[start : start + len(word)] += word
-        return pcm
 
-    def _spoken(self) -> Iterator[tuple[float, str]]:
-        for step, cue_s in self._cues:
-            if step.kind == "digits":
-                for number, digit in enumerate(str(step.params["digits"]).split()):
-                    yield cue_s + self._manner.late_s + self._manner.reacts_s + 0.2 + number * DIGIT_S, digit
+def said(step: Step, manner: Manner, words: dict[str, FloatArray]) -> FloatArray:
+    """What is heard from the moment on in which a step is shown, (n,) float32 at 16 kHz; empty where nothing is read aloud."""
+    if step.kind != "digits":
+        return np.empty(0, np.float32)
+    begin_s = manner.late_s + manner.reacts_s + 0.2
+    digits = str(step.params["digits"]).split()
+    pcm = np.zeros(round((begin_s + (len(digits) + 1) * DIGIT_S) * SAMPLE_RATE_HZ), np.float32)
+    for number, digit in enumerate(digits):
+        start = round((begin_s + number * DIGIT_S) * SAMPLE_RATE_HZ)
+        word = words[digit][: len(pcm) - start]
+        pcm[start : start + len(word)] += word
+    return pcm
+
+
+def quiet(seconds: float, seed: int) -> FloatArray:
+    """A quiet room, (n,) float32 at 16 kHz."""
+    rng = np.random.default_rng(seed)
+    return np.asarray(rng.normal(0, ROOM_NOISE, round(seconds * SAMPLE_RATE_HZ)), np.float32)
+
+
+def rehearsed(
+    head: Head, steps: Sequence[Step], manner: Manner, comes_s: float, words: dict[str, FloatArray]
+) -> tuple[Iterator[ByteArray], FloatArray]:
+    """Pictures and sound of somebody who did `steps`, shown one after the other once they had come, in another session."""
+    actor = Actor(head, manner, comes_s)
+    shown_s = _shown_s(steps, comes_s + FIRST_CUE_S)
+    seconds = shown_s[-1] + steps[-1].lasts_us / 1e6 + 5.0
+    sound = quiet(seconds, manner.seed)
+    for step, at_s in zip(steps, shown_s, strict=True):
+        actor.ask(step, at_s)
+        start, pcm = round(at_s * SAMPLE_RATE_HZ), said(step, manner, words)
+        sound[start : start + len(pcm)] += pcm
+    return (actor.picture(number / FPS) for number in range(int(seconds * FPS))), sound
+
+
+def _shown_s(steps: Sequence[Step], first_s: float) -> list[float]:
+    """When each step's stimulus is shown, if the first is announced at `first_s`."""
+    lasts = [step.lead_ms / 1e3 + step.lasts_us / 1e6 + BETWEEN_S for step in steps]
+    announced = [first_s + before for before in itertools.accumulate([0.0, *lasts[:-1]])]
+    return [at_s + step.lead_ms / 1e3 for at_s, step in zip(announced, steps, strict=True)]
 
 
 def _moved(pose: HeadPose, step: Step, since_s: float, manner: Manner) -> HeadPose:
@@ -148,31 +168,3 @@ def _cover(step: Step, since_s: float) -> Cover | None:
 def _smooth(share: float) -> float:
     share = min(max(share, 0.0), 1.0)
     return share * share * (3 - 2 * share)
-
-
-def grained(pictures: Iterator[ByteArray], seed: int, sigma: float = 1.6) -> Iterator[ByteArray]:
-    """The pictures with a sensor's noise, another one in each."""
-    rng = np.random.default_rng(seed)
-    field: Any = None
-    for picture in pictures:
-        height, width = picture.shape[:2]
-        if field is None:
-            field = rng.normal(0, sigma, (height + 64, width + 64, 3)).astype(np.int16)
-        y, x = rng.integers(0, 64, 2)
-        noisy = picture.astype(np.int16) + field[y : y + height, x : x + width]
-        yield np.clip(noisy, 0, 255).astype(np.uint8)
-
-
-def write_y4m(path: Path, pictures: Iterator[ByteArray], fps: int = FPS) -> None:
-    """Pictures (h, w, 3) uint8 RGB as a file that Chromium plays as a camera of this rate."""
-    with path.open("wb") as out:
-        for number, picture in enumerate(pictures):
-            if number == 0:
-                height, width = picture.shape[:2]
-                out.write(f"YUV4MPEG2 W{width} H{height} F{fps}:1 Ip A1:1 C420jpeg\n".encode())
-            planes = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
-            out.write(b"FRAME\n" + planes.to_ndarray().tobytes())
-
-
-def film(actor: Actor, seed: int) -> Iterator[ByteArray]:
-    return grained((actor.picture(number / FPS) for number in range(int(actor.seconds * FPS))), seed)

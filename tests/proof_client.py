@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,25 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 from websockets.asyncio.client import connect
 
+from liveguard.challenge.script import Step
 from liveguard.rtc.ice import prepare
-from tests.proof_visitor import DONE_WITHIN_S, Visit
+from tests.proof_visitor import DONE_WITHIN_S, Answer, Visit
 from tests.server_parts import LOOPBACK
+
+
+class Live(VideoStreamTrack):
+    """Whatever the only picture of a camera file is at the moment."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    async def recv(self) -> av.VideoFrame:
+        pts, time_base = await self.next_timestamp()
+        with av.open(str(self._path)) as container:
+            frame = next(container.decode(video=0)).reformat(format="yuv420p")
+        frame.pts, frame.time_base = pts, time_base
+        return frame
 
 
 class Played(VideoStreamTrack):
@@ -45,15 +62,15 @@ class Played(VideoStreamTrack):
         self._container.close()
 
 
-def visit_without_browser(link: str, camera: Path) -> Visit:
-    """As `visit`, by a program that claims to have shown every step at once."""
-    return asyncio.run(asyncio.wait_for(_visit(link, camera), DONE_WITHIN_S))
+def visit_without_browser(link: str, camera: Path, answer: Answer | None = None) -> Visit:
+    """As `visit`, by a program that claims to have shown every step at once. With `answer` the camera is a live one."""
+    return asyncio.run(asyncio.wait_for(_visit(link, camera, answer), DONE_WITHIN_S))
 
 
-async def _visit(link: str, camera: Path) -> Visit:
+async def _visit(link: str, camera: Path, answer: Answer | None) -> Visit:
     base, _, given = link.partition("/proof/#")
     proof, token = (part.partition("=")[2] for part in given.split("&"))
-    film, pc = Played(camera), RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    film, pc = Live(camera) if answer else Played(camera), RTCPeerConnection(RTCConfiguration(iceServers=[]))
     prepare(pc, LOOPBACK)
     async with httpx.AsyncClient(base_url=base) as http:
         key = (
@@ -68,12 +85,12 @@ async def _visit(link: str, camera: Path) -> Visit:
             offer = {"sdp": pc.localDescription.sdp, "camera": {"label": "Integrated Camera"}}
             answer = (await http.post(f"/proof/api/{proof}/offer", json=offer)).raise_for_status().json()
             await pc.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
-            return await _converse(f"ws{base.removeprefix('http')}/proof/live/{proof}", key)
+            return await _converse(f"ws{base.removeprefix('http')}/proof/live/{proof}", key, answer)
         finally:
             await pc.close()
 
 
-async def _converse(url: str, key: str) -> Visit:
+async def _converse(url: str, key: str, answer: Answer | None) -> Visit:
     seen, clock = Visit(), asyncio.get_running_loop().time
     began_s = clock()
     async with connect(url, subprotocols=["liveguard.v1", f"bearer.{key}"]) as socket:  # type: ignore[list-item]
@@ -92,6 +109,8 @@ async def _converse(url: str, key: str) -> Visit:
                 if message["type"] == "step":
                     await asyncio.sleep(message["lead_ms"] / 1000)
                     await say(type="shown", number=message["number"], after_ms=message["lead_ms"])
+                    if answer is not None:
+                        answer(Step(message["kind"], message["params"]), time.monotonic())  # nothing is said aloud
                 elif message["type"] == "done":
                     break
     return seen

@@ -1,24 +1,56 @@
-"""Somebody who opens the link of a liveness session in a real Chromium whose camera and microphone are files."""
+"""Somebody who opens the link of a liveness session in a real Chromium whose camera and microphone are files.
+
+Who answers sees what the page is told, when it has shown it, and may say something aloud.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from playwright.sync_api import Page, ViewportSize
 
 from demo.clips import speech
-from liveguard.types import FloatArray
+from liveguard.challenge.script import Step
+from liveguard.types import SAMPLE_RATE_HZ, FloatArray
 from tests.browser.parts import chromium, fake_devices
 
 SIZE: ViewportSize = {"width": 420, "height": 800}
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 DONE_WITHIN_S = 75.0
+
+
+# Given a step and when it was shown (time.monotonic()), what is said from then on, (n,) float32 at 16 kHz; maybe nothing.
+Answer: TypeAlias = Callable[[Step, float], FloatArray]
+
+# Chromium reads its fake microphone's file once, so what is said live is added to it in the page.
+VOICE = """
+(() => {
+  const media = navigator.mediaDevices, real = media.getUserMedia.bind(media);
+  media.getUserMedia = async (wanted) => {
+    const stream = await real(wanted);
+    if (!stream.getAudioTracks().length) return stream;
+    const sound = new AudioContext(), both = sound.createMediaStreamDestination();
+    sound.createMediaStreamSource(stream).connect(both);
+    window.sayForTests = ({ pcm, rate, in_s }) => {
+      const bytes = Uint8Array.from(atob(pcm), (letter) => letter.charCodeAt(0));
+      const heard = Float32Array.from(new Int16Array(bytes.buffer), (value) => value / 32768);
+      const buffer = sound.createBuffer(1, heard.length, rate), source = sound.createBufferSource();
+      buffer.copyToChannel(heard, 0);
+      source.buffer = buffer;
+      source.connect(both);
+      source.start(sound.currentTime + Math.max(in_s, 0), Math.max(-in_s, 0));
+    };
+    return new MediaStream([...stream.getVideoTracks(), ...both.stream.getAudioTracks()]);
+  };
+})();
+"""
 
 
 @dataclass
@@ -46,30 +78,54 @@ class Visit:
         return self.at_s("done") - min(at_s for at_s, message in self.told if message["type"] == "step")
 
 
-def visit(link: str, camera: Path, microphone: Path, flags: Sequence[str] = (), script: str = "") -> Visit:
+def visit(
+    link: str,
+    camera: Path,
+    microphone: Path,
+    flags: Sequence[str] = (),
+    script: str = "",
+    answer: Answer | None = None,
+) -> Visit:
     """Click through the page to the verdict, as far as it goes. `script`: runs in the page before all else."""
     with chromium(*fake_devices(camera, microphone), *flags) as browser:
         page = browser.new_page(viewport=SIZE)
-        if script:
-            page.add_init_script(script)
-        return watch(page, link)
+        page.add_init_script(VOICE + script)
+        return watch(page, link, answer)
 
 
-def watch(page: Page, link: str) -> Visit:
+def watch(page: Page, link: str, answer: Answer | None = None) -> Visit:
     seen, began_s = Visit(), time.monotonic()
+    steps: dict[int, Step] = {}
+    aloud: list[tuple[float, FloatArray]] = []
 
     def heard(data: str | bytes) -> None:
         message = json.loads(data)
         if message["type"] != "ping":
             seen.told.append((time.monotonic() - began_s, message))
+        if message["type"] == "step":
+            steps[message["number"]] = Step(message["kind"], message["params"])
 
-    page.on("websocket", lambda socket: socket.on("framereceived", heard))
+    def sent(data: str | bytes) -> None:
+        now_s, message = time.monotonic(), json.loads(data)
+        if message["type"] == "shown" and answer is not None:
+            aloud.append((now_s, answer(steps[message["number"]], now_s)))
+
+    page.on("websocket", lambda socket: (socket.on("framereceived", heard), socket.on("framesent", sent)))
     page.goto(link)
     while seen.done is None and time.monotonic() - began_s < DONE_WITHIN_S:
         for button in page.locator("button.primary:visible:enabled").all()[:1]:
             button.click(timeout=2_000)
-        page.wait_for_timeout(200)
+        while aloud:
+            since_s, pcm = aloud.pop(0)
+            if len(pcm):
+                _say(page, pcm, since_s - time.monotonic())
+        page.wait_for_timeout(100)
     return seen
+
+
+def _say(page: Page, pcm: FloatArray, in_s: float) -> None:
+    coded = base64.b64encode((np.clip(pcm, -1, 1) * 32_767).astype("<i2").tobytes()).decode()
+    page.evaluate("what => sayForTests(what)", {"pcm": coded, "rate": SAMPLE_RATE_HZ, "in_s": in_s})
 
 
 def spoken_digits(folder: Path) -> dict[str, FloatArray]:

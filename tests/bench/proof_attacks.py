@@ -4,24 +4,25 @@
     liveguard evaluate --pad OUT/manifest.csv --out OUT/figures
 
 Each session has a nonce of its own. The person who answers is a head rendered in 3-D from a public-domain portrait, with
-reactions drawn anew each time; it is a simulation, and so are the attacks: bench attacks, never seen in the wild. What an
-attacker prepares beforehand is made for another nonce; only the relay knows the right one, and is late.
+reactions drawn anew each time, who sees each step when the page has shown it, and not before; it is a simulation, and so are
+the attacks: bench attacks, never seen in the wild. What an attacker prepares beforehand is made for another nonce; only a relay
+shows the right one to somebody who does it, and is late.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import itertools
-import os
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import replace
-from multiprocessing import get_context
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock
 from typing import Any
 
 import cv2
@@ -33,14 +34,17 @@ from liveguard.challenge.policy import ProofPolicy
 from liveguard.challenge.script import Step, draw, new_nonce
 from liveguard.guard import Guard
 from liveguard.server.settings import ServerSettings
-from liveguard.types import ByteArray
+from liveguard.types import ByteArray, FloatArray
 from tests.browser.fake_devices import write_microphone
-from tests.proof_actor import FPS, Actor, Manner, film, grained, write_y4m
+from tests.live_camera import FPS, Grain, write_y4m
+from tests.proof_actor import Manner, quiet, rehearsed, said
 from tests.proof_client import visit_without_browser
-from tests.proof_visitor import spoken_digits, visit
+from tests.proof_performer import Performer
+from tests.proof_visitor import Answer, spoken_digits, visit
 from tests.server_parts import LOOPBACK, Running, serving
 
 BONA_FIDE = "somebody who answers"
+LIVE = (BONA_FIDE, "delayed relay")  # somebody does what is asked, while it is asked
 SPECIES = (BONA_FIDE, "still photo", "loop", "replayed session", "puppet of yesterday", "delayed relay")
 METHODS = ("virtual camera", "page hook", "client without a page")
 READY_S = 2.0  # attackers who need not wait for the page are in their place sooner
@@ -67,73 +71,90 @@ HOOK = """
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Files that are played as camera and microphone; live ones with whom they show."""
+
+    camera: Path
+    microphone: Path
+    answer: Answer | None = None
+
+
 class Studio:
-    """Makes the feeds, in a process of its own: rendering must not keep the server's threads waiting."""
+    """Makes the films that attackers prepare, each once; owned by one thread."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.head = folder, Head()
+        self._folder, self._head = folder, Head()
         self.words = spoken_digits(folder)
-        self._prepared: dict[tuple[str, int], tuple[Path, Path]] = {}
+        self._prepared: dict[tuple[str, int], Feed] = {}
 
-    def feed(self, species: str, steps: tuple[Step, ...], number: int) -> tuple[Path, Path]:
-        """Camera and microphone for one session."""
-        if species == BONA_FIDE:
-            return self._acted(f"answer-{number}", steps, manner(number))
-        if species == "delayed relay":
-            return self._acted(f"relay-{number}", steps, replace(manner(number), late_s=1.5 + number % 4 * 0.5))
-        pool = 1 if species in ("still photo", "loop") else POOL
-        key = (species, number % pool)
+    def film(self, species: str, number: int) -> Feed:
+        key = (species, number % (1 if species in ("still photo", "loop") else POOL))
         if key not in self._prepared:
-            self._prepared[key] = self._prepare(species, number % pool)
+            self._prepared[key] = self._prepare(*key)
         return self._prepared[key]
 
-    def _prepare(self, species: str, number: int) -> tuple[Path, Path]:
+    def _prepare(self, species: str, number: int) -> Feed:
         name = f"{species.replace(' ', '-')}-{number}"
+        feed = Feed(self._folder / f"{name}.y4m", self._folder / f"{name}.wav")
+        pictures, sound = self._shot(species, number)
+        write_y4m(feed.camera, map(Grain(number), pictures))
+        write_microphone(feed.microphone, sound)
+        return feed
+
+    def _shot(self, species: str, number: int) -> tuple[Iterable[ByteArray], FloatArray]:
         if species == "still photo":
-            return self._filmed(name, itertools.repeat(self.head.draw(idle(0.0)), int(IDLE_S * FPS)), number)
+            return [self._head.draw(idle(0.0))] * int(IDLE_S * FPS), quiet(IDLE_S, number)
         if species == "loop":
-            shown = [self.head.draw(idle(k / FPS, number)) for k in range(int(LOOP_S * FPS))]
-            return self._filmed(name, (shown[k % len(shown)] for k in range(int(IDLE_S * FPS))), number)
-        other = draw(new_nonce(), ProofPolicy())
-        if species == "replayed session":
-            return self._acted(name, other, manner(1000 + number), READY_S)
-        return self._acted(name, other, manner(2000 + number), READY_S, puppet)
-
-    def _acted(
-        self,
-        name: str,
-        steps: tuple[Step, ...],
-        how: Manner,
-        comes_s: float | None = None,
-        look: Callable[[ByteArray], ByteArray] | None = None,
-    ) -> tuple[Path, Path]:
-        actor = Actor(self.head, steps, how) if comes_s is None else Actor(self.head, steps, how, comes_s)
-        camera, microphone = self.folder / f"{name}.y4m", self.folder / f"{name}.wav"
-        pictures = film(actor, how.seed)
-        write_y4m(camera, pictures if look is None else map(look, pictures))
-        write_microphone(microphone, actor.sound(self.words))
-        return camera, microphone
-
-    def _filmed(self, name: str, pictures: Iterator[ByteArray], seed: int) -> tuple[Path, Path]:
-        camera, microphone = self.folder / f"{name}.y4m", self.folder / f"{name}.wav"
-        write_y4m(camera, grained(pictures, seed))
-        quiet = np.random.default_rng(seed).normal(0, 0.0006, int(IDLE_S * 16_000))
-        write_microphone(microphone, quiet.astype(np.float32))
-        return camera, microphone
+            shown = [self._head.draw(idle(k / FPS, number)) for k in range(int(LOOP_S * FPS))]
+            return (shown[k % len(shown)] for k in range(int(IDLE_S * FPS))), quiet(IDLE_S, number)
+        how = manner((1000 if species == "replayed session" else 2000) + number)
+        pictures, sound = rehearsed(self._head, draw(new_nonce(), ProofPolicy()), how, READY_S, self.words)
+        return (pictures if species == "replayed session" else map(puppet, pictures)), sound
 
 
-_studio: Studio
+class Stage:
+    """All that sessions need of feeds: as many people at once as there are `performers`, and the prepared films."""
 
+    def __init__(self, folder: Path, performers: int, niceness: int = 0) -> None:
+        self._folder, self._lock = folder, Lock()
+        self._studio = Studio(folder)
+        self._all = [Performer(niceness) for _ in range(performers)]
+        self._free: SimpleQueue[Performer] = SimpleQueue()
+        for performer in self._all:
+            self._free.put(performer)
 
-def open_studio(folder: Path, niceness: int) -> None:
-    """Run once by the process that renders."""
-    global _studio
-    os.nice(niceness)
-    _studio = Studio(folder)
+    @contextmanager
+    def feed(self, species: str, number: int) -> Iterator[Feed]:
+        if species not in LIVE:
+            with self._lock:
+                film = self._studio.film(species, number)
+            yield film
+            return
+        how = manner(number)
+        if species != BONA_FIDE:
+            how = replace(how, late_s=1.5 + number % 4 * 0.5)
+        performer = self._free.get()
+        name = f"{species.replace(' ', '-')}-{number}"
+        camera, microphone = self._folder / f"{name}.y4m", self._folder / f"{name}.wav"
 
+        def answer(step: Step, shown_s: float) -> FloatArray:
+            performer.ask(step, shown_s)
+            return said(step, how, self._studio.words)
 
-def _feed(species: str, steps: tuple[Step, ...], number: int) -> tuple[Path, Path]:
-    return _studio.feed(species, steps, number)
+        try:
+            performer.begin(camera, how)
+            write_microphone(microphone, quiet(IDLE_S, number))
+            yield Feed(camera, microphone, answer)
+        finally:
+            performer.end()
+            self._free.put(performer)
+            camera.unlink(missing_ok=True)
+            microphone.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        for performer in self._all:
+            performer.close()
 
 
 def manner(number: int) -> Manner:
@@ -151,20 +172,19 @@ def puppet(picture: ByteArray) -> ByteArray:
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def one(server: Running, studio: Executor, out: Path, species: str, method: str, number: int) -> dict[str, Any]:
+def one(server: Running, stage: Stage, out: Path, species: str, method: str, number: int) -> dict[str, Any]:
     """One session; the manifest's row of it."""
     new = httpx.post(f"{server.url}/api/kyc/sessions", json={}).raise_for_status().json()
-    proof = server.app.state.proofs.store.proof(new["id"])
-    steps = draw(proof.nonce, proof.policy, proof.needs)
-    camera, microphone = studio.submit(_feed, species, steps, number).result()
     link = f"{server.url}/proof/#{new['url'].partition('#')[2]}"
     row: dict[str, Any] = {"label": "bonafide" if species == BONA_FIDE else "attack", "method": method, "report": ""}
     row["species"], row["source"] = ("" if species == BONA_FIDE else species), "rendered portrait"
     try:
-        if method == METHODS[2]:
-            seen = visit_without_browser(link, camera)
-        else:
-            seen = visit(link, camera, microphone, script=HOOK if method == METHODS[1] else "")
+        with stage.feed(species, number) as feed:
+            if method == METHODS[2]:
+                seen = visit_without_browser(link, feed.camera, feed.answer)
+            else:
+                hook = HOOK if method == METHODS[1] else ""
+                seen = visit(link, feed.camera, feed.microphone, script=hook, answer=feed.answer)
         row |= {"lasted_s": round(seen.lasted_s, 2), "judged_after_s": round(seen.judged_after_s, 2)}
         row["verdict"] = (seen.done or {}).get("verdict", "")
     except Exception as error:  # noqa: BLE001 (a browser that failed is a session without a response, not the end of all)
@@ -178,8 +198,6 @@ def one(server: Running, studio: Executor, out: Path, species: str, method: str,
             row["verdict"] = report.json()["entries"][-1]["body"]["verdict"]
             break
         time.sleep(0.5)
-    if species in (BONA_FIDE, "delayed relay"):
-        camera.unlink()
     print(f"{species} {number} by {method}: {row.get('verdict', '')}", flush=True)
     return row
 
@@ -203,12 +221,12 @@ def main() -> None:
         Guard() as guard,
         serving(guard, settings) as server,
         (given.out / "manifest.csv").open("w", newline="") as file,
-        ProcessPoolExecutor(1, get_context("spawn"), open_studio, (Path(folder), 5)) as studio,
+        closing(Stage(Path(folder), given.at_once)) as stage,
         ThreadPoolExecutor(given.at_once) as pool,
     ):
         rows = csv.DictWriter(file, COLUMNS)
         rows.writeheader()
-        for row in pool.map(lambda what: one(server, studio, given.out, *what), wanted):
+        for row in pool.map(lambda what: one(server, stage, given.out, *what), wanted):
             rows.writerow(row)
             file.flush()
 

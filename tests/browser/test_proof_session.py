@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 
 from liveguard.guard import Guard
 from liveguard.kyc.report import verify
-from tests.bench.proof_attacks import BONA_FIDE, METHODS, one, open_studio
+from tests.bench.proof_attacks import BONA_FIDE, METHODS, Stage, one
 from tests.browser.parts import needs_chromium
 from tests.server_parts import Running, serving
 
@@ -22,14 +21,13 @@ pytestmark = [pytest.mark.replay, needs_chromium]
 
 
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     try:
-        pool = ThreadPoolExecutor(1, initializer=open_studio, initargs=(tmp_path_factory.mktemp("studio"), 0))
-        pool.submit(int).result()
-    except Exception as error:  # noqa: BLE001 (the initializer's own error is only logged)
+        made = Stage(tmp_path_factory.mktemp("stage"), 1)
+    except FileNotFoundError as error:
         pytest.skip(f"the feeds cannot be made: {error}: is espeak-ng installed (apt-get install espeak-ng)?")
-    with pool:
-        yield pool
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -38,15 +36,13 @@ def server(guard: Guard) -> Iterator[Running]:
         yield running
 
 
-def session(server: Running, studio: Executor, out: Path, species: str, method: str = METHODS[0]) -> dict[str, Any]:
+def session(server: Running, stage: Stage, out: Path, species: str, method: str = METHODS[0]) -> dict[str, Any]:
     (out / "reports").mkdir(exist_ok=True)
-    return one(server, studio, out, species, method, 3)
+    return one(server, stage, out, species, method, 3)
 
 
-def test_somebody_who_answers_passes_soon_after_the_last_step(
-    server: Running, studio: Executor, tmp_path: Path
-) -> None:
-    row = session(server, studio, tmp_path, BONA_FIDE)
+def test_somebody_who_answers_passes_soon_after_the_last_step(server: Running, stage: Stage, tmp_path: Path) -> None:
+    row = session(server, stage, tmp_path, BONA_FIDE)
     report = (tmp_path / row["report"]).read_bytes()
     assert row["verdict"] == "live", report
     assert verify(report).verdict == "live"
@@ -58,9 +54,7 @@ def test_somebody_who_answers_passes_soon_after_the_last_step(
     ("species", "method"),
     [("delayed relay", METHODS[0]), ("replayed session", METHODS[1]), ("still photo", METHODS[2])],
 )
-def test_no_attack_is_taken_for_live(
-    server: Running, studio: Executor, tmp_path: Path, species: str, method: str
-) -> None:
-    row = session(server, studio, tmp_path, species, method)
+def test_no_attack_is_taken_for_live(server: Running, stage: Stage, tmp_path: Path, species: str, method: str) -> None:
+    row = session(server, stage, tmp_path, species, method)
     assert row["report"], "the session gave no report"
     assert row["verdict"] in ("not_live", "cannot_judge")
