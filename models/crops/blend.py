@@ -91,7 +91,7 @@ def carried_over(x: Tensor, points: Tensor, onto: Tensor) -> Tensor:
     ones = torch.ones_like(onto[..., :1])
     known = torch.cat([onto, ones], 2)
     gram = known.transpose(1, 2) @ known + 1e-3 * torch.eye(3, device=x.device)
-    affine = torch.linalg.solve(gram, known.transpose(1, 2) @ points)  # (n, 3, 2)
+    affine = torch.linalg.solve_ex(gram, known.transpose(1, 2) @ points)[0]  # (n, 3, 2)
     rest = points - known @ affine
     cells = 32
     at = (identity(n, cells, cells, x.device) + 1) * (w / 2)

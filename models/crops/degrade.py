@@ -13,7 +13,7 @@ SEEN = 224
 CHUNKS = 6
 
 
-def called(x: Tensor, where: Tensor, points: Tensor, dice: Dice) -> tuple[Tensor, Tensor]:
+def called(x: Tensor, where: Tensor, points: Tensor, most_edge: float, dice: Dice) -> tuple[Tensor, Tensor]:
     """Crops (n, 3, side, side) as a call delivers them, and `where` (n, 1, side, side) beside them: SEEN pixels a side.
 
     `points` (n, k, 2) in pixels of the crops.
@@ -31,7 +31,7 @@ def called(x: Tensor, where: Tensor, points: Tensor, dice: Dice) -> tuple[Tensor
     x = resized(x, dice, 0.4)
     x = coded(x, dice, 0.7)
     x = resized(x, dice, 0.15)
-    return edged(coded(x, dice, 0.15), dice), where
+    return edged(coded(x, dice, 0.15), most_edge, dice), where
 
 
 def beautified(x: Tensor, points: Tensor, dice: Dice) -> Tensor:
@@ -89,10 +89,10 @@ def coded(x: Tensor, dice: Dice, p: float) -> Tensor:
     return chosen(dice.chance(p), y, x)
 
 
-def edged(x: Tensor, dice: Dice) -> Tensor:
+def edged(x: Tensor, most: float, dice: Dice) -> Tensor:
     """Some with black where the crop reaches over the edge of the picture, so that this tells nothing."""
     at = torch.arange(SEEN, device=x.device) / SEEN
-    left, right, top, bottom = (dice.uniform(-0.06, 0.18) * dice.chance(0.3) for _ in range(4))
+    left, right, top, bottom = (dice.uniform(-most / 3, most) * dice.chance(0.3 + most) for _ in range(4))
     across = (at[None] >= left[:, None]) & (at[None] < 1 - right[:, None])
     down = (at[None] >= top[:, None]) & (at[None] < 1 - bottom[:, None])
-    return torch.where((dice.chance(0.3)[:, None, None] & ~(down[:, :, None] & across[:, None, :]))[:, None], 0.0, x)
+    return torch.where((dice.chance(0.2 + most)[:, None, None] & ~(down[:, :, None] & across[:, None, :]))[:, None], 0.0, x)

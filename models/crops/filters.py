@@ -38,13 +38,12 @@ def through_size(x: Tensor, side: int, up: str) -> Tensor:
 
 
 @cache
-def _jpeg_parts(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+def _jpeg_parts(device: torch.device) -> tuple[Tensor, ...]:
     n = np.arange(8)
     dct = np.cos((2 * n[None] + 1) * n[:, None] * np.pi / 16) * np.where(n[:, None] == 0, np.sqrt(1 / 8), 0.5)
     tables = [np.array(text.split(), float).reshape(8, 8) for text in (_LUMA, _CHROMA)]
-    parts = (dct, np.stack(tables), np.array(_TO_YCC))
-    dct_t, tables_t, ycc_t = (torch.tensor(part, dtype=torch.float32, device=device) for part in parts)
-    return dct_t, tables_t, ycc_t
+    parts = (dct, np.stack(tables), np.array(_TO_YCC), np.linalg.inv(_TO_YCC))
+    return tuple(torch.tensor(part, dtype=torch.float32, device=device) for part in parts)
 
 
 def jpeg(x: Tensor, quality: Tensor) -> Tensor:
@@ -52,7 +51,7 @@ def jpeg(x: Tensor, quality: Tensor) -> Tensor:
 
     Sides are multiples of 16. The blocks and steps of calls' video codecs are like enough to this.
     """
-    dct, tables, ycc = _jpeg_parts(x.device)
+    dct, tables, ycc, back_to_rgb = _jpeg_parts(x.device)
     scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)
     y, cc = torch.einsum("kc,nchw->nkhw", ycc, x * 255).split((1, 2), 1)
     parts = []
@@ -64,7 +63,7 @@ def jpeg(x: Tensor, quality: Tensor) -> Tensor:
         inside = torch.round(inside / step) * step
         parts.append(torch.einsum("ai,bj,nchawb->nchiwj", dct, dct, inside).reshape(n, c, h, w))
     colour = F.interpolate(parts[1], scale_factor=2, mode="bilinear", align_corners=False)
-    back = torch.einsum("ck,nkhw->nchw", torch.linalg.inv(ycc), torch.cat([parts[0] + 128, colour], 1))
+    back = torch.einsum("ck,nkhw->nchw", back_to_rgb, torch.cat([parts[0] + 128, colour], 1))
     return (back / 255).clamp(0, 1)
 
 

@@ -21,7 +21,7 @@ def _table(device: torch.device) -> tuple[Tensor, Tensor]:
     outlines = [places(PARTS[name]) for name in CHANCES]
     longest = max(map(len, outlines))
     table = [outline + [outline[-1]] * (longest - len(outline)) for outline in outlines]
-    return torch.tensor(table, device=device), torch.tensor(list(CHANCES.values()), device=device)
+    return torch.tensor(table, device=device), torch.tensor(list(CHANCES.values()), device=device).cumsum(0)
 
 
 def filled(outline: Tensor) -> Tensor:
@@ -44,9 +44,9 @@ def face_masks(points: Tensor, side: int, dice: Dice) -> Tensor:
 
 def part_masks(points: Tensor, side: int, dice: Dice) -> Tensor:
     """Masks (n, 1, side, side) in 0..1 of a part of each face, as in Self-Blended Images (arXiv:2204.08376)."""
-    n, device = len(points), points.device
+    device = points.device
     table, chances = _table(device)
-    part = torch.multinomial(chances, n, replacement=True, generator=dice.generator)
+    part = torch.bucketize(dice.uniform(0, 0.999999), chances)
     outline = torch.gather(points, 1, table[part][..., None].expand(-1, -1, 2)) * (SIDE / side)
     middle = outline.mean(1, keepdim=True)
     outline = middle + (outline - middle) * dice.uniform(0.85, 1.15, (1, 2)) * dice.uniform(0.92, 1.08, (1, 1))

@@ -20,13 +20,20 @@ MAP = 32
 
 def recaptured(x: Tensor, backdrop: Tensor, dice: Dice) -> tuple[Tensor, Tensor]:
     """Half of the pictures (n, 3, side, side) on a screen, half printed, before `backdrop`; and where (n, 1, side, side)."""
-    screen = dice.chance(0.6)
+    screen, seen = dice.chance(0.6), in_view(x)
     x = _resampled(x, dice)
     shown = chosen(screen, _on_screen(x, dice), _printed(x, dice))
     shown = chosen(dice.chance(0.6), blurred(shown, dice.uniform(0.4, 1.8)), shown)
     shown = _shone_on(shown, dice)
-    where = _outline(x, dice)
-    return shown * where + backdrop * (1 - where), where
+    where = _outline(x, dice) * seen
+    return (shown * where + backdrop * (1 - where)) * seen, where
+
+
+def in_view(x: Tensor) -> Tensor:
+    """1 where pictures (n, 3, h, w) are, 0 where their crops reached over the edge and are black, (n, 1, h, w)."""
+    light = (x.amax(1, keepdim=True) > 0.06).float()
+    grown = F.max_pool2d(light, 31, 1, 15)
+    return blurred(-F.max_pool2d(-grown, 33, 1, 16), torch.full((len(x),), 0.7, device=x.device), 2)
 
 
 def _resampled(x: Tensor, dice: Dice) -> Tensor:

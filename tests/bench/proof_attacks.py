@@ -3,6 +3,8 @@
     python -m tests.bench.proof_attacks --out OUT [--sessions 100] [--at-once 4]
     liveguard evaluate --pad OUT/manifest.csv --out OUT/figures
 
+A run that was broken off goes on when it is begun again with the same OUT.
+
 Each session has a nonce of its own. The person who answers is a head rendered in 3-D from a public-domain portrait, with
 reactions drawn anew each time, who sees each step when the page has shown it, and not before; it is a simulation, and so are
 the attacks: bench attacks, never seen in the wild. What an attacker prepares beforehand is made for another nonce; only a relay
@@ -16,6 +18,7 @@ import csv
 import random
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -202,6 +205,14 @@ def one(server: Running, stage: Stage, out: Path, species: str, method: str, num
     return row
 
 
+def rows_of(manifest: Path) -> list[dict[str, str]]:
+    """What an earlier run has written."""
+    if not manifest.is_file():
+        return []
+    with manifest.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
@@ -215,17 +226,21 @@ def main() -> None:
     wanted = [(s, METHODS[0], n) for n in range(given.sessions) for s in given.species]
     attacks = [species for species in given.species if species != BONA_FIDE]
     wanted += [(s, method, 5000 + n) for n in range(given.others) for method in METHODS[1:] for s in attacks]
+    done = rows_of(given.out / "manifest.csv")
+    have = Counter((row["species"] or BONA_FIDE, row["method"]) for row in done)
+    wanted = [what for what in wanted if what[2] % 5000 >= have[what[0], what[1]]]
     settings = ServerSettings(ice_addresses=LOOPBACK, max_sessions=2 * given.at_once)
     with (
         tempfile.TemporaryDirectory() as folder,
         Guard() as guard,
         serving(guard, settings) as server,
-        (given.out / "manifest.csv").open("w", newline="") as file,
+        (given.out / "manifest.csv").open("a", newline="") as file,
         closing(Stage(Path(folder), given.at_once)) as stage,
         ThreadPoolExecutor(given.at_once) as pool,
     ):
         rows = csv.DictWriter(file, COLUMNS)
-        rows.writeheader()
+        if not done:
+            rows.writeheader()
         for row in pool.map(lambda what: one(server, stage, given.out, *what), wanted):
             rows.writerow(row)
             file.flush()
