@@ -37,7 +37,6 @@ from liveguard.types import (
 if TYPE_CHECKING:
     from liveguard.face.observer import Observer
 
-SCAN_FPS = 30.0
 ASK_EVERY_US = 250_000
 
 
@@ -63,13 +62,14 @@ class Guard:
         on_progress: Callable[[float, float | None], None] | None = None,
         journal: Path | None = None,
     ) -> Report:
-        """The report on one recording, a path or URL; `on_progress(done_s, total_s)` is called as it goes on.
+        """The report on one recording, a path or URL, or on a still picture; `on_progress(done_s, total_s)` is called as it
+        goes on.
 
         Raises InputError where the file cannot be used.
         """
-        from liveguard.taps.file import FileTap
+        from liveguard.taps.recording import open_recording
 
-        tap = FileTap(file, max_fps=SCAN_FPS, name=Path(file).name)
+        tap = open_recording(file)
         try:
             return self.judge(tap, str(file), on_progress, journal)
         finally:
@@ -106,7 +106,8 @@ class Guard:
                     if on_progress is not None:
                         on_progress(asked_us / 1e6, tap.info.seconds)
         _ask(engine, builder)
-        return builder.build(engine.timeline.end_us / 1e6, time.process_time() - started_s, engine.faces)
+        seconds = 0.0 if tap.info.still else engine.timeline.end_us / 1e6
+        return builder.build(seconds, time.process_time() - started_s, engine.faces, tap.info.still)
 
     def events(self, tap: Tap) -> Iterator[Event]:
         """Everything that is said about a feed, as it happens, in the caller's thread."""

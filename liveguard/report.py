@@ -11,7 +11,7 @@ import numpy as np
 
 from liveguard.alert import FEED
 from liveguard.types import Alert, Event, Fault, Gap, Hypothesis, Reading, State, Status
-from liveguard.words import HYPOTHESIS_WORDS, NO_MODEL
+from liveguard.words import HYPOTHESIS_WORDS, NO_MODEL, ONE_PICTURE
 
 _ORDER: tuple[State, ...] = ("cannot_judge", "genuine", "suspicious", "alert")
 
@@ -32,7 +32,10 @@ class CheckSummary:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`verdict` is that of the worst participant; `risk` (0..1) the highest that the evidence reached, None: not judged."""
+    """`verdict` is that of the worst participant; `risk` (0..1) the highest that the evidence reached, None: not judged.
+
+    `still`: it is of a single picture, which lasts 0 seconds; most checks cannot judge one.
+    """
 
     file: str
     seconds: float
@@ -45,6 +48,7 @@ class Report:
     gaps: tuple[Gap, ...]
     faults: tuple[str, ...]
     compute_s: float
+    still: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The shape that `scan --json` prints: later versions may add to it, never take away."""
@@ -63,6 +67,7 @@ class Report:
             ],
             "faults": list(self.faults),
             "compute_s": round(self.compute_s, 3),
+            "still": self.still,
         }
 
 
@@ -100,22 +105,24 @@ class ReportBuilder:
         if status.risk is not None:
             self._risk = max(self._risk or 0.0, status.risk)
 
-    def build(self, seconds: float, compute_s: float, faces: int) -> Report:
+    def build(self, seconds: float, compute_s: float, faces: int, still: bool = False) -> Report:
         """The report on all that was collected; `faces`: how many people were seen."""
-        checks = {name: _summary(self._readings.get(name, {})) for name in self.checks}
+        nothing = ONE_PICTURE if still else "too short: no window was complete"
+        checks = {name: _summary(self._readings.get(name, {}), nothing) for name in self.checks}
         verdict = self._verdict(checks)
         return Report(
             file=self.file,
             seconds=seconds,
             verdict=verdict,
             risk=None if verdict == "cannot_judge" else self._risk,
-            why=self._why(verdict, checks),
+            why=self._why(verdict, checks, still),
             alerts=tuple(self._alerts),
             checks=checks,
             faces=faces,
             gaps=tuple(self._gaps),
             faults=tuple(f"{what} ({count} times)" if count > 1 else what for what, count in self._faults.items()),
             compute_s=compute_s,
+            still=still,
         )
 
     def _verdict(self, checks: Mapping[str, CheckSummary]) -> State:
@@ -127,13 +134,18 @@ class ReportBuilder:
         voice = "voice" in checks and checks["voice"].llr is not None
         return "genuine" if face or voice else "cannot_judge"
 
-    def _why(self, verdict: State, checks: Mapping[str, CheckSummary]) -> tuple[str, ...]:
+    def _why(self, verdict: State, checks: Mapping[str, CheckSummary], still: bool) -> tuple[str, ...]:
         if verdict in ("alert", "suspicious"):
             said = [why for status in self._worst.values() if status.state == verdict for why in status.why]
             return tuple(dict.fromkeys(said))
         if verdict == "genuine":
             judged = [name for name, check in checks.items() if check.llr is not None]
             return (f"nothing suspicious found by {', '.join(judged)}",)
+        if still:
+            looked = [name for name, check in checks.items() if check.llr is not None]
+            return (
+                f"one picture is too little for a verdict; checks that looked at it: {', '.join(looked) or 'none'}",
+            )
         excuses = Counter(c.why for c in checks.values() if c.llr is None and c.why != NO_MODEL)
         return tuple(why for why, _ in excuses.most_common(3))
 
@@ -142,13 +154,14 @@ def _rank(status: Status) -> tuple[int, float]:
     return _ORDER.index(status.state), status.risk or 0.0
 
 
-def _summary(by_track: Mapping[int | None, list[tuple[Reading, float]]]) -> CheckSummary:
+def _summary(by_track: Mapping[int | None, list[tuple[Reading, float]]], nothing: str) -> CheckSummary:
+    """`nothing`: why there is none where no window was ever judged."""
     tracks = [readings for readings in by_track.values() if any(r.llr is not None for r, _ in readings)]
     if not tracks:
         every = [reading for readings in by_track.values() for reading, _ in readings]
         # The longest window had the most to go by, so its reason is the one that tells what was missing.
         longest = max(every, key=lambda r: (r.end_us - r.start_us, r.end_us), default=None)
-        return CheckSummary(None, 0.0, {}, longest.why if longest else "too short: no window was complete")
+        return CheckSummary(None, 0.0, {}, longest.why if longest else nothing)
     chosen = max(tracks, key=lambda readings: sum(worth for _, worth in readings))
     judged = [(reading, worth) for reading, worth in chosen if reading.llr is not None]
     telling = max(judged, key=lambda pair: pair[0].llr or 0.0)[0]

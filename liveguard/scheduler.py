@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from liveguard.timeline import Timeline
 from liveguard.types import Detector, Fault, Need, Reading, Window
+from liveguard.words import ONE_PICTURE
 
 PICTURE_WHY = "looks like a picture on the wall: it keeps still while somebody else moves"
 
@@ -23,13 +24,17 @@ class Job:
         """The detector's reading; a detector that breaks gives a Fault, and the call goes on."""
         window = self.window
         if window.faces and window.faces[-1].picture and window.peers:
-            return Reading(
-                self.detector.name, window.track, window.start_us, window.end_us, None, window.coverage, PICTURE_WHY
-            )
+            return self._unjudged(PICTURE_WHY)
+        if window.feed.still and not self.detector.need.still:
+            return self._unjudged(ONE_PICTURE)
         try:
             return _checked(self.detector.name, window, self.detector.evaluate(window))
         except Exception as error:  # noqa: BLE001 (a plug-in may raise anything; it must not take the call down with it)
             return Fault(window.end_us, f"check {self.detector.name}", f"{type(error).__name__}: {error}")
+
+    def _unjudged(self, why: str) -> Reading:
+        window = self.window
+        return Reading(self.detector.name, window.track, window.start_us, window.end_us, None, window.coverage, why)
 
 
 def _checked(name: str, window: Window, reading: object) -> Reading:

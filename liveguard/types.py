@@ -33,7 +33,8 @@ Track: TypeAlias = Literal["video", "audio"]
 class FeedInfo:
     """What a tap knows about its feed before the first sample.
 
-    `live` says that time stamps come from a clock at capture, so that their jitter means something.
+    `live` says that time stamps come from a clock at capture, so that their jitter means something; `still` that one picture
+    is all there is.
     """
 
     name: str
@@ -41,6 +42,7 @@ class FeedInfo:
     live: bool = False
     seconds: float | None = None
     device_label: str = ""
+    still: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,7 @@ class Need:
     scope "face": once per tracked face; "feed": once for the whole feed. A need with `video_us` and scope "feed" reads
     `Window.frames`. `cost` heavy: may run in the shared pool instead of the session's thread. `evidence_us`: the stretch
     at the window's end that one reading is about (0: all of it); the overlap of successive readings is discounted by it.
+    `still`: a single picture is enough to say something; all others cannot judge a feed of one picture.
     `cue`: a window is due not every `step_us`, but when a cue of this name is over: `LASTS` of its params after it was seen.
     """
 
@@ -199,6 +202,7 @@ class Need:
     probes: tuple[Probe, ...] = ()
     crops: tuple[str, ...] = ()
     cue: str = ""
+    still: bool = False
 
     @property
     def length_us(self) -> int:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:  # numpy, behind the types, must not be loaded before the comm
 
 NO_MODEL = "no model"
 """Why a check that needs one cannot judge without."""
+ONE_PICTURE = "one picture cannot show it"
+"""Why a check that needs time cannot judge a still picture."""
 HYPOTHESIS_WORDS: dict[Hypothesis, str] = {
     "face_manipulated": "the face looks manipulated",
     "voice_synthetic": "the voice sounds synthetic",

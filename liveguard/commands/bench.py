@@ -19,7 +19,7 @@ from rich.progress import track
 
 from liveguard.commands.options import add_guard_options, config_of
 from liveguard.errors import InputError
-from liveguard.guard import SCAN_FPS, Guard
+from liveguard.guard import Guard
 from liveguard.types import VideoFrame
 
 
@@ -99,6 +99,7 @@ def _bare(file: Path) -> tuple[int, float, float]:
     from liveguard.face.quiet import quiet_stderr
     from liveguard.face.solutions import require_solutions
     from liveguard.taps.file import FileTap
+    from liveguard.taps.recording import SCAN_FPS
 
     tap = FileTap(file, max_fps=SCAN_FPS)
     with quiet_stderr():

@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
     detectors = load_detectors(config.only, config.without, config.options)
     records = arguments.records or arguments.out.parent / f"{arguments.out.stem}.records"
-    _, runs = judged(arguments, config, records, folds_of(arguments.held_out))
+    runs = judged(arguments, config, records, folds_of(arguments.held_out))
     found = calibrate(runs, detectors, config.policy)
     people = {
         label: len({r.item.subject for r in runs if r.label == label and not r.error})

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from liveguard.config import Config
     from liveguard.evaluate.figures import Figures
     from liveguard.evaluate.folds import Folds
-    from liveguard.evaluate.plan import Plan
     from liveguard.evaluate.run import Run
     from liveguard.policy import Policy
     from liveguard.types import Detector
@@ -79,9 +78,9 @@ def run(arguments: argparse.Namespace) -> int:
     before = read_figures(arguments.compare) if arguments.compare else None
     detectors = load_detectors(config.only, config.without, config.options)
     folds = folds_of(arguments.held_out)
-    plan, runs = judged(arguments, config, out, folds)
+    runs = judged(arguments, config, out, folds)
     policy_of, how = _policies(arguments.held_out, runs, detectors, config.policy)
-    conditions = {**_conditions(arguments, plan, detectors, config.policy, folds), "calibration": how}
+    conditions = {**_conditions(arguments, detectors, config.policy, folds), "calibration": how}
     figures = summarise(runs, detectors, policy_of, conditions)
     report = page(figures, plots(figures, scores_as_is(runs, detectors, policy_of)))
     try:
@@ -137,8 +136,8 @@ def folds_of(held_out: Path | None) -> Folds:
     return read_folds(held_out) if held_out and held_out != Path() else Folds()
 
 
-def judged(arguments: argparse.Namespace, config: Config, out: Path, folds: Folds) -> tuple[Plan, list[Run]]:
-    """The plan that the options make, and its runs; what `out` holds already is not judged again."""
+def judged(arguments: argparse.Namespace, config: Config, out: Path, folds: Folds) -> list[Run]:
+    """The runs that the options ask for; what `out` holds already is not judged again."""
     from liveguard.evaluate.collect import collect
     from liveguard.evaluate.folds import with_shipped_weights
     from liveguard.evaluate.manifest import read_manifest
@@ -149,16 +148,12 @@ def judged(arguments: argparse.Namespace, config: Config, out: Path, folds: Fold
     if arguments.minutes is not None and not 0 < arguments.minutes < math.inf:
         raise InputError(f"--minutes {arguments.minutes}: allowed is more than 0")
     items = read_manifest(arguments.manifest, _names(arguments.split))
-    made = plan(items, _names(arguments.variants), arguments.seed, arguments.minutes)
-    if not made.tasks:
-        raise InputError(
-            f"{arguments.manifest}: nothing to be judged: stills are not, nor what is longer than --minutes"
-        )
-    with counting("judging", len(made.tasks)) as done:
-        runs = collect(
-            made.tasks, lambda task: folds.config(config, task.item.source), out / "runs", arguments.jobs, done
-        )
-        return made, [folds.left_out(with_shipped_weights(run)) for run in runs]
+    tasks = plan(items, _names(arguments.variants), arguments.seed, arguments.minutes)
+    if not tasks:
+        raise InputError(f"{arguments.manifest}: nothing to be judged: everything is longer than --minutes")
+    with counting("judging", len(tasks)) as done:
+        runs = collect(tasks, lambda task: folds.config(config, task.item.source), out / "runs", arguments.jobs, done)
+        return [folds.left_out(with_shipped_weights(run)) for run in runs]
 
 
 def _policies(
@@ -175,16 +170,13 @@ def _policies(
     return lambda run: policies[run.item.source], how if held_out == Path() else f"{how}, weights and models too"
 
 
-def _conditions(
-    arguments: argparse.Namespace, plan: Plan, detectors: list[Detector], policy: Policy, folds: Folds
-) -> Figures:
+def _conditions(arguments: argparse.Namespace, detectors: list[Detector], policy: Policy, folds: Folds) -> Figures:
     return {
         "manifest": arguments.manifest.name,
         "variants": _names(arguments.variants),
         "splits": _names(arguments.split),
         "minutes": arguments.minutes,
         "seed": arguments.seed,
-        "left_out": plan.left_out,
         "checks": [detector.name for detector in detectors],
         "without_model": [
             d.name for d in detectors if getattr(d, "has_model", True) is False and d.name not in folds.models
@@ -199,7 +191,8 @@ def show(console: Console, figures: Figures) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("check", "AUC", "EER", "ECE (by chance)", "genuine", "attacks", "cannot judge"):
         table.add_column(heading)
-    for name, check in figures["checks"].items():
+    stills = {f"{name} (stills)": check for name, check in figures["stills"].items()}
+    for name, check in {**figures["checks"], **stills}.items():
         calibration = f"{_said(check['ece'])} ({_said(check['ece_by_chance'])})"
         auc = _said(check["auc"]) + (" [{}, {}]".format(*map(_said, check["auc_ci"])) if check["auc_ci"] else "")
         counts = (str(check["n_bonafide"]), str(check["n_attack"]), _said(check["cannot_judge"]))

@@ -20,7 +20,7 @@ from liveguard.words import NO_MODEL, STATE_STYLE, STATE_WORDS, percent, plain
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", metavar="FILE", help="recordings, paths or URLs")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="recordings, paths or URLs, and still pictures")
     parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout, and nothing else there")
     parser.add_argument(
         "--journal", type=Path, metavar="FILE", help="write a journal (one FILE only): faces' shapes and voices"
@@ -75,7 +75,8 @@ def show(out: Console, report: Report) -> None:
 def _lines(report: Report) -> Iterator[Text]:
     """As `Text`, which takes nothing in a name for markup."""
     risk = "" if report.risk is None else f"  risk {percent(report.risk)}"
-    length = f"({report.seconds:.1f} s, {report.faces} face{'s' * (report.faces != 1)})"
+    length = "one picture" if report.still else f"{report.seconds:.1f} s"
+    length = f"({length}, {report.faces} face{'s' * (report.faces != 1)})"
     verdict = STATE_WORDS[report.verdict].upper(), STATE_STYLE[report.verdict]
     yield Text.assemble(verdict, f"{risk}  {plain(report.file)}  {length}")
     genuine = report.verdict == "genuine"

@@ -27,8 +27,8 @@ class CropModel:
 
     def __init__(self, model: str | Path | None = None) -> None:
         self._model = find_model(self.name, model)
-        with_model = Need(video_us=1_000_000, step_us=1_000_000, crops=(self.crop,), cost="heavy")
-        self.need = with_model if self._model else Need(video_us=1_000_000, step_us=1_000_000)
+        with_model = Need(video_us=1_000_000, step_us=1_000_000, crops=(self.crop,), cost="heavy", still=True)
+        self.need = with_model if self._model else Need(video_us=1_000_000, step_us=1_000_000, still=True)
 
     @property
     def has_model(self) -> bool:

@@ -27,6 +27,7 @@ BySource: TypeAlias = Mapping[str, Calibration]
 def calibrate(runs: Sequence[Run], detectors: Sequence[Detector], policy: Policy) -> Calibration:
     """All of it, from all of `runs`, whose readings are as the checks gave them. The benign stress set is kept for the test:
     nothing is learned of it."""
+    runs = [run for run in runs if not run.still]  # in a call nothing is judged by one picture
     checks = check_calibrations(runs, detectors)
     guarded = replace(policy, calibration=Calibration(checks))
     genuine = [run for run in runs if not run.attack and any(fits(run, detector) for detector in detectors)]

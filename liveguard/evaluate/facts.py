@@ -13,7 +13,8 @@ import numpy as np
 from liveguard.errors import InputError
 from liveguard.stress.footage import SOUND
 from liveguard.taps.file import FileTap
-from liveguard.taps.source import open_source, parse_source, say
+from liveguard.taps.source import is_still, open_source, parse_source, say
+from liveguard.taps.still import size_and_codec
 from liveguard.types import SAMPLE_RATE_HZ, AudioChunk
 
 Facts: TypeAlias = dict[str, float | str]
@@ -24,6 +25,9 @@ STRETCH = SAMPLE_RATE_HZ // 50
 
 def facts_of(file: Path) -> Facts:
     """Facts by name, units in the names; those that a recording does not have are left out. Raises InputError."""
+    if is_still(file):
+        width, height, codec = size_and_codec(file)
+        return {"container": "still", "video_codec": codec, "width": width, "height": height}
     found: Facts = {}
     source = parse_source(file)
     try:

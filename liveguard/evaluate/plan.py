@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
@@ -16,15 +16,8 @@ from liveguard.evaluate.run import Task
 from liveguard.stress.catalogue import AS_IS, chosen, variant
 from liveguard.stress.footage import Footage
 from liveguard.stress.variant import Variant
+from liveguard.taps.source import is_still
 from liveguard.types import Track
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """`tasks` in order, and how many recordings were left out, by reason."""
-
-    tasks: tuple[Task, ...]
-    left_out: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +26,23 @@ class _Known:
     seconds: float
 
 
-def plan(items: Sequence[Item], variants: Iterable[str] = (), seed: int = 0, minutes: float | None = None) -> Plan:
+STILL = _Known(frozenset({"video"}), 1.0)
+
+
+def plan(
+    items: Sequence[Item], variants: Iterable[str] = (), seed: int = 0, minutes: float | None = None
+) -> tuple[Task, ...]:
     """Every item as it is, and as each of `variants` that applies to it.
 
     `minutes`: no more than so much footage, by a draw that takes every variant and source in turn, so that a short run
-    sees a little of all. Stills are left out: what is judged here takes time.
+    sees a little of all. Still pictures are judged as they are only; each counts as a second.
     """
     wanted = [made for made in chosen(variants) if made.name != AS_IS]
-    stills = sum(item.media == "image" for item in items)
-    moving = [item for item in items if item.media != "image"]
-    known = {item.name: _look(item.file) for item in moving}
+    stills = {item.name for item in items if item.media == "image" or is_still(item.file)}
+    moving = [item for item in items if item.name not in stills]
+    known = {item.name: STILL if item.name in stills else _look(item.file) for item in items}
     talkers = [item for item in moving if item.sync_is_known and not item.attack and "audio" in _tracks(known, item)]
-    tasks = [Task(item, AS_IS, seed) for item in moving]
+    tasks = [Task(item, AS_IS, seed) for item in items]
     for made in wanted:
         for item in moving:
             seen = known[item.name]
@@ -54,7 +52,7 @@ def plan(items: Sequence[Item], variants: Iterable[str] = (), seed: int = 0, min
                     tasks.append(Task(item, made.name, seed, foreign))
     if minutes is not None:
         tasks = _sample(tasks, known, minutes, seed)
-    return Plan(tuple(tasks), {"still pictures": stills} if stills else {})
+    return tuple(tasks)
 
 
 def _look(file: Path) -> _Known | None:

@@ -17,10 +17,10 @@ from liveguard.calibration import uncalibrated
 from liveguard.errors import InputError
 from liveguard.evaluate.facts import Facts, facts_of
 from liveguard.evaluate.manifest import Item
-from liveguard.guard import SCAN_FPS, Guard
+from liveguard.guard import Guard
 from liveguard.stress.catalogue import AS_IS, variant
 from liveguard.stress.tap import VariantTap
-from liveguard.taps.file import FileTap
+from liveguard.taps.recording import open_recording
 from liveguard.types import HYPOTHESES, Event, Fault, Hypothesis, Reading, Tap
 
 _JUDGING = ("audio", "detectors", "face", "taps")  # what decides which readings come of a recording
@@ -48,7 +48,7 @@ class Run:
     """What came of a task. `error`: why it could not be judged at all; then there is nothing else.
 
     `label`, `hypothesis`, `onset_s`, `play_s`, `judged`: as the variant makes them of the item. `readings` are in order, as
-    the checks gave them: no calibration is in them, so that any can be tried.
+    the checks gave them: no calibration is in them, so that any can be tried. `still`: of a single picture.
     """
 
     item: Item
@@ -64,6 +64,7 @@ class Run:
     readings: tuple[Reading, ...] = ()
     faults: tuple[str, ...] = ()
     error: str = ""
+    still: bool = False
 
     @property
     def attack(self) -> bool:
@@ -89,6 +90,7 @@ def judge(guard: Guard, task: Task) -> dict[str, Any]:
         return {"error": str(error)}
     return {
         "seconds": report.seconds,
+        "still": report.still,
         "cpu_s": round(report.compute_s, 3),
         "facts": facts,
         "readings": [wire.to_dict(uncalibrated(event)) for event in said if isinstance(event, Reading)],
@@ -98,7 +100,7 @@ def judge(guard: Guard, task: Task) -> dict[str, Any]:
 
 def _tap(task: Task) -> Tap:
     if task.variant == AS_IS:
-        return FileTap(task.item.file, max_fps=SCAN_FPS, name=task.item.file.name)
+        return open_recording(task.item.file)
     return VariantTap(task.item.file, variant(task.variant), task.seed, task.foreign)
 
 
@@ -123,6 +125,7 @@ def run_of(task: Task, record: dict[str, Any]) -> Run:
             facts=record["facts"],
             readings=tuple(event for event in events if isinstance(event, Reading)),
             faults=tuple(record["faults"]),
+            still=bool(record["still"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"damaged record of {item.name}: {type(error).__name__}: {error}") from error

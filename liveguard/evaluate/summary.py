@@ -42,7 +42,8 @@ def summarise(
     call_s: float = CALL_S,
 ) -> Figures:
     """The figures of `runs`. `policy_of`: what guards the call of a run, and holds the calibration of its readings."""
-    well = [run for run in runs if not run.error]
+    all_well = [run for run in runs if not run.error]
+    well, stills = [run for run in all_well if not run.still], [run for run in all_well if run.still]
     calls = [call(run, detectors, policy_of(run), call_s) for run in well]
     genuine = [c for c in calls if not c.run.attack]
     honest = [calibrated(run, policy_of(run)) for run in well]
@@ -58,9 +59,10 @@ def summarise(
             "recordings": len({run.item.name for run in runs}),
             "runs": len(runs),
             "refused": _refused(runs),
-            "faults": dict(Counter(fault for run in well for fault in run.faults).most_common(10)),
+            "faults": dict(Counter(fault for run in all_well for fault in run.faults).most_common(10)),
         },
         "checks": {d.name: check_figures(scores_of(d, plain), windows_of(d, honest)) for d in detectors},
+        "stills": _stills([calibrated(run, policy_of(run)) for run in stills], detectors),
         "checks_by_variant": _by_variant(honest, detectors),
         "sessions": {
             **call_figures([c for c in calls if c.run.variant == AS_IS]),
@@ -76,6 +78,13 @@ def summarise(
     }
 
 
+def _stills(stills: Sequence[Run], detectors: Sequence[Detector]) -> Figures:
+    """Still pictures, apart: of the checks that can judge one."""
+    if not stills:
+        return {}
+    return {d.name: check_figures(scores_of(d, stills), windows_of(d, stills)) for d in detectors if d.need.still}
+
+
 def calibrated(run: Run, policy: Policy) -> Run:
     """The run with honest ratios."""
     return replace(run, readings=tuple(policy.calibration.apply(reading) for reading in run.readings))
@@ -85,7 +94,8 @@ def scores_as_is(
     runs: Sequence[Run], detectors: Sequence[Detector], policy_of: Callable[[Run], Policy]
 ) -> dict[str, Scores]:
     """By check, what plots are drawn of: the recordings as they are."""
-    plain = [calibrated(run, policy_of(run)) for run in runs if run.variant == AS_IS and not run.error]
+    films = [run for run in runs if run.variant == AS_IS and not run.error and not run.still]
+    plain = [calibrated(run, policy_of(run)) for run in films]
     return {detector.name: scores_of(detector, plain) for detector in detectors}
 
 

@@ -33,8 +33,8 @@ _PROTOCOLS = {
 }
 _LIVE = frozenset(("rtsp", "rtsps", "rtmp", "rtmps"))
 # While a source is opened, its first pictures are decoded to learn about it; the tap itself has a lower limit.
-_LIMITS = {"max_pixels": str(8192 * 8192)}
-_IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+LIMITS = {"max_pixels": str(8192 * 8192)}
+_STILLS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _ALLOWED = "allowed is a media file (mp4, webm, mkv, avi, ts, wav, ...) or a URL with " + ", ".join(_PROTOCOLS)
 _WHEP = ("whep", "whep+https", "whep+http")
 
@@ -78,7 +78,7 @@ def _remote(url: str, scheme: str) -> Source:
         host = f"{parts.hostname or ''}:{parts.port}" if parts.port else parts.hostname or ""
     except ValueError as error:
         raise InputError(f"the {scheme} URL is not valid: {error}") from None
-    options = {**_LIMITS, "format_whitelist": _NETWORK, "protocol_whitelist": _PROTOCOLS[scheme]}
+    options = {**LIMITS, "format_whitelist": _NETWORK, "protocol_whitelist": _PROTOCOLS[scheme]}
     if scheme.startswith("rtsp"):
         options["rtsp_transport"] = "tcp"  # over UDP, a lost packet is a damaged picture that looks like an attack
     if scheme.startswith("http"):
@@ -102,11 +102,24 @@ def _local(path: Path) -> Source:
         raise InputError(f"{path}: is not a regular file; {_ALLOWED} (a device is opened as a camera)")
     if not head:
         raise InputError(f"{path}: is empty; {_ALLOWED}")
-    if head.startswith(_IMAGES) or head[8:12] == b"WEBP":
-        raise InputError(f"{path}: is a still image, and every check needs time; {_ALLOWED}")
-    options = {**_LIMITS, "format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+    if _begins_a_still(head):
+        raise InputError(f"{path}: is a still picture, which only scan and evaluate take; {_ALLOWED}")
+    options = {**LIMITS, "format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
     # With the protocol spelled out, no file name can be taken for another one ("concat:a|b").
     return Source(f"file:{path.absolute()}", path.name, "file", options)
+
+
+def is_still(url_or_path: str | Path) -> bool:
+    """Whether it is a file that begins as still pictures do; False for what cannot be read at all."""
+    try:
+        with Path(url_or_path).open("rb") as file:
+            return _begins_a_still(file.read(16))
+    except (OSError, ValueError):
+        return False
+
+
+def _begins_a_still(head: bytes) -> bool:
+    return head.startswith(_STILLS) or head[8:12] == b"WEBP"
 
 
 def open_source(source: Source, timeout_s: float) -> av.container.InputContainer:

@@ -222,7 +222,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="what liveguard evaluate was given as --out")
     parser.add_argument("--jobs", type=int, default=1)
     arguments = parser.parse_args()
-    tasks = plan(read_manifest(arguments.manifest), VARIANTS).tasks
+    tasks = plan(read_manifest(arguments.manifest), VARIANTS)
     runs = [run for run in collect(tasks, lambda _: Config(), arguments.out / "runs", arguments.jobs) if not run.error]
     clips = {run.item.name: run.attack for run in runs}
     text = (

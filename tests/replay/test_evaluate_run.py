@@ -15,8 +15,8 @@ from liveguard.config import Config
 from liveguard.evaluate import collect as collecting
 from liveguard.evaluate.collect import collect
 from liveguard.evaluate.manifest import read_manifest
-from liveguard.evaluate.plan import Plan, plan
-from liveguard.evaluate.run import Run
+from liveguard.evaluate.plan import plan
+from liveguard.evaluate.run import Run, Task
 from liveguard.stress.catalogue import AS_IS
 from tests.tiny_clips import tiny_clip
 
@@ -27,7 +27,7 @@ VARIANTS = ("10 fps", "telephone", "bench frozen")
 
 
 @pytest.fixture(scope="module")
-def planned(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+def planned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Task, ...]:
     """Recordings that can be used, one of them with a face, and five that cannot: in part, or at all."""
     folder = tmp_path_factory.mktemp("recordings")
     whole = tiny_clip(folder / "av.mkv").read_bytes()
@@ -47,10 +47,10 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Plan:
 
 
 @pytest.fixture(scope="module")
-def once(planned: Plan, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Run], Path]:
+def once(planned: tuple[Task, ...], tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Run], Path]:
     """All runs, judged on one process, and where their records are."""
     folder = tmp_path_factory.mktemp("once")
-    return list(collect(planned.tasks, lambda _: CONFIG, folder)), folder
+    return list(collect(planned, lambda _: CONFIG, folder)), folder
 
 
 def by_name(runs: Sequence[Run]) -> dict[tuple[str, str], Run]:
@@ -88,15 +88,17 @@ def test_runs_are_as_their_variants_make_them(once: tuple[list[Run], Path]) -> N
     assert {r.track for r in genuine} == {1}
 
 
-def test_two_processes_come_to_the_same_runs(once: tuple[list[Run], Path], planned: Plan, tmp_path: Path) -> None:
+def test_two_processes_come_to_the_same_runs(
+    once: tuple[list[Run], Path], planned: tuple[Task, ...], tmp_path: Path
+) -> None:
     done: list[int] = []
-    runs = list(collect(planned.tasks, lambda _: CONFIG, tmp_path, 2, done.append))
+    runs = list(collect(planned, lambda _: CONFIG, tmp_path, 2, done.append))
     assert [replace(run, cpu_s=0.0) for run in runs] == [replace(run, cpu_s=0.0) for run in once[0]]
-    assert done == [0, *[1] * len(planned.tasks)]
+    assert done == [0, *[1] * len(planned)]
 
 
 def test_a_second_call_judges_only_what_could_not_be(
-    once: tuple[list[Run], Path], planned: Plan, monkeypatch: pytest.MonkeyPatch
+    once: tuple[list[Run], Path], planned: tuple[Task, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs, folder = once
     asked: list[str] = []
@@ -107,5 +109,5 @@ def test_a_second_call_judges_only_what_could_not_be(
         return real(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(collecting, "judge", noted)
-    assert list(collect(planned.tasks, lambda _: CONFIG, folder)) == runs
+    assert list(collect(planned, lambda _: CONFIG, folder)) == runs
     assert asked == [run.item.name for run in runs if run.error]

@@ -432,8 +432,8 @@ def test_a_mislabelled_codec_is_damage_or_decoded(tmp_path: Path) -> None:
         ("empty.mp4", b"", "is empty"),
         ("text.mp4", b"hello world\n" * 500, "not a media file"),
         ("short.mp4", b"\0\0\0\x18ftypmp42", "damaged"),
-        ("a.png", b"\x89PNG\r\n\x1a\n" + bytes(100), "still image"),
-        ("a.jpg", b"\xff\xd8\xff\xe0" + bytes(100), "still image"),
+        ("a.png", b"\x89PNG\r\n\x1a\n" + bytes(100), "still picture"),
+        ("a.jpg", b"\xff\xd8\xff\xe0" + bytes(100), "still picture"),
         (
             "list.m3u8",
             b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\ngood.mp4\n#EXT-X-ENDLIST\n",

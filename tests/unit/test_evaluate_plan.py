@@ -49,7 +49,7 @@ def item(clips: Path, name: str, label: str = "bonafide", subject: str = "-", **
 
 def variants_of(items: Sequence[Item], *variants: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for task in plan(items, variants).tasks:
+    for task in plan(items, variants):
         found.setdefault(task.item.name, set()).add(task.variant)
     return found
 
@@ -61,11 +61,17 @@ HEARD = {name for name, made in (BENIGN | BENCH).items() if made.needs == ("audi
 LOOP = {"bench loop"}  # wants four seconds
 
 
-def test_everything_is_judged_as_it_is_and_stills_are_left_out(clips: Path) -> None:
-    made = plan([item(clips, "av.mkv"), item(clips, "x.jpg", media="image"), item(clips, "mute.mkv", "attack")])
-    assert [(task.item.name, task.variant) for task in made.tasks] == [("av.mkv", AS_IS), ("mute.mkv", AS_IS)]
-    assert made.left_out == {"still pictures": 1}
-    assert plan([item(clips, "av.mkv")]).left_out == {}
+def test_everything_is_judged_as_it_is_and_stills_are_no_more_than_that(clips: Path) -> None:
+    (clips / "unsaid.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    items = [
+        item(clips, "av.mkv"),
+        item(clips, "x.jpg", media="image"),
+        item(clips, "mute.mkv", "attack"),
+        item(clips, "unsaid.png"),
+    ]
+    assert [(task.item.name, task.variant) for task in plan(items)] == [(one.name, AS_IS) for one in items]
+    more = {(task.item.name, task.variant) for task in plan(items, ["benign"])} - {(one.name, AS_IS) for one in items}
+    assert {name for name, _ in more} == {"av.mkv", "mute.mkv"}
 
 
 def test_variants_apply_where_their_tracks_and_their_length_are(clips: Path) -> None:
@@ -95,10 +101,10 @@ def test_foreign_sound_is_that_of_another_person_who_talks_in_step(clips: Path) 
     twin = item(clips, "heard.mkv", subject="ann", **REAL)
     mute, fake = item(clips, "mute.mkv", subject="eve", **REAL), item(clips, "heard.mkv", "attack", "zoe", **REAL)
     wanted = ("bench foreign sound",)
-    tasks = {task.item.name: task for task in plan([ann, bob, mute, fake], wanted, seed=3).tasks if task.foreign}
+    tasks = {task.item.name: task for task in plan([ann, bob, mute, fake], wanted, seed=3) if task.foreign}
     assert {name: task.foreign for name, task in tasks.items()} == {"av.mkv": bob.file, "long.mkv": ann.file}
     assert {task.seed for task in tasks.values()} == {3}
-    assert not any(task.foreign for task in plan([ann, twin, mute, fake], wanted).tasks), "nobody else talks"
+    assert not any(task.foreign for task in plan([ann, twin, mute, fake], wanted)), "nobody else talks"
 
 
 def test_what_cannot_be_opened_is_tried_once_so_that_the_result_says_so(clips: Path) -> None:
@@ -107,7 +113,7 @@ def test_what_cannot_be_opened_is_tried_once_so_that_the_result_says_so(clips: P
 
 
 def test_variants_are_named_in_any_order_and_wrong_ones_refused(clips: Path) -> None:
-    tasks = plan([item(clips, "av.mkv")], ["telephone", AS_IS, "5 fps", "telephone"]).tasks
+    tasks = plan([item(clips, "av.mkv")], ["telephone", AS_IS, "5 fps", "telephone"])
     assert [task.variant for task in tasks] == [AS_IS, "5 fps", "telephone"]
     with pytest.raises(ConfigError, match="no variant is called 'telefone'"):
         plan([item(clips, "av.mkv")], ["telefone"])
@@ -136,7 +142,7 @@ def seconds_of(tasks: Sequence[Task]) -> float:
 
 @pytest.mark.parametrize("minutes", [0.0, 0.1, 1.0, 2.5, 10.0, 1e6])
 def test_a_sample_stays_within_its_minutes_and_fills_them(many: list[Item], minutes: float) -> None:
-    whole, some = plan(many, WANTED).tasks, plan(many, WANTED, minutes=minutes).tasks
+    whole, some = plan(many, WANTED), plan(many, WANTED, minutes=minutes)
     assert seconds_of(some) <= 60 * minutes
     assert seconds_of(some) > 60 * minutes - 10.0 or some == whole
     assert [task for task in whole if task in some] == list(some), "in the order of the plan"
@@ -144,7 +150,7 @@ def test_a_sample_stays_within_its_minutes_and_fills_them(many: list[Item], minu
 
 def test_a_sample_is_the_same_each_time_and_another_for_another_seed(many: list[Item]) -> None:
     assert plan(many, WANTED, 1, 5.0) == plan(many, WANTED, 1, 5.0)
-    first, other = ({task.item.name for task in plan(many, WANTED, seed, 5.0).tasks} for seed in (1, 2))
+    first, other = ({task.item.name for task in plan(many, WANTED, seed, 5.0)} for seed in (1, 2))
     assert first != other
 
 
@@ -152,10 +158,10 @@ def test_a_sample_is_the_same_each_time_and_another_for_another_seed(many: list[
 def test_a_sample_sees_every_variant_before_any_twice_and_then_every_place_and_label(
     many: list[Item], seed: int
 ) -> None:
-    five = plan(many, WANTED, seed, (4 * 10 + 24) / 60).tasks
+    five = plan(many, WANTED, seed, (4 * 10 + 24) / 60)
     assert sorted(task.variant for task in five) == sorted((AS_IS, *WANTED))
     # Three places, and two labels where attacks are seen that way too: six groups of two variants, three of the others.
-    more = plan(many, WANTED, seed, 6 * (4 * 10 + 24) / 60).tasks
+    more = plan(many, WANTED, seed, 6 * (4 * 10 + 24) / 60)
     assert max(Counter(task.variant for task in more).values()) == 6
     seen = {(task.variant, task.item.label, task.item.source) for task in more}
     assert len(seen) == 2 * 6 + 3 * 3
@@ -166,7 +172,7 @@ def test_one_that_is_too_long_does_not_end_the_sample(monkeypatch: pytest.Monkey
     monkeypatch.setattr(planning, "_look", lambda file: long if file.name < "5" else short)
     items = [Item(f"{k}.mp4", Path(f"{k}.mp4"), "bonafide") for k in range(10)]
     for seed in range(8):
-        assert [task.item.name[0] for task in plan(items, (), seed, 1.0).tasks] == list("56789")
+        assert [task.item.name[0] for task in plan(items, (), seed, 1.0)] == list("56789")
 
 
 # --- one record ----------------------------------------------------------------------------------------------------
@@ -189,6 +195,7 @@ def test_a_task_has_a_key_of_its_own_that_does_not_change(clips: Path) -> None:
 
 RECORD: dict[str, Any] = {
     "seconds": 2.0,
+    "still": False,
     "cpu_s": 0.5,
     "facts": {"width": 64},
     "readings": [wire.to_dict(Reading("camera", None, 0, 500_000, -0.2, 1.0, "seen", {"still_s": 0.1}))],

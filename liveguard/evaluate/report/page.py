@@ -19,6 +19,7 @@ def page(figures: Figures, drawn: Mapping[str, str]) -> str:
         ("stress", "Genuine calls under stress", of.stress(figures)),
         ("bench", "Attacks of our own making", of.bench(figures)),
         ("checks", "Each check by itself", of.checks(figures, drawn)),
+        ("stills", "Still pictures", of.stills(figures)),
         ("quality", "Checks at call quality", of.quality(figures)),
         ("compute", "What it costs", of.compute(figures)),
         ("conditions", "Conditions", of.conditions(figures)),

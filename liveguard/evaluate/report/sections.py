@@ -89,6 +89,33 @@ def checks(figures: Figures, drawn: Mapping[str, str]) -> str:
     )
 
 
+def stills(figures: Figures) -> str:
+    """Single pictures: the few checks that can judge one, and by whom the pictures are."""
+    found = figures.get("stills", {})
+    if not found:
+        return ""
+    said = "<p>Pictures that were judged one by one, by the checks that need no movement. A call is never judged by one.</p>"
+    causes = [
+        (name, count, cause_words(cause))
+        for name, c in found.items()
+        for cause, count in c["cannot_judge_causes"].items()
+    ]
+    return (
+        said
+        + figures_table("Attacks against genuine", "check", found, CHECK)
+        + grouped_table(
+            "By kind of attack", "kind", _parts(found, "by_kind"), ("auc", "people", "sources", "fnr", "n_attack")
+        )
+        + grouped_table("By generator", "generator", _parts(found, "by_generator"), ("auc", "fnr", "n_attack"))
+        + grouped_table("By source", "source", _parts(found, "by_source"), SLICE)
+        + table("Why they could not judge", ("check", "pictures", "why"), causes, text=True)
+    )
+
+
+def _parts(found: Figures, by: str) -> Mapping[str, Figures]:
+    return {name: check[by] for name, check in found.items()}
+
+
 def _check(name: str, check: Figures, drawn: Mapping[str, str]) -> str:
     by_condition = {CONDITIONS.get(name, name): found for name, found in check["slices"].items()}
     causes = [(cause_words(cause), count) for cause, count in check["cannot_judge_causes"].items()]
