@@ -9,6 +9,7 @@ import base64
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -85,15 +86,18 @@ def visit(
     flags: Sequence[str] = (),
     script: str = "",
     answer: Answer | None = None,
+    turn: AbstractContextManager[object] | None = None,
 ) -> Visit:
-    """Click through the page to the verdict, as far as it goes. `script`: runs in the page before all else."""
+    """Click through the page to the verdict, as far as it goes. `script`: runs in the page before all else; `turn`: held from
+    the first click on, so that a browser may be started while others are watched.
+    """
     with chromium(*fake_devices(camera, microphone), *flags) as browser:
         page = browser.new_page(viewport=SIZE)
         page.add_init_script(VOICE + script)
-        return watch(page, link, answer)
+        return watch(page, link, answer, turn or nullcontext())
 
 
-def watch(page: Page, link: str, answer: Answer | None = None) -> Visit:
+def watch(page: Page, link: str, answer: Answer | None, turn: AbstractContextManager[object]) -> Visit:
     seen, began_s = Visit(), time.monotonic()
     steps: dict[int, Step] = {}
     aloud: list[tuple[float, FloatArray]] = []
@@ -112,14 +116,16 @@ def watch(page: Page, link: str, answer: Answer | None = None) -> Visit:
 
     page.on("websocket", lambda socket: (socket.on("framereceived", heard), socket.on("framesent", sent)))
     page.goto(link)
-    while seen.done is None and time.monotonic() - began_s < DONE_WITHIN_S:
-        for button in page.locator("button.primary:visible:enabled").all()[:1]:
-            button.click(timeout=2_000)
-        while aloud:
-            since_s, pcm = aloud.pop(0)
-            if len(pcm):
-                _say(page, pcm, since_s - time.monotonic())
-        page.wait_for_timeout(100)
+    with turn:
+        began_s = time.monotonic()
+        while seen.done is None and time.monotonic() - began_s < DONE_WITHIN_S:
+            for button in page.locator("button.primary:visible:enabled").all()[:1]:
+                button.click(timeout=2_000)
+            while aloud:
+                since_s, pcm = aloud.pop(0)
+                if len(pcm):
+                    _say(page, pcm, since_s - time.monotonic())
+            page.wait_for_timeout(100)
     return seen
 
 

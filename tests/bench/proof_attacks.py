@@ -25,7 +25,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import Any
 
 import cv2
@@ -121,6 +121,7 @@ class Stage:
 
     def __init__(self, folder: Path, performers: int, niceness: int = 0) -> None:
         self._folder, self._lock = folder, Lock()
+        self.turn = BoundedSemaphore(performers)  # as many are watched at once
         self._studio = Studio(folder)
         self._all = [Performer(niceness) for _ in range(performers)]
         self._free: SimpleQueue[Performer] = SimpleQueue()
@@ -184,10 +185,11 @@ def one(server: Running, stage: Stage, out: Path, species: str, method: str, num
     try:
         with stage.feed(species, number) as feed:
             if method == METHODS[2]:
-                seen = visit_without_browser(link, feed.camera, feed.answer)
+                with stage.turn:
+                    seen = visit_without_browser(link, feed.camera, feed.answer)
             else:
                 hook = HOOK if method == METHODS[1] else ""
-                seen = visit(link, feed.camera, feed.microphone, script=hook, answer=feed.answer)
+                seen = visit(link, feed.camera, feed.microphone, script=hook, answer=feed.answer, turn=stage.turn)
         row |= {"lasted_s": round(seen.lasted_s, 2), "judged_after_s": round(seen.judged_after_s, 2)}
         row["verdict"] = (seen.done or {}).get("verdict", "")
     except Exception as error:  # noqa: BLE001 (a browser that failed is a session without a response, not the end of all)
@@ -236,7 +238,7 @@ def main() -> None:
         serving(guard, settings) as server,
         (given.out / "manifest.csv").open("a", newline="") as file,
         closing(Stage(Path(folder), given.at_once)) as stage,
-        ThreadPoolExecutor(given.at_once) as pool,
+        ThreadPoolExecutor(given.at_once + 1) as pool,  # one more opens the page meanwhile
     ):
         rows = csv.DictWriter(file, COLUMNS)
         if not done:
