@@ -66,14 +66,28 @@ def test_slower_than_the_lowest_rate_still_stays_young() -> None:
     assert max(ages) <= 600_000
 
 
-def test_the_rate_comes_back_three_seconds_after_the_load_is_gone() -> None:
+def test_the_rate_comes_back_soon_after_a_burst_of_work() -> None:
     ladder = Ladder()
     for t in range(0, 300_000, 100_000):
         ladder.worked(t, 120_000)
     assert ladder.rate_hz == 5.0
-    for t in range(300_000, 10_500_000, 100_000):
+    for t in range(300_000, 5_000_000, 100_000):
         ladder.worked(t, 10_000)
     assert ladder.rate_hz == 30.0
+
+
+def test_steps_up_that_are_too_much_are_tried_less_and_less_often() -> None:
+    """Pictures that take as long as the machine has no room for at more than ten a second."""
+    ladder, ups, rate_hz = Ladder(), list[int](), 30.0
+    for t in range(0, 120_000_000, 50_000):
+        ladder.worked(t, 70_000 if ladder.rate_hz > 10 else 30_000)
+        if ladder.rate_hz > rate_hz:
+            ups.append(t)
+        rate_hz = ladder.rate_hz
+    waits_us = np.diff(ups)
+    assert waits_us[0] < 3_000_000
+    assert 8_000_000 < waits_us[-1] < 10_000_000
+    assert all(waits_us[1:] >= waits_us[:-1])
 
 
 def test_a_check_that_is_slow_once_a_second_costs_no_pictures() -> None:
