@@ -111,6 +111,8 @@ async def _converse(url: str, key: str, answer: Answer | None) -> Visit:
                     await say(type="shown", number=message["number"], after_ms=message["lead_ms"])
                     if answer is not None:
                         answer(Step(message["kind"], message["params"]), time.monotonic())  # nothing is said aloud
+                elif message["type"] == "done" and message.get("retry"):
+                    await say(type="ready")
                 elif message["type"] == "done":
                     break
     return seen

@@ -5,7 +5,8 @@
 
 A run that was broken off goes on when it is begun again with the same OUT.
 
-Each session has a nonce of its own. The person who answers is a head rendered in 3-D from a public-domain portrait, with
+After "cannot judge" everybody tries again as often as they are offered to, attackers too, so a session has up to three
+scripts. Each has a nonce of its own. The person who answers is a head rendered in 3-D from a public-domain portrait, with
 reactions drawn anew each time, who sees each step when the page has shown it, and not before; it is a simulation, and so are
 the attacks: bench attacks, never seen in the wild. What an attacker prepares beforehand is made for another nonce; only a relay
 shows the right one to somebody who does it, and is late.
@@ -183,6 +184,7 @@ def one(server: Running, stage: Stage, out: Path, species: str, method: str, num
     link = f"{server.url}/proof/#{new['url'].partition('#')[2]}"
     row: dict[str, Any] = {"label": "bonafide" if species == BONA_FIDE else "attack", "method": method, "report": ""}
     row["species"], row["source"] = ("" if species == BONA_FIDE else species), "rendered portrait"
+    tries = 0
     try:
         with stage.feed(species, number) as feed:
             if method == METHODS[2]:
@@ -191,6 +193,7 @@ def one(server: Running, stage: Stage, out: Path, species: str, method: str, num
             else:
                 hook = HOOK if method == METHODS[1] else ""
                 seen = visit(link, feed.camera, feed.microphone, script=hook, answer=feed.answer, turn=stage.turn)
+        tries = seen.tries
         row |= {"lasted_s": round(seen.lasted_s, 2), "judged_after_s": round(seen.judged_after_s, 2)}
         row["verdict"] = (seen.done or {}).get("verdict", "")
     except Exception as error:  # noqa: BLE001 (a browser that failed is a session without a response, not the end of all)
@@ -204,7 +207,7 @@ def one(server: Running, stage: Stage, out: Path, species: str, method: str, num
             row["verdict"] = report.json()["entries"][-1]["body"]["verdict"]
             break
         time.sleep(0.5)
-    print(f"{species} {number} by {method}: {row.get('verdict', '')}", flush=True)
+    print(f"{species} {number} by {method}: {row.get('verdict', '')} after {tries}", flush=True)
     return row
 
 
