@@ -14,7 +14,6 @@ from draws import Draws, Numbers
 from recapture import recaptured
 from torch import Tensor
 
-
 MOST_EDGE: dict[Check, float] = {"swap": 0.18, "replay": 0.34}  # of a crop, black from each side
 
 
@@ -41,12 +40,14 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Batch:
-    """`x` (2 * pairs, 3, 224, 224), the first half genuine and k of it with k of the second half; `where` (2 * pairs, 1, 224,
-    224) what was put in; `told` (2 * pairs,) bool: whether that is known."""
+    """`x` (2 * pairs, 3, 224, 224), the first half genuine, k of it beside k of the second half; `where` (2 * pairs, 1, 224, 224)
+    what was put in, and `told` (2 * pairs,) bool whether that is known; `made_of` (pairs, m) numbers of all crops that went in.
+    """
 
     x: Tensor
     where: Tensor
     told: Tensor
+    made_of: Numbers
 
 
 class Batches:
@@ -74,16 +75,17 @@ class Batches:
         points = torch.cat([real_points, real_points[: pairs - found], self.points[self._number(attacks)]])
         nothing = torch.zeros_like(x[:, :1])
         where = torch.cat([nothing[:pairs], where, nothing[:found]])
-        shared = torch.rand(pairs, generator=self.generator, device=self.device) < self.recipe.shared
+        shared = self.draws.rng.random(pairs) < self.recipe.shared
         edge = MOST_EDGE[self.check]
         x, where = called(x, where, points, edge, Dice(shared, self.generator, self.draws.rng))
         told = torch.ones(2 * pairs, dtype=torch.bool, device=self.device)
         told[2 * pairs - found :] = False
-        return Batch(x, where, told)
+        beside = np.repeat(attacks[:, None], others.shape[1], 1)
+        made_of = np.column_stack([np.concatenate([drawn, genuine]), np.concatenate([others, beside])])
+        return Batch(x, where, told, made_of)
 
     def _made(self, real: Tensor, points: Tensor, others: Numbers) -> tuple[Tensor, Tensor]:
-        apart = torch.zeros(len(real) // 2, dtype=torch.bool, device=self.device)
-        dice = Dice(apart, self.generator, self.draws.rng)
+        dice = Dice(np.zeros(len(real) // 2, np.bool_), self.generator, self.draws.rng)
         candidates = self._number(others)
         if self.check == "replay":
             return recaptured(real, self._picture(candidates[:, 0]), dice)

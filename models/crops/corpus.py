@@ -17,7 +17,11 @@ Check = Literal["swap", "replay"]
 CHECKS: tuple[Check, ...] = ("swap", "replay")
 
 SPLIT_BY_SUBJECT = "dfdc"
-PRESENTATIONS = ("live", "print", "replay")  # kinds of the presentation sources, whose genuine pictures are called "live"
+PRESENTATIONS = (
+    "live",
+    "print",
+    "replay",
+)  # kinds of the presentation sources, whose genuine pictures are called "live"
 
 # Whole sources. Those that share a generator (SadTalker, AniTalker) or people (MEAD) are together.
 SWAP_FOLDS = (

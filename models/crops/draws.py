@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from corpus import Item
+from corpus import Item, fold_of
 
 Numbers = npt.NDArray[np.int64]
 CANDIDATES = 16  # faces of others, of which the most alike is blended in
+STRANGERS = 0.1  # share of the real attacks that are of sources without anything genuine
 FRAMES_COUNT = 3  # pictures that a clip is worth, when sources are weighed
 
 
@@ -39,46 +40,61 @@ class Pool:
 
 
 class Draws:
-    """Pairs for one training. `item` (crops,) says of which item each crop is; `usable` (items,) which may be learnt from."""
+    """Pairs for trainings that share them. `item` (crops,) says of which item each crop is, `usable` (items,) bool which may
+    be learnt from. What is made into one attack is of one fold, or of no fold, so that other folds may learn from it."""
 
     def __init__(self, items: Sequence[Item], item: Numbers, usable: Sequence[bool], seed: int) -> None:
         self.rng = np.random.default_rng(seed)
         self.items, self.item = items, item
         at = [k for k in range(len(item)) if usable[item[k]]]
         genuine = [k for k in at if not items[item[k]].attack]
-        attacks = [k for k in at if items[item[k]].attack]
-        source = [items[i].source for i in item]
-        self.genuine = Pool(genuine, item, items, [source[k] for k in genuine])
-        self.attacks = Pool(attacks, item, items, [self._method(items[item[k]]) for k in attacks])
-        self.of_subject: dict[str, list[int]] = defaultdict(list)
-        self.of_source: dict[str, list[int]] = defaultdict(list)
+        of_subject: dict[str, list[int]] = defaultdict(list)
+        of_source: dict[str, list[int]] = defaultdict(list)
         for k in genuine:
-            self.of_subject[items[item[k]].subject].append(k)
-            self.of_source[source[k]].append(k)
+            of_subject[items[item[k]].subject].append(k)
+            of_source[_place(items[item[k]])].append(k)
+        self.of_subject = {name: np.array(some) for name, some in of_subject.items()}
+        self.of_place = {name: np.array(some) for name, some in of_source.items()}
+        self.genuine = Pool(genuine, item, items, [items[item[k]].source for k in genuine])
+        attacks = [k for k in at if items[item[k]].attack]
+        beside = [k for k in attacks if _place(items[item[k]]) in self.of_place]
+        strangers = [k for k in attacks if _place(items[item[k]]) not in self.of_place]
+        self.attacks, self.strangers = (
+            Pool(some, item, items, [_method(items[item[k]]) for k in some]) for some in (beside, strangers)
+        )
+        everybody = [k for k in genuine if fold_of(items[item[k]]) < 0]
+        self.everybody = np.array(everybody if everybody else genuine)
         if not len(self.genuine):
             raise ValueError("there is nothing genuine to learn from")
-
-    @staticmethod
-    def _method(item: Item) -> str:
-        return f"{item.kind} {item.generator if item.generator != '-' else item.source}"
 
     def made(self, n: int) -> tuple[Numbers, Numbers]:
         """Genuine crops (n,) to make attacks of, and for each (n, CANDIDATES) genuine ones, for half of the same source."""
         drawn = np.array([self.genuine.draw(self.rng) for _ in range(n)], np.int64)
         others = np.empty((n, CANDIDATES), np.int64)
+        near = self.rng.random(n) < 0.5
         for row, k in enumerate(drawn):
-            if self.rng.random() < 0.5:
-                others[row] = self.rng.choice(self.of_source[self.items[self.item[k]].source], CANDIDATES)
-            else:
-                others[row] = [self.genuine.draw(self.rng) for _ in range(CANDIDATES)]
+            pool = self.of_place[_place(self.items[self.item[k]])] if near[row] else self.everybody
+            others[row] = pool[self.rng.integers(len(pool), size=CANDIDATES)]
         return drawn, others
 
     def found(self, n: int) -> tuple[Numbers, Numbers]:
-        """Genuine crops (n,) and real attacks (n,): of the same person or video where there is one, else source, else any."""
+        """Genuine crops (n,) and real attacks (n,): of the same person or video where there is one, else of the source.
+
+        A few attacks are of sources that have nothing genuine, beside anybody.
+        """
         genuine, attacks = np.empty(n, np.int64), np.empty(n, np.int64)
         for row in range(n):
-            attacks[row] = k = self.attacks.draw(self.rng)
+            strange = len(self.strangers) and (not len(self.attacks) or self.rng.random() < STRANGERS)
+            attacks[row] = k = (self.strangers if strange else self.attacks).draw(self.rng)
             item = self.items[self.item[k]]
-            near = self.of_subject.get(item.subject) or self.of_source.get(item.source)
-            genuine[row] = near[int(self.rng.integers(len(near)))] if near else self.genuine.draw(self.rng)
+            near = self.of_subject.get(item.subject, self.of_place.get(_place(item)))
+            genuine[row] = self.genuine.draw(self.rng) if near is None else near[int(self.rng.integers(len(near)))]
         return genuine, attacks
+
+
+def _place(item: Item) -> str:
+    return f"{item.source} {fold_of(item)}"
+
+
+def _method(item: Item) -> str:
+    return f"{item.kind} {item.generator if item.generator != '-' else item.source}"

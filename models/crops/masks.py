@@ -7,7 +7,7 @@ from functools import cache
 import torch
 import torch.nn.functional as F  # noqa: N812
 from dice import Dice, wide
-from filters import blurred
+from filters import blurred, spread
 from points import PARTS, places
 from torch import Tensor
 
@@ -56,9 +56,9 @@ def part_masks(points: Tensor, side: int, dice: Dice) -> Tensor:
     mask = mask * _halves(dice.uniform(0, 6.283), middle[:, 0], dice.chance(0.08))
     mask = bent(mask[:, None], dice, 0.07)
     small = dice.between(0.4, 5.0)
-    mask = blurred(mask, small, 9)
+    mask = blurred(mask, small)
     mask = F.interpolate(mask, (side, side), mode="bicubic", align_corners=False).clamp(0, 1)
-    strength = torch.tensor([0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0], device=device)
+    strength = torch.tensor([0.5, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0], device=device)
     return mask * wide(strength[(dice.uniform() * len(strength)).long()])
 
 
@@ -72,15 +72,15 @@ def _halves(angle: Tensor, middle: Tensor, which: Tensor) -> Tensor:
 
 def bent(x: Tensor, dice: Dice, most: float) -> Tensor:
     """Pictures moved about by smooth random fields, by up to about `most` of their size."""
-    n, _, h, w = x.shape
-    field = torch.zeros(n, 2, h, w, device=x.device)
+    n, _, side, _ = x.shape
+    field = torch.zeros(n, 2, side, side, device=x.device)
     for cells, share in ((3, 1.0), (8, 0.4)):
         noise = dice.normal((2, cells, cells)) * wide(dice.uniform(0, most * share))
-        field = field + F.interpolate(noise, (h, w), mode="bicubic", align_corners=False)
-    return F.grid_sample(x, identity(n, h, w, x.device) + field.permute(0, 2, 3, 1), align_corners=False)
+        field = field + spread(noise, side)
+    return F.grid_sample(x, identity(n, side, x.device) + field.permute(0, 2, 3, 1), align_corners=False)
 
 
-def identity(n: int, h: int, w: int, device: torch.device) -> Tensor:
-    """The grid (n, h, w, 2) that leaves a picture as it is."""
+def identity(n: int, side: int, device: torch.device) -> Tensor:
+    """The grid (n, side, side, 2) that leaves a picture as it is."""
     eye = torch.eye(2, 3, device=device)[None].expand(n, -1, -1)
-    return F.affine_grid(eye, [n, 1, h, w], align_corners=False)
+    return F.affine_grid(eye, [n, 1, side, side], align_corners=False)

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from dice import Dice, chosen, wide
-from filters import blurred, coloured, through_size
+from dice import Dice, chosen, in_part, wide
+from filters import blurred, coloured, spread, through_size
 from masks import bent
 from torch import Tensor
 
-CHUNKS = 6
-MAP = 32
+DARK = 0.06  # what is outside of a picture has less light than this
 
 
 def recaptured(x: Tensor, backdrop: Tensor, dice: Dice) -> tuple[Tensor, Tensor]:
     """Half of the pictures (n, 3, side, side) on a screen, half printed, before `backdrop`; and where (n, 1, side, side)."""
     screen, seen = dice.chance(0.6), in_view(x)
-    x = _resampled(x, dice)
+    x = in_part(x.clone(), dice, 0.5, lambda y, d: through_size(y, d.uniform(110, 250), d.chance(0.5)))
     shown = chosen(screen, _on_screen(x, dice), _printed(x, dice))
-    shown = chosen(dice.chance(0.6), blurred(shown, dice.uniform(0.4, 1.8)), shown)
+    shown = in_part(shown, dice, 0.6, lambda y, d: blurred(y, d.uniform(0.4, 1.8)))
     shown = _shone_on(shown, dice)
     where = _outline(x, dice) * seen
     return (shown * where + backdrop * (1 - where)) * seen, where
@@ -31,16 +30,9 @@ def recaptured(x: Tensor, backdrop: Tensor, dice: Dice) -> tuple[Tensor, Tensor]
 
 def in_view(x: Tensor) -> Tensor:
     """1 where pictures (n, 3, h, w) are, 0 where their crops reached over the edge and are black, (n, 1, h, w)."""
-    light = (x.amax(1, keepdim=True) > 0.06).float()
+    light = (x.amax(1, keepdim=True) > DARK).float()
     grown = F.max_pool2d(light, 31, 1, 15)
-    return blurred(-F.max_pool2d(-grown, 33, 1, 16), torch.full((len(x),), 0.7, device=x.device), 2)
-
-
-def _resampled(x: Tensor, dice: Dice) -> Tensor:
-    y = x.clone()
-    for k in range(CHUNKS):
-        y[k::CHUNKS] = through_size(x[k::CHUNKS], dice.number(110, 250), ("bilinear", "bicubic")[k % 2])
-    return chosen(dice.chance(0.5), y, x)
+    return blurred(-F.max_pool2d(-grown, 33, 1, 16), torch.full((len(x),), 0.7, device=x.device))
 
 
 def _on_screen(x: Tensor, dice: Dice) -> Tensor:
@@ -73,20 +65,22 @@ def _moire(x: Tensor, dice: Dice) -> Tensor:
 
 def _printed(x: Tensor, dice: Dice) -> Tensor:
     """A print: black and white that are grey, dull colours, grain or dots, and the paper's bend in its shade."""
-    y = coloured(x, dice.uniform(0.92, 1.08, (3,)), dice.uniform(0.45, 1.1), dice.uniform(0.7, 1.2), dice.between(0.7, 1.4))
+    y = coloured(
+        x, dice.uniform(0.92, 1.08, (3,)), dice.uniform(0.45, 1.1), dice.uniform(0.7, 1.2), dice.between(0.7, 1.4)
+    )
     black, white = wide(dice.uniform(0.02, 0.22)), wide(dice.uniform(0.7, 1.0))
     y = black + (white - black) * y
     grain = torch.randn(x[:, :1].shape, generator=dice.generator, device=x.device)
-    y = y + wide(dice.between(0.003, 0.05)) * blurred(grain, dice.uniform(0.3, 1.2), 3)
+    y = y + wide(dice.between(0.003, 0.05)) * blurred(grain, dice.uniform(0.3, 1.2))
     y = y * (1 + _moire(x, dice) * wide(dice.between(0.01, 0.06) * dice.chance(0.3)))
     return y.clamp(0, 1)
 
 
 def _shone_on(x: Tensor, dice: Dice) -> Tensor:
     """Shade, and for some a reflection."""
-    light = F.interpolate(dice.normal((1, 3, 3)), x.shape[2:], mode="bicubic", align_corners=False)
+    light = spread(dice.normal((1, 3, 3)), x.shape[2])
     x = x * (1 + wide(dice.uniform(0, 0.15)) * light)
-    spot = F.interpolate(dice.normal((1, 5, 5)), x.shape[2:], mode="bicubic", align_corners=False)
+    spot = spread(dice.normal((1, 5, 5)), x.shape[2])
     return (x + wide(dice.uniform(0.1, 0.6) * dice.chance(0.25)) * (spot - 1).clamp(min=0)).clamp(0, 1)
 
 

@@ -14,11 +14,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from corpus import Item, read_items
+from corpus import Check, Item, read_items
 from points import kept_of
 
 from liveguard.face import crops
@@ -33,7 +34,10 @@ QUALITY = 95
 PAD = 0.5  # of a picture's size, black, where a face fills it and is not found without
 VIEWS = ("clean", "vp8")
 VP8_KBPS = 300.0
-CROPS = ("face", "scene")
+CROPS_OF: dict[Check, str] = {"swap": "face", "replay": "scene"}
+CROPS = tuple(CROPS_OF.values())
+
+Crop: TypeAlias = tuple[int, bytes, FloatArray, float]
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def load(path: Path) -> Store:
         return Store(file["jpeg"], file["starts"], points, file["item"].astype(np.int64), file["face_px"])
 
 
-def save(path: Path, found: Sequence[tuple[int, bytes, FloatArray, float]]) -> None:
+def save(path: Path, found: Sequence[Crop]) -> None:
     """Write (item, JPEG, points, face_px) of each crop; points are kept to a 64th of a pixel."""
     lengths = [len(jpeg) for _, jpeg, _, _ in found]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +91,9 @@ def mesh_of(backend: FaceBackend, image: ByteArray) -> FloatArray | None:
         wide = cv2.copyMakeBorder(image, pad, pad, pad, pad, cv2.BORDER_CONSTANT) if pad else image
         wide = np.asarray(np.ascontiguousarray(wide), np.uint8)
         boxes = backend.find(wide)
-        region = region_of_box(boxes[0]) if boxes else Region(pad + width / 2, pad + height / 2, 1.4 * max(height, width))
+        region = (
+            region_of_box(boxes[0]) if boxes else Region(pad + width / 2, pad + height / 2, 1.4 * max(height, width))
+        )
         if not boxes and not pad:
             continue
         mesh = mesher.mesh(wide, region)
@@ -107,13 +113,12 @@ def cut(image: ByteArray, mesh: FloatArray, name: str) -> tuple[bytes, FloatArra
     """The crop as a JPEG, and the kept points in its pixels."""
     crops.CROPS["larger"] = larger(name)
     crop = crops.crop(image, mesh, "larger")
-    # Where the crop's pixels lie is told by cutting the pictures of x and y: the same sampling, without its formula.
     eyes = mesh[263, :2] - mesh[33, :2]
     roll = float(np.degrees(np.arctan2(eyes[1], eyes[0])))
     box, spec = box_of(mesh), larger(name)
     centre = (box.left + box.width / 2, box.top + box.height / 2)
     turn = cv2.getRotationMatrix2D(centre, roll, SIDE / max(spec.faces * box.height, 1.0))
-    turn[:, 2] += SIDE / 2 - np.array(centre)
+    turn[:, 2] = turn[:, 2] + SIDE / 2 - np.array(centre)
     points = kept_of(mesh) @ turn[:, :2].T + turn[:, 2]
     _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     return jpeg.tobytes(), points.astype(np.float32)
@@ -139,14 +144,14 @@ def pictures(item: Item, view: str, frames: int) -> Iterator[ByteArray]:
             due_us += step_us
 
 
-def _crops_of(task: tuple[int, Item, str, int]) -> list[tuple[str, int, bytes, FloatArray, float]]:
+def _crops_of(task: tuple[int, Item, str, int]) -> list[tuple[str, Crop]]:
     number, item, view, frames = task
     found = []
     for image in pictures(item, view, frames):
         mesh = mesh_of(_backend(), image)
         if mesh is not None:
             for name in CROPS:
-                found.append((name, number, *cut(image, mesh, name), box_of(mesh).width))
+                found.append((name, (number, *cut(image, mesh, name), box_of(mesh).width)))
     return found
 
 
@@ -163,29 +168,28 @@ def _backend() -> FaceBackend:
 
 
 def prepare(data: Path, out: Path, frames: int, processes: int | None = None) -> None:
-    """Make the stores that are missing: OUT/<crop>-<stills|clips>-<view>.npz, and OUT/missed.json, where no face was found."""
+    """Make the stores that are missing: OUT/<crop>-<stills|clips>-<view>.npz, and beside it what has no face in view."""
     items = read_items(data)
     kinds = [("stills", "clean", [k for k, item in enumerate(items) if not item.video])]
     kinds += [("clips", view, [k for k, item in enumerate(items) if item.video]) for view in VIEWS]
-    missed: dict[str, list[str]] = {}
     for kind, view, which in kinds:
         paths = {name: out / f"{name}-{kind}-{view}.npz" for name in CROPS}
         if not which or all(path.is_file() for path in paths.values()):
             continue
-        found: dict[str, list[tuple[int, bytes, FloatArray, float]]] = {name: [] for name in CROPS}
+        found: dict[str, list[Crop]] = {name: [] for name in CROPS}
         with get_context("spawn").Pool(processes) as pool:
             tasks = [(k, items[k], view, frames) for k in which]
             for done, some in enumerate(pool.imap(_crops_of, tasks, chunksize=4), 1):
-                for name, *rest in some:
-                    found[name].append((rest[0], rest[1], rest[2], rest[3]))
+                for name, crop in some:
+                    found[name].append(crop)
                 if done % 50 == 0 or done == len(tasks):
                     print(f"\r{kind} {view}: {done} of {len(tasks)}", end="", flush=True)
         print()
         for name, path in paths.items():
             save(path, found[name])
         seen = {entry[0] for entry in found["face"]}
-        missed[f"{kind} {view}"] = [items[k].name for k in which if k not in seen]
-        (out / f"missed-{kind}-{view}.json").write_text(json.dumps(missed[f"{kind} {view}"], indent=1), "utf-8")
+        missed = [items[k].name for k in which if k not in seen]
+        (out / f"missed-{kind}-{view}.json").write_text(json.dumps(missed, indent=1), "utf-8")
 
 
 def main() -> None:
