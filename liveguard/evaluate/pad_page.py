@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from importlib.resources import files
-
-import numpy as np
+from collections.abc import Iterator, Mapping
 
 from liveguard.evaluate.figures import Figures
-from liveguard.evaluate.report import plots as draw
+from liveguard.evaluate.pad_plots import pad_plots
+from liveguard.evaluate.report.document import document
 from liveguard.evaluate.report.markup import Cell, auc, figure, known, plot, say, seconds, share, table, with_interval
-from liveguard.evaluate.report.terms import explained, term
+from liveguard.evaluate.report.terms import term
 from liveguard.kyc.decision import STEP_WORDS
 
 FEW = 20
@@ -47,29 +45,12 @@ def page(figures: Figures) -> str:
         ("time", "How long it takes", _time(figures)),
         ("conditions", "Conditions", _conditions(figures["conditions"])),
     )
-    sections = [part for part in parts if part[2]]
-    links = "".join(f'<li><a href="#{key}">{title}</a></li>' for key, title, _ in sections)
-    cares = "".join(f"<li>{text}</li>" for text in _careful(figures))
     about = figures["conditions"]
-    body = (
-        "<header><h1>liveguard: whom its liveness sessions let in, and whom they turn away</h1>"
-        + say(
-            '<p class="soft">{n} sessions of at most {people} people.</p>', n=about["sessions"], people=about["people"]
-        )
-        + f'<nav aria-label="Sections"><ul>{links}</ul></nav></header><main>'
-        f'<section class="key"><h2>In short</h2>{_summary(figures)}</section>'
-        f'<section id="care"><h2>What to be careful about</h2><ul>{cares}</ul></section>'
-        + "".join(f'<section id="{key}"><h2>{title}</h2>{text}</section>' for key, title, text in sections)
-        + "</main>"
+    head = "<h1>liveguard: whom its liveness sessions let in, and whom they turn away</h1>" + say(
+        '<p class="soft">{n} sessions of at most {people} people.</p>', n=about["sessions"], people=about["people"]
     )
-    style = (files("liveguard.evaluate.report") / "style.css").read_text("utf-8")
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>liveguard liveness sessions</title><style>{style}</style></head>\n"
-        f"<body>{explained(body, figures)}</body></html>\n"
-    )
+    cares = "".join(f"<li>{text}</li>" for text in _careful(figures))
+    return document("liveguard liveness sessions", head, _summary(figures), f"<ul>{cares}</ul>", parts, figures)
 
 
 def rate_words(own: Figures | None) -> Cell:
@@ -238,73 +219,3 @@ def _conditions(about: Figures) -> str:
     rows += [[f"liveguard ({n})", version] for version, n in about["versions"].items()]
     rows += [[f"signed with the key ({n})", key] for key, n in about["keys"].items()]
     return table("In brackets: how many reports.", ("what", ""), rows, text=True)
-
-
-def pad_plots(figures: Figures) -> dict[str, str]:
-    """SVG by name: `strip`, `curve` and `det`, drawn as `report.plots` does; one that there is nothing for is left out."""
-    groups = {"bona fide": figures["nats"]["bonafide"], **figures["nats"]["species"]}
-    groups = {name: own for name, own in groups.items() if own}
-    drawn: dict[str, str] = {}
-    with draw._style():
-        if groups:
-            drawn["strip"] = _strip(groups, figures["conditions"]["policies"])
-        if figures["curve"]:
-            drawn["curve"] = _curve(figures["curve"], figures["conditions"]["policies"])
-            drawn["det"] = _det(figures["curve"])
-    return drawn
-
-
-def _strip(groups: Mapping[str, Sequence[float]], policies: Sequence[Figures]) -> str:
-    """Each session's nats; at the same height they are kept apart, by the same steps every time."""
-    fig, (axes,) = draw._figure(0.85 + 0.34 * len(groups), left=0.38)
-    for at in {each for policy in policies for each in (-policy["live_nats"], policy["not_live_nats"])}:
-        axes.axvline(at, color=draw.INK, lw=0.6, ls=":", alpha=0.7)
-    for y, (name, own) in enumerate(groups.items()):
-        colour = draw.ATTACK if y or name != "bona fide" else draw.GENUINE
-        apart = 0.5 * (np.arange(len(own)) * 0.618034 % 1 - 0.5)
-        axes.plot(own, y + apart, "o", color=colour, ms=3.2, mew=0, alpha=0.55)
-        middle = float(np.median(own))
-        axes.plot([middle, middle], [y - 0.36, y + 0.36], color=draw.INK, lw=1.6)
-    axes.set_yticks(range(len(groups)), [f"{draw._name(name)} ({len(own)})" for name, own in groups.items()])
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    axes.set(ylim=(len(groups) - 0.5, -0.5), xlabel="evidence for an attack (nats)")
-    return draw._svg(fig, "pad strip", "Evidence of the sessions, bona fide and by attack instrument")
-
-
-def _curve(curve: Sequence[Figures], policies: Sequence[Figures]) -> str:
-    legend_in = 0.19 * ((len(curve[0]["apcer"]) + 3) // 2)
-    fig, (axes,) = draw._figure(draw.HEIGHT_IN + legend_in)
-    fig.subplots_adjust(top=1 - (legend_in + 0.12) / (draw.HEIGHT_IN + legend_in))
-    nats = [row["live_nats"] for row in curve]
-    for at in {policy["live_nats"] for policy in policies}:
-        axes.axvline(at, color=draw.INK, lw=0.6, ls=":", alpha=0.7)
-    for index, name in enumerate(curve[0]["apcer"]):
-        line = {**draw._line(index + 1), "lw": 1.0}
-        axes.step(nats, [100 * row["apcer"][name] for row in curve], where="pre", label=draw._name(name), **line)
-    axes.step(
-        nats,
-        [100 * row["apcer_worst"] for row in curve],
-        where="pre",
-        color=draw.ATTACK,
-        lw=2.2,
-        label="APCER, worst",
-        zorder=1,
-    )
-    axes.step(nats, [100 * row["bpcer"] for row in curve], where="pre", color=draw.GENUINE, lw=2.2, label="BPCER")
-    axes.set(xlabel="evidence needed to be live (live_nats)", ylabel="rate (%)", ylim=(-3, 103))
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.99), ncols=2, handlelength=1.4, columnspacing=1.4)
-    return draw._svg(fig, "pad curve", "APCER and BPCER against the threshold")
-
-
-def _det(curve: Sequence[Figures]) -> str:
-    fig, (axes,) = draw._figure(1.15 * draw.HEIGHT_IN)
-    bpcer, apcer = (np.array([row[name] for row in curve]) for name in ("bpcer", "apcer_worst"))
-    ticks, labels = draw._deviate(np.array(draw.DET_TICKS)), [f"{100 * tick:g}" for tick in draw.DET_TICKS]
-    ends = draw._deviate(np.array([draw.DET_LOW, draw.DET_HIGH]))
-    axes.plot(ends, ends, color=draw.INK, lw=0.6, ls=":", alpha=0.7)
-    axes.plot(draw._deviate(bpcer), draw._deviate(apcer), color=draw.INK, lw=1.5, drawstyle="steps-post")
-    axes.set_xticks(ticks, labels)
-    axes.set_yticks(ticks, labels)
-    axes.set(xlim=ends, ylim=ends, xlabel="BPCER (%)", ylabel="APCER, worst instrument (%)")
-    return draw._svg(fig, "pad det", "APCER of the worst instrument against BPCER")

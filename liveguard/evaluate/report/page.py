@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
 
 from liveguard.evaluate.figures import Figures
 from liveguard.evaluate.report import sections as of
 from liveguard.evaluate.report.care import careful
+from liveguard.evaluate.report.document import document
 from liveguard.evaluate.report.in_short import subtitle, summary
-from liveguard.evaluate.report.terms import explained
 
 
 def page(figures: Figures, drawn: Mapping[str, str]) -> str:
@@ -24,20 +23,5 @@ def page(figures: Figures, drawn: Mapping[str, str]) -> str:
         ("compute", "What it costs", of.compute(figures)),
         ("conditions", "Conditions", of.conditions(figures)),
     )
-    sections = [part for part in parts if part[2]]
-    links = "".join(f'<li><a href="#{key}">{title}</a></li>' for key, title, _ in sections)
-    body = (
-        f"<header><h1>liveguard: what it catches, and how often it is wrong</h1>{subtitle(figures)}"
-        f'<nav aria-label="Sections"><ul>{links}</ul></nav></header><main>'
-        f'<section class="key"><h2>In short</h2>{summary(figures)}</section>'
-        f'<section id="care"><h2>What to be careful about</h2>{careful(figures)}</section>'
-        + "".join(f'<section id="{key}"><h2>{title}</h2>{text}</section>' for key, title, text in sections)
-        + "</main>"
-    )
-    style = (files("liveguard.evaluate.report") / "style.css").read_text("utf-8")
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>liveguard evaluation</title><style>{style}</style></head>\n<body>{explained(body, figures)}</body></html>\n"
-    )
+    head = f"<h1>liveguard: what it catches, and how often it is wrong</h1>{subtitle(figures)}"
+    return document("liveguard evaluation", head, summary(figures), careful(figures), parts, figures)

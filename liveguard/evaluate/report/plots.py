@@ -2,51 +2,32 @@
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from html import escape
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
-from scipy import stats
 
 from liveguard.evaluate import metrics
 from liveguard.evaluate.figures import Figures
-from liveguard.evaluate.metrics import Array
+from liveguard.evaluate.report.canvas import (
+    ATTACK,
+    GENUINE,
+    HEIGHT_IN,
+    INK,
+    det_axes,
+    deviate,
+    legend_above,
+    line_style,
+    panels,
+    short,
+    style,
+    svg,
+)
 from liveguard.evaluate.scores import Scores
-from liveguard.words import plain
 
-WIDTH_IN, HEIGHT_IN = 3.8, 2.7
-INK, GENUINE, ATTACK = "#010203", "#0072b2", "#d55e00"
-CHECKS = (INK, "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-"""Of Okabe & Ito's palette, which colour-blind people tell apart; blue and vermilion are kept for the labels."""
-THEMED = {INK: "currentColor", GENUINE: "var(--genuine, #0072b2)", ATTACK: "var(--attack, #d55e00)"}
 LEAST = 5  # recordings, before their spread is worth a look
-DET_LOW, DET_HIGH = 0.005, 0.95
-DET_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 FLAGGED, MISSED = "genuine recordings flagged (%)", "attacks missed (%)"
-STYLE: Any = {  # matplotlib's type of its keys changes from version to version
-    "svg.fonttype": "none",
-    "text.parse_math": False,  # names come from a manifest
-    "font.size": 8.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "axes.labelsize": 8.5,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.major.size": 3.0,
-    "ytick.major.size": 3.0,
-    "legend.frameon": False,
-    "legend.fontsize": 8.5,
-    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
-}
 
 
 def plots(figures: Figures, scores: Mapping[str, Scores]) -> dict[str, str]:
@@ -57,7 +38,7 @@ def plots(figures: Figures, scores: Mapping[str, Scores]) -> dict[str, str]:
     """
     both = {name: own for name, own in sorted(scores.items()) if own.attack.any() and not own.attack.all()}
     drawn: dict[str, str] = {}
-    with _style():
+    with style():
         if both:
             drawn["roc"] = _roc(both)
             drawn["det"] = _det(both)
@@ -75,47 +56,29 @@ def plots(figures: Figures, scores: Mapping[str, Scores]) -> dict[str, str]:
     return drawn
 
 
-@contextmanager
-def _style() -> Iterator[None]:
-    """Our settings, whatever the user's are; theirs are back afterwards. There is no other way to set how SVG is written."""
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(STYLE)
-        yield
-
-
 def _roc(scores: Mapping[str, Scores]) -> str:
-    fig, (axes,) = _figure(HEIGHT_IN)
+    fig, (axes,) = panels(HEIGHT_IN)
     axes.plot([0, 100], [0, 100], color=INK, lw=0.6, ls=":", alpha=0.7)
     for index, (name, own) in enumerate(scores.items()):
         curve = metrics.roc(own.own, own.attack)
-        axes.plot(100 * curve.fpr, 100 * curve.tpr, label=_name(name), lw=1.5, **_line(index))
+        axes.plot(100 * curve.fpr, 100 * curve.tpr, label=short(name), lw=1.5, **line_style(index))
     axes.set(xlim=(0, 100), ylim=(0, 101), xlabel=FLAGGED, ylabel="attacks flagged (%)")
     axes.legend(loc="lower right", handlelength=1.8, labelspacing=0.3)
-    return _svg(fig, "roc", "ROC curves of the checks")
+    return svg(fig, "roc", "ROC curves of the checks")
 
 
 def _det(scores: Mapping[str, Scores]) -> str:
-    """Martin et al. 1997, doi:10.21437/Eurospeech.1997-504; rates of zero are drawn at the edge."""
-    fig, (axes,) = _figure(HEIGHT_IN)
+    fig, (axes,) = panels(HEIGHT_IN)
+    det_axes(axes)
     for index, (name, own) in enumerate(scores.items()):
         curve = metrics.roc(own.own, own.attack)
-        axes.plot(_deviate(curve.fpr), _deviate(1 - curve.tpr), label=_name(name), lw=1.5, **_line(index))
-    ticks, labels = _deviate(np.array(DET_TICKS)), [f"{100 * tick:g}" for tick in DET_TICKS]
-    ends = _deviate(np.array([DET_LOW, DET_HIGH]))
-    axes.plot(ends, ends, color=INK, lw=0.6, ls=":", alpha=0.7)
-    axes.set_xticks(ticks, labels)
-    axes.set_yticks(ticks, labels)
-    axes.set(xlim=ends, ylim=ends, xlabel=FLAGGED, ylabel=MISSED)
-    return _svg(fig, "det", "DET curves of the checks")
-
-
-def _deviate(share: Array) -> Array:
-    return np.asarray(stats.norm.ppf(np.clip(share, DET_LOW, DET_HIGH)), np.float64)
+        axes.plot(deviate(curve.fpr), deviate(1 - curve.tpr), label=short(name), lw=1.5, **line_style(index))
+    axes.set(xlabel=FLAGGED, ylabel=MISSED)
+    return svg(fig, "det", "DET curves of the checks")
 
 
 def _histogram(scores: Scores) -> str:
-    fig, (axes,) = _figure(HEIGHT_IN)
+    fig, (axes,) = panels(HEIGHT_IN)
     low, high = float(scores.llr.min()), float(scores.llr.max())
     bins = np.linspace(low, high, 25) if high - low > 1e-6 else np.linspace(low - 0.5, low + 0.5, 3)
     axes.axvline(0, color=INK, lw=0.6, ls=":", alpha=0.7)
@@ -126,25 +89,25 @@ def _histogram(scores: Scores) -> str:
             axes.stairs(share, bins, fill=True, color=color, alpha=0.3, lw=0)
             axes.stairs(share, bins, color=color, lw=1.4, label=f"{label} ({count})")
     axes.set(xlabel="evidence for an attack (nats)", ylabel="share of recordings (%)")
-    _legend_above(axes)
-    return _svg(fig, f"histogram {scores.check}", f"Scores of {scores.check}, genuine against attack")
+    legend_above(axes)
+    return svg(fig, f"histogram {scores.check}", f"Scores of {scores.check}, genuine against attack")
 
 
 def _reliability(name: str, bins: Sequence[tuple[float, float, float]]) -> str:
-    fig, (axes,) = _figure(HEIGHT_IN)
+    fig, (axes,) = panels(HEIGHT_IN)
     said, true, mass = np.array(bins).T
     axes.plot([0, 1], [0, 1], color=INK, lw=0.6, ls=":", alpha=0.7)
     axes.plot(said, true, color=INK, lw=1.0, alpha=0.6)
     axes.scatter(said, true, s=240 * mass / mass.sum(), color=INK, lw=0, zorder=3)
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xlabel="probability of an attack, as said", ylabel="true share")
-    return _svg(fig, f"reliability {name}", f"Said probability against true share, {name}")
+    return svg(fig, f"reliability {name}", f"Said probability against true share, {name}")
 
 
 def _kinds(name: str, check: Figures) -> str:
     """Thick: interval over people. Thin: over sources."""
     rows = [("all", check, check["n_attack"])]
     rows += [(kind, own, own["n_attack"]) for kind, own in check["by_kind"].items() if own.get("auc") is not None]
-    fig, (axes,) = _figure(0.75 + 0.27 * len(rows), left=0.32, right=0.86)
+    fig, (axes,) = panels(0.75 + 0.27 * len(rows), left=0.32, right=0.86)
     axes.axvline(0.5, color=INK, lw=0.6, ls=":", alpha=0.7)
     for y, (_, own, count) in enumerate(rows):
         for ends, width in ((own.get("auc_ci_sources"), 0.8), (own.get("auc_ci"), 3.2)):
@@ -152,11 +115,11 @@ def _kinds(name: str, check: Figures) -> str:
                 axes.plot(ends, [y, y], color=ATTACK, lw=width, solid_capstyle="butt", alpha=0.75)
         axes.plot([own["auc"]], [y], "o", color=INK, ms=4.5, mew=0)
         axes.text(1.03, y, f"n {count}", va="center", transform=axes.get_yaxis_transform())
-    axes.set_yticks(range(len(rows)), [_name(row[0]) for row in rows])
+    axes.set_yticks(range(len(rows)), [short(row[0]) for row in rows])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.set(xlim=(0, 1), ylim=(len(rows) - 0.4, -0.6), xlabel="AUC")
-    return _svg(fig, f"kinds {name}", f"AUC of {name} by kind of attack")
+    return svg(fig, f"kinds {name}", f"AUC of {name} by kind of attack")
 
 
 def _trade_off(sessions: Figures) -> str:
@@ -164,7 +127,7 @@ def _trade_off(sessions: Figures) -> str:
     rows = [row for row in sessions["trade_off"] if _drawable(row)]
     shipped = sessions if _drawable(sessions) else None
     place, ticks = _log_with_zero([row["false_alerts_per_hour"] for row in (*rows, *([shipped] if shipped else ()))])
-    fig, (upper, lower) = _figure(1.6 * HEIGHT_IN, count=2)
+    fig, (upper, lower) = panels(1.6 * HEIGHT_IN, count=2)
     for axes, value in ((upper, _share), (lower, _delay)):
         known = [(place(row["false_alerts_per_hour"]), y, row) for row in rows if (y := value(row)) is not None]
         axes.plot([x for x, _, _ in known], [y for _, y, _ in known], "o-", color=INK, lw=1.0, ms=4, mew=0)
@@ -183,8 +146,8 @@ def _trade_off(sessions: Figures) -> str:
     spots = [place(row["false_alerts_per_hour"]) for row in rows]
     lower.set_xlim(min([*spots, *ticks]) / 1.6, max([*spots, *ticks]) * 1.5)
     if shipped is not None:
-        _legend_above(upper)
-    return _svg(fig, "trade_off", "Detected attacks and median delay against false alerts an hour")
+        legend_above(upper)
+    return svg(fig, "trade_off", "Detected attacks and median delay against false alerts an hour")
 
 
 def _drawable(row: Figures) -> bool:
@@ -223,53 +186,3 @@ def _thresholds(axes: Axes, points: Sequence[tuple[float, float, float]]) -> Non
     for (x, y), found in spots.items():
         text = f"{found[0]:g}" if len(found) == 1 else f"{min(found):g} to {max(found):g}"
         axes.annotate(text, (x, y), (0, 6), textcoords="offset points", ha="center", fontsize=7.5, alpha=0.85)
-
-
-def _figure(
-    height_in: float, count: int = 1, left: float = 0.15, right: float = 0.97
-) -> tuple[Figure, tuple[Axes, ...]]:
-    """`count` panels under each other, with margins of a fixed size."""
-    fig = Figure(figsize=(WIDTH_IN, height_in))
-    FigureCanvasSVG(fig)
-    panels = fig.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
-    fig.subplots_adjust(left, 0.48 / height_in, right, 1 - 0.3 / height_in, hspace=0.14)
-    return fig, tuple(panels)
-
-
-def _legend_above(axes: Axes) -> None:
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.99), ncols=3, handlelength=1.2, columnspacing=1.4)
-
-
-def _line(index: int) -> dict[str, Any]:
-    style = ("-", "--", ":")[index // len(CHECKS) % 3]
-    return {"color": CHECKS[index % len(CHECKS)], "ls": style}
-
-
-def _name(text: str) -> str:
-    return plain(text, 16)
-
-
-def _svg(fig: Figure, name: str, title: str) -> str:
-    out = io.StringIO()
-    matplotlib.rcParams["svg.hashsalt"] = name  # names of its parts are its own, and the same again
-    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    fig.savefig(out, format="svg", transparent=True, metadata=nothing)
-    text = out.getvalue()
-    text = text[text.index("<svg") :]
-    for old, new in (
-        (r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>", rf'<svg \1 role="img" aria-label="{_plain_attribute(title)}">'),
-        (r"<defs>\s*<style.*?</style>\s*</defs>\s*", ""),  # would hold for the whole page
-        (r"xlink:href", "href"),
-        (r"<g id=\"[^\"]*\"", "<g"),
-        (r" ?font-family: [^;\"]*;?", ""),
-        (r" transform=\"rotate\(-0 [^\"]*\)\"", ""),
-        (r"\n\s*", "\n"),
-    ):
-        text = re.sub(old, new, text, flags=re.DOTALL)
-    for color, themed in THEMED.items():
-        text = text.replace(color, themed)
-    return text
-
-
-def _plain_attribute(text: str) -> str:
-    return escape(plain(text), quote=True).replace("\\", r"\\")
