@@ -55,11 +55,16 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`nats`: all evidence together, > 0 speaks for an attack. `reasons`: in words, the weightiest first."""
+    """`nats`: all evidence together, > 0 speaks for an attack. `reasons`: in words, the weightiest first, for the caller.
+
+    `hints`: what the person may be told, that is what to change so that it can be judged. Not what spoke against them, nor by
+    how much: whoever prepares an attack would learn what to mend.
+    """
 
     verdict: Outcome
     nats: float
     reasons: tuple[str, ...]
+    hints: tuple[str, ...] = ()
 
 
 def decide(policy: ProofPolicy, results: Sequence[StepResult], passive: Mapping[str, float]) -> Decision:
@@ -84,7 +89,8 @@ def decide(policy: ProofPolicy, results: Sequence[StepResult], passive: Mapping[
         return Decision("live", total_nats, tuple(f"{STEP_WORDS[it.kind]}: {it.why}" for it, _ in _by_weight(judged)))
     unjudged = [f"{STEP_WORDS[it.kind]} could not be judged: {it.why}" for it in results if _nats(it.nats) is None]
     doubts = _objections(judged, against, seen_nats)
-    return Decision("cannot_judge", total_nats, (*missing, *doubts, *unjudged, *_advice(unjudged, doubts)))
+    hints = (*unjudged, *_advice(unjudged, doubts))
+    return Decision("cannot_judge", total_nats, (*missing, *doubts, *hints), hints)
 
 
 def _nats(nats: float | None) -> float | None:

@@ -112,3 +112,18 @@ def test_reasons_are_words_the_weightiest_first() -> None:
 def test_a_result_is_what_the_check_read() -> None:
     reading = Reading("pose", 1, 0, 5, -1.5, 1.0, "in time", {"lag_ms": 300.0})
     assert StepResult.of("pose", reading) == StepResult("pose", -1.5, "in time", {"lag_ms": 300.0})
+
+
+@given(results=RESULTS, passive=PASSIVE)
+def test_hints_are_of_what_was_not_judged_and_tell_nothing_of_the_evidence(
+    results: list[StepResult], passive: dict[str, float]
+) -> None:
+    decided = decide(POLICY, results, passive)
+    if decided.verdict != "cannot_judge":
+        assert decided.hints == ()
+        return
+    *unjudged, advice = decided.hints
+    assert all("could not be judged" in hint for hint in unjudged)
+    assert advice.startswith("try again")
+    assert set(decided.hints) <= set(decided.reasons)
+    assert not any("nats" in hint for hint in decided.hints)

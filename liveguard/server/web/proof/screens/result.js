@@ -25,7 +25,7 @@ export function result(screen, { verdict, reasons = [], retry = false }) {
       return [
         ...head,
         reasons.length > 0 && h("h2", {}, t.result.noted),
-        reasons.length > 0 && h("ul", { "data-testid": "reasons" }, ...reasons.map((reason) => h("li", {}, reason))),
+        reasons.length > 0 && h("ul", { "data-testid": "reasons", lang: "en" }, ...reasons.map((reason) => h("li", {}, reason))),
         h("h2", {}, t.result.help),
         h("ul", {}, ...t.result.tips.map((tip) => h("li", {}, tip))),
         h("div", { class: "actions" }, h("p", {}, retry ? t.result.tryAgain : t.result.newLink), retry && primary(t.result.again, resolve, "again")),
