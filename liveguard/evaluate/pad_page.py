@@ -47,7 +47,7 @@ def page(figures: Figures) -> str:
     )
     about = figures["conditions"]
     head = "<h1>liveguard: whom its liveness sessions let in, and whom they turn away</h1>" + say(
-        '<p class="soft">{n} sessions of at most {people} people.</p>', n=about["sessions"], people=about["people"]
+        '<p class="soft">{n} sessions of {people}.</p>', n=about["sessions"], people=_people(about)
     )
     cares = "".join(f"<li>{text}</li>" for text in _careful(figures))
     return document("liveguard liveness sessions", head, _summary(figures), f"<ul>{cares}</ul>", parts, figures)
@@ -106,6 +106,10 @@ def _share_words(own: Figures) -> dict[str, Cell]:
     return {"share": share(own["share"]), "low": share(own["ci"][0]), "high": share(own["ci"][1])}
 
 
+def _people(about: Figures) -> str:
+    return "one person" if about["people"] == 1 else f"at most {about['people']} people"
+
+
 def _careful(figures: Figures) -> Iterator[str]:
     about = figures["conditions"]
     yield (
@@ -119,10 +123,10 @@ def _careful(figures: Figures) -> Iterator[str]:
         yield say("<strong>Small numbers:</strong> fewer than {few} of {names}.", few=FEW, names=few)
     if about["people"] < about["sessions"]:
         yield say(
-            "<strong>Several sessions of one person:</strong> {n} sessions are of at most {people} people. They are less "
-            "different than those of as many people, so the intervals of the rates are narrower than they should be.",
+            "<strong>Several sessions of one person:</strong> {n} sessions are of {people}. They are less different than "
+            "those of as many people, so the intervals of the rates are narrower than they should be.",
             n=about["sessions"],
-            people=about["people"],
+            people=_people(about),
         )
     if len(about["policies"]) > 1 or len(about["versions"]) > 1:
         yield "<strong>Mixed:</strong> the sessions were not all decided by the same policy and version; see conditions."

@@ -55,7 +55,7 @@ METHODS = ("virtual camera", "page hook", "client without a page")
 READY_S = 2.0  # attackers who need not wait for the page are in their place sooner
 IDLE_S, LOOP_S = 24.0, 4.0
 POOL = 6  # prepared films of other nonces
-COLUMNS = ("report", "label", "species", "method", "source", "lasted_s", "judged_after_s", "verdict")
+COLUMNS = ("report", "label", "species", "method", "subject", "source", "lasted_s", "judged_after_s", "verdict")
 # A page hook puts a film in place of what getUserMedia gives, as an attacker's extension does; the camera is opened, too.
 HOOK = """
 (() => {
@@ -183,7 +183,8 @@ def one(server: Running, stage: Stage, out: Path, species: str, method: str, num
     new = httpx.post(f"{server.url}/api/kyc/sessions", json={}).raise_for_status().json()
     link = f"{server.url}/proof/#{new['url'].partition('#')[2]}"
     row: dict[str, Any] = {"label": "bonafide" if species == BONA_FIDE else "attack", "method": method, "report": ""}
-    row["species"], row["source"] = ("" if species == BONA_FIDE else species), "rendered portrait"
+    row["species"] = "" if species == BONA_FIDE else species
+    row |= {"subject": "the portrait", "source": "rendered portrait"}
     tries = 0
     try:
         with stage.feed(species, number) as feed:
