@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from liveguard.challenge.check import MOST_NATS
 from liveguard.challenge.policy import DEPTH, Kind, ProofPolicy
+from liveguard.kyc.hints import Hint, hints
 from liveguard.types import HYPOTHESES, Reading
 from liveguard.words import HYPOTHESIS_WORDS
 
@@ -56,15 +57,13 @@ class StepResult:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """`nats`: all evidence together, > 0 speaks for an attack. `reasons`: in words, the weightiest first, for the caller.
-
-    `hints`: what the person may be told, that is what to change so that it can be judged. Not what spoke against them, nor by
-    how much: whoever prepares an attack would learn what to mend.
+    `hints`: what the person is told to change, where it could not be judged.
     """
 
     verdict: Outcome
     nats: float
     reasons: tuple[str, ...]
-    hints: tuple[str, ...] = ()
+    hints: tuple[Hint, ...] = ()
 
 
 def decide(policy: ProofPolicy, results: Sequence[StepResult], passive: Mapping[str, float]) -> Decision:
@@ -89,8 +88,8 @@ def decide(policy: ProofPolicy, results: Sequence[StepResult], passive: Mapping[
         return Decision("live", total_nats, tuple(f"{STEP_WORDS[it.kind]}: {it.why}" for it, _ in _by_weight(judged)))
     unjudged = [f"{STEP_WORDS[it.kind]} could not be judged: {it.why}" for it in results if _nats(it.nats) is None]
     doubts = _objections(judged, against, seen_nats)
-    hints = (*unjudged, *_advice(unjudged, doubts))
-    return Decision("cannot_judge", total_nats, (*missing, *doubts, *hints), hints)
+    reasons = (*missing, *doubts, *unjudged, *_advice(unjudged, doubts))
+    return Decision("cannot_judge", total_nats, reasons, hints(it.why for it in results if _nats(it.nats) is None))
 
 
 def _nats(nats: float | None) -> float | None:

@@ -180,7 +180,7 @@ class Proofs:
             again = decision.verdict == "cannot_judge" and number < MOST_ATTEMPTS
             if not again:
                 await self._finish(running, decision)
-            said = {"type": "done", "verdict": decision.verdict, "reasons": list(decision.hints), "retry": again}
+            said = {"type": "done", "verdict": decision.verdict, "hints": list(decision.hints), "retry": again}
             await page.say(said)
             if not again:
                 return

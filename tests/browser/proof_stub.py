@@ -53,7 +53,7 @@ STEPS: Mapping[str, dict[str, Any]] = {
     "digits": step("digits", digits="4 7 1 9", **{LASTS: 5_000_000}),
     "distance": step("distance", nearer=1.45, near_us=1_800_000, back_us=2_900_000, **{LASTS: 4_500_000}),
 }
-DONE = {"type": "done", "verdict": "live", "reasons": [], "retry": False}
+DONE = {"type": "done", "verdict": "live", "hints": [], "retry": False}
 
 
 def pause(seconds: float) -> dict[str, Any]:

@@ -212,7 +212,7 @@ def test_german_by_keyboard_alone_with_something_left_out(stub: Stub, visit: Cal
         OK,
         {**SHORT},
         {"type": "judging"},
-        {**DONE, "verdict": "not_live", "reasons": ["zu dunkel"], "retry": True},
+        {**DONE, "verdict": "cannot_judge", "hints": ["brighter", "from a later server"], "retry": True},
     ]
     seen = visit(locale="de-AT", viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     page = seen.page
@@ -251,7 +251,7 @@ def test_german_by_keyboard_alone_with_something_left_out(stub: Stub, visit: Cal
     assert frames[0]["count"] == "Schritt 1 von 1"
     widths = {round(frame["oval"]["width"]) for frame in frames}
     assert len(widths) == 2, "less motion was asked for: the oval is small or large, and does not travel"
-    expect(page.get_by_test_id("reasons")).to_have_text("zu dunkel")
+    expect(page.get_by_test_id("hints").get_by_role("listitem")).to_have_text(["Machen Sie vor sich ein Licht an."])
     expect(page.get_by_role("heading", level=1)).to_be_focused()
     expect(page.get_by_test_id("stop")).to_be_visible()  # the camera is still on
     stub.plan = [OK, pause(0.3), {"type": "judging"}, DONE]

@@ -115,15 +115,8 @@ def test_a_result_is_what_the_check_read() -> None:
 
 
 @given(results=RESULTS, passive=PASSIVE)
-def test_hints_are_of_what_was_not_judged_and_tell_nothing_of_the_evidence(
+def test_only_who_could_not_be_judged_is_told_what_to_change(
     results: list[StepResult], passive: dict[str, float]
 ) -> None:
     decided = decide(POLICY, results, passive)
-    if decided.verdict != "cannot_judge":
-        assert decided.hints == ()
-        return
-    *unjudged, advice = decided.hints
-    assert all("could not be judged" in hint for hint in unjudged)
-    assert advice.startswith("try again")
-    assert set(decided.hints) <= set(decided.reasons)
-    assert not any("nats" in hint for hint in decided.hints)
+    assert bool(decided.hints) == (decided.verdict == "cannot_judge")

@@ -146,7 +146,6 @@ export default {
   judging: { head: "Einen Moment, bitte", lead: "Sie sind fertig. Das Ergebnis wird ermittelt. Das dauert ein paar Sekunden." },
 
   result: {
-    noted: "Was aufgefallen ist",
     help: "Was helfen kann",
     again: "Noch einmal versuchen",
     live: { head: "Fertig. Vielen Dank!", lead: "Die Prüfung hat einen echten Menschen vor der Kamera gesehen. Wer Ihnen den Link geschickt hat, erhält das Ergebnis.", close: "Die Kamera ist aus. Sie können die Seite schließen." },
@@ -157,6 +156,20 @@ export default {
     cannot_judge: {
       head: "Die Prüfung konnte nicht genug sehen",
       lead: "Deshalb wurde nichts entschieden, weder für Sie noch gegen Sie.",
+    },
+    hints: {
+      alone: "Seien Sie allein im Bild, auch ohne Fotos von Menschen hinter Ihnen.",
+      view: "Bleiben Sie mit dem ganzen Gesicht im Bild und schauen Sie in die Kamera, bis Ihnen gedankt wird.",
+      pictures: "Schließen Sie andere Programme und Tabs, oder nutzen Sie eine schnellere Verbindung: Es kamen zu wenige Bilder an.",
+      closer: "Kommen Sie näher, damit Ihr Gesicht groß im Bild ist.",
+      brighter: "Machen Sie vor sich ein Licht an.",
+      softer: "Drehen Sie helle Lampen weg und ziehen Sie einen Vorhang vor: Auf Ihrem Gesicht ist zu viel Licht.",
+      still: "Halten Sie Telefon oder Laptop ruhig, und schalten Sie andere Bildschirme aus, die Ihr Gesicht anleuchten.",
+      open: "Nehmen Sie dunkle Brillen ab, und halten Sie Hände und Maske vom Gesicht weg.",
+      louder: "Schalten Sie das Mikrofon ein und sprechen Sie lauter.",
+      lower: "Sprechen Sie etwas leiser oder weiter weg vom Mikrofon.",
+      quieter: "Gehen Sie dorthin, wo es still ist: keine Musik, und niemand sonst, der spricht.",
+      when_asked: "Machen Sie alles gleich, wenn Sie darum gebeten werden, und ganz.",
     },
     tips: [
       "Lassen Sie Licht auf Ihr Gesicht fallen, nicht von hinten.",

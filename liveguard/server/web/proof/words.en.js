@@ -146,7 +146,6 @@ export default {
   judging: { head: "One moment, please", lead: "You are done. The result is being worked out. This takes a few seconds." },
 
   result: {
-    noted: "What was noted",
     help: "What may help",
     again: "Try again",
     live: { head: "Done. Thank you!", lead: "The check saw a real person in front of the camera. Whoever sent you this link gets the result.", close: "The camera is off. You can close this page." },
@@ -157,6 +156,20 @@ export default {
     cannot_judge: {
       head: "The check could not see enough",
       lead: "So nothing was decided, neither for you nor against you.",
+    },
+    hints: {
+      alone: "Be alone in the picture, and take photos of people behind you out of it.",
+      view: "Keep your whole face in the picture, looking into the camera, until you are thanked.",
+      pictures: "Close other programs and tabs, or use a faster connection: too few pictures arrived.",
+      closer: "Come closer, so that your face is large in the picture.",
+      brighter: "Switch on a light in front of you.",
+      softer: "Turn bright lamps away and draw a curtain: there is too much light on your face.",
+      still: "Hold the phone or laptop still, and switch off other screens that light your face.",
+      open: "Take off dark glasses and keep your hands and a mask away from your face.",
+      louder: "Unmute the microphone, and speak up.",
+      lower: "Speak a little more softly, or further from the microphone.",
+      quieter: "Go where it is quiet: no music, and nobody else who talks.",
+      when_asked: "Do each thing as soon as you are asked, and go all the way.",
     },
     tips: [
       "Let light fall on your face, not from behind you.",

@@ -14,20 +14,19 @@ export function judging(screen) {
 /**
  * Resolves when the person tries again; where they may not, never.
  * @param {import("../screen.js").Screen} screen
- * @param {{verdict: "live"|"not_live"|"cannot_judge", reasons?: string[], retry?: boolean}} done
+ * @param {{verdict: "live"|"not_live"|"cannot_judge", hints?: string[], retry?: boolean}} done
  */
-export function result(screen, { verdict, reasons = [], retry = false }) {
+export function result(screen, { verdict, hints = [], retry = false }) {
   return new Promise((resolve) =>
     screen.show("result", () => {
       const words = t.result[verdict];
       const head = [sign(SIGNS[verdict]), heading(words.head), h("p", { class: "lead" }, words.lead)];
+      const known = hints.map((hint) => t.result.hints[hint]).filter(Boolean);
       if (verdict === "live") return [...head, h("p", {}, words.close)];
       return [
         ...head,
-        reasons.length > 0 && h("h2", {}, t.result.noted),
-        reasons.length > 0 && h("ul", { "data-testid": "reasons", lang: "en" }, ...reasons.map((reason) => h("li", {}, reason))),
         h("h2", {}, t.result.help),
-        h("ul", {}, ...t.result.tips.map((tip) => h("li", {}, tip))),
+        h("ul", { "data-testid": "hints" }, ...(known.length > 0 ? known : t.result.tips).map((tip) => h("li", {}, tip))),
         h("div", { class: "actions" }, h("p", {}, retry ? t.result.tryAgain : t.result.newLink), retry && primary(t.result.again, resolve, "again")),
       ];
     }),
