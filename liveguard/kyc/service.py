@@ -163,7 +163,7 @@ class Proofs:
             await asyncio.wait_for(self._attempts(proof.id, running, page), left_s)
         except asyncio.TimeoutError:
             reason = NO_TIME
-            await page.say({"type": "trouble", "what": "The time is over.", "todo": "Ask for a new link."})
+            await page.say({"type": "trouble", "why": "late"})
         except Stopped:
             pass
         finally:  # whatever has happened, what was begun comes to an end that is signed

@@ -351,6 +351,14 @@ def test_the_time_is_up(stub: Stub, visit: Callable[..., Seen]) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("The time is up", timeout=4000)
 
 
+def test_the_time_is_up_while_the_server_leads(stub: Stub, visit: Callable[..., Seen]) -> None:
+    stub.locale = "de"
+    stub.plan = [OK, {"type": "trouble", "why": "late"}, pause(0.3), {"hang_up": True}]
+    page = visit(locale="de").page
+    begin(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Die Zeit ist um", timeout=SOON_MS)
+
+
 def test_both_languages_say_everything(visit: Callable[..., Seen]) -> None:
     page = visit().page
     keys = """async () => { const names = (words, path = "") => Object.entries(words).flatMap(([key, word]) =>

@@ -7,20 +7,20 @@ import { t } from "./words.js";
 /** Follows the server's messages. `done` resolves with the last of them, or rejects with an Ending. */
 export class Lead {
   #step = new AbortController();
-  #said = null;
+  #ending = null; // what comes of the connection's end, where the server has said why
   #off = [];
 
   /** @param {{stage: import("./stage.js").Stage, wire: import("./wire.js").Wire, feed: import("./feed.js").Feed, onJudging: () => void}} parts */
   constructor({ stage, wire, feed, onJudging }) {
     Object.assign(this, { stage, wire });
     this.done = new Promise((resolve, reject) => {
-      const lost = () => reject(this.#said ? new Ending("refused", this.#said) : new Ending("lost"));
+      const lost = () => reject(this.#ending ?? new Ending("lost"));
       this.#off = [
         wire.on("frame", ({ hint }) => this.#frame(hint)),
         wire.on("step", (step) => this.#begin(step)),
         wire.on("step_over", ({ number }) => this.#over(number)),
         wire.on("judging", () => (this.#end(), onJudging())),
-        wire.on("trouble", ({ what, todo }) => this.#trouble({ what, todo })),
+        wire.on("trouble", (trouble) => this.#trouble(trouble)),
         wire.on("done", resolve),
         wire.on("lost", lost),
         feed.on("lost", lost),
@@ -70,9 +70,11 @@ export class Lead {
     this.stage.kind = null;
   }
 
-  #trouble(said) {
-    this.#said = said;
-    this.stage.warn(said);
+  /** `why`: a key of the words under ended; else the server's own words. */
+  #trouble({ why, what = "", todo = "" }) {
+    const words = t.ended[why];
+    this.#ending = words ? new Ending(why) : new Ending("refused", { what, todo });
+    this.stage.warn(words ? { what: words.lead, todo: words.todo } : { what, todo });
   }
 
   #seen = () => {
