@@ -80,7 +80,7 @@ def shortfall(window: Window, faces: tuple[FaceSample, ...], cue: Cue) -> str:
     face_px = float(np.median([inter_ocular_px(face.landmarks) for face in faces])) * face_widths_per_eye_distance()
     *light, clipped = np.median([face.probes[SKIN_LIGHT.name][MIDDLE] for face in faces], axis=0).tolist()
     if fps < LEAST_FPS:
-        return f"frame rate {fps:.0f} fps, {LEAST_FPS:.0f} needed"
+        return f"frame rate {fps:.3g} fps, {LEAST_FPS:.0f} needed"
     if seen < LEAST_SEEN:
         return f"face in view {seen:.0%} of the time, {LEAST_SEEN:.0%} needed: stay in view"
     if face_px < LEAST_FACE_PX:

@@ -71,7 +71,7 @@ def shortfall(window: Window, faces: tuple[FaceSample, ...], phases: Phases, cue
         return "no face in view: face the camera"
     step_s = float(np.median(np.diff([face.t_us for face in faces]))) / 1e6
     if 1 / max(step_s, 1e-3) < LEAST_FPS:
-        return f"frame rate {1 / step_s:.0f} fps, {LEAST_FPS:.0f} needed"
+        return f"frame rate {1 / step_s:.3g} fps, {LEAST_FPS:.0f} needed"
     bare = [face for face, is_bare in zip(faces, phases.bare, strict=True) if is_bare]
     if len(bare) < LEAST_BARE:
         return "the face was not in view before the cue: wait with bare face until you are asked"

@@ -56,7 +56,7 @@ def seen_around(window: Window, cue: Cue) -> Seen:
     measures = {"frame_rate_hz": rate, "longest_gone_s": gone, "eyes_px": eyes}
     why = ""
     if rate < LEAST_HZ:
-        why = f"too few pictures: {rate:.0f} a second, {LEAST_HZ:.0f} needed: check light and connection"
+        why = f"too few pictures: {rate:.3g} a second, {LEAST_HZ:.0f} needed: check light and connection"
     elif gone > LONGEST_GONE_S:
         why = f"the face was out of sight for {gone:.1f} s, {LONGEST_GONE_S:.1f} s at most: stay in view"
     elif eyes < LEAST_EYES_PX:

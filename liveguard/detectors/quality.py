@@ -85,7 +85,7 @@ def shortfall(window: Window, quality: Quality, limits: Limits) -> str:
     if quality.pictures < 3:
         return "no face in view: face the camera"
     checks = (
-        (quality.fps < limits.fps, f"frame rate {quality.fps:.0f} fps, {limits.fps:.0f} needed"),
+        (quality.fps < limits.fps, f"frame rate {quality.fps:.3g} fps, {limits.fps:.0f} needed"),
         (
             quality.seconds < limits.seconds,
             f"{quality.seconds:.1f} s of face seen, {limits.seconds:.1f} s needed: wait",
