@@ -83,8 +83,8 @@ async def _visit(link: str, camera: Path, answer: Answer | None) -> Visit:
             pc.addTrack(AudioStreamTrack())
             await pc.setLocalDescription(await pc.createOffer())
             offer = {"sdp": pc.localDescription.sdp, "camera": {"label": "Integrated Camera"}}
-            answer = (await http.post(f"/proof/api/{proof}/offer", json=offer)).raise_for_status().json()
-            await pc.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
+            theirs = (await http.post(f"/proof/api/{proof}/offer", json=offer)).raise_for_status().json()
+            await pc.setRemoteDescription(RTCSessionDescription(theirs["sdp"], "answer"))
             return await _converse(f"ws{base.removeprefix('http')}/proof/live/{proof}", key, answer)
         finally:
             await pc.close()

@@ -57,4 +57,5 @@ def test_somebody_who_answers_passes_soon_after_the_last_step(server: Running, s
 def test_no_attack_is_taken_for_live(server: Running, stage: Stage, tmp_path: Path, species: str, method: str) -> None:
     row = session(server, stage, tmp_path, species, method)
     assert row["report"], "the session gave no report"
+    assert row["lasted_s"] > 10.0, "it went through all steps"
     assert row["verdict"] in ("not_live", "cannot_judge")
