@@ -53,8 +53,8 @@ def pulse_measures(series: FaceSeries) -> dict[str, float]:
     colours = region_colours(series.probe(FACE_CELLS.name)[fresh])
     grid, rate = on_grid(series.t_s[fresh], colours.reshape(len(colours), -1))
     waves = _in_band(pulse_waves(grid.reshape(len(grid), -1, 3), rate), rate)
-    waves = waves / np.maximum(waves.std(axis=0), 1e-9)
-    together = np.corrcoef(waves.T)
+    waves = (waves - waves.mean(axis=0)) / np.maximum(waves.std(axis=0), 1e-9)
+    together = waves.T @ waves / len(waves)  # correlations; those of regions that do not change at all are 0
     pairs = together[np.triu_indices(len(together), 1)]
     bpm, snr_db = _peak(waves.mean(axis=1), rate)
     return conditions(series) | {

@@ -63,6 +63,15 @@ def test_light_that_changes_is_no_pulse() -> None:
     assert waves[0] < 0.1 * waves[1]
 
 
+def test_a_picture_that_never_changes_is_judged_by_figures_that_exist() -> None:
+    still = beating(70.0, 0.0)
+    frozen = [replace(sample, probes=still[0].probes) for sample in still]
+    reading = read(frozen)
+    assert reading.llr is not None
+    assert np.isfinite([reading.llr, *reading.measures.values()]).all()
+    assert reading.measures["pulse_agreement"] == 0.0
+
+
 def test_short_or_empty_series_give_no_wave() -> None:
     assert not pulse_waves(np.ones((10, 2, 3), np.float32), 30.0).any()
     assert region_colours(np.ones((4, 12, 12, 3), np.float32)).shape == (4, len(REGIONS), 3)
