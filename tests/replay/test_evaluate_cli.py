@@ -176,7 +176,7 @@ def test_stress_makes_films_that_can_be_evaluated(manifest: Path, tmp_path: Path
 def test_a_manifest_without_anything_to_judge_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stills = tmp_path / "stills.csv"
     stills.write_text("path,label,media\nface.png,bonafide,image\n")
-    assert main(["evaluate", str(stills), "--out", str(tmp_path / "out")]) == 2
+    assert main(["evaluate", str(stills), "--out", str(tmp_path / "out"), "--minutes", "0.01"]) == 2
     assert "nothing to be judged" in capsys.readouterr().err
 
 
