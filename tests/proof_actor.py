@@ -22,7 +22,6 @@ FIRST_CUE_S = 2.4  # after a face comes into its place the first step is announc
 BETWEEN_S = 0.09  # from the end of a step to the announcement of the next one: the way there
 DIGIT_S = 0.62
 ASIDE_MM = 175.0
-SMOOTH_S = 0.35
 ROOM_NOISE = 0.0006
 
 

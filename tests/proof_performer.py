@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -20,10 +19,10 @@ LATE_S = 1.0  # a process that was held up does not make up for the pictures tha
 class Performer:
     """One at a time may use it. Raises RuntimeError where the process does not answer."""
 
-    def __init__(self, niceness: int = 0) -> None:
+    def __init__(self) -> None:
         context = get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_live, args=(theirs, niceness), daemon=True)
+        self._process = context.Process(target=_live, args=(theirs,), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -48,8 +47,7 @@ class Performer:
         self._pipe.close()
 
 
-def _live(pipe: Connection, niceness: int) -> None:
-    os.nice(niceness)
+def _live(pipe: Connection) -> None:
     head = Head()
     try:
         while True:

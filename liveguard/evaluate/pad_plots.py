@@ -19,7 +19,7 @@ from liveguard.evaluate.report.canvas import (
     short,
     style,
     svg,
-)  # fmt: skip
+)
 
 
 def pad_plots(figures: Figures) -> dict[str, str]:

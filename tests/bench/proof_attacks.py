@@ -1,6 +1,6 @@
 """Liveness sessions in a real Chromium: somebody who answers, and attackers who do not; a manifest for `evaluate --pad`.
 
-    python -m tests.bench.proof_attacks --out OUT [--sessions 100] [--at-once 4]
+    python -m tests.bench.proof_attacks --out OUT [--sessions 100] [--at-once 2]
     liveguard evaluate --pad OUT/manifest.csv --out OUT/figures
 
 A run that was broken off goes on when it is begun again with the same OUT.
@@ -121,11 +121,11 @@ class Studio:
 class Stage:
     """All that sessions need of feeds: as many people at once as there are `performers`, and the prepared films."""
 
-    def __init__(self, folder: Path, performers: int, niceness: int = 0) -> None:
+    def __init__(self, folder: Path, performers: int) -> None:
         self._folder, self._lock = folder, Lock()
         self.turn = BoundedSemaphore(performers)  # as many are watched at once
         self._studio = Studio(folder)
-        self._all = [Performer(niceness) for _ in range(performers)]
+        self._all = [Performer() for _ in range(performers)]
         self._free: SimpleQueue[Performer] = SimpleQueue()
         for performer in self._all:
             self._free.put(performer)
@@ -213,11 +213,14 @@ def one(server: Running, stage: Stage, out: Path, species: str, method: str, num
 
 
 def rows_of(manifest: Path) -> list[dict[str, str]]:
-    """What an earlier run has written."""
+    """What an earlier run has written; ends the program where that has other columns than these."""
     if not manifest.is_file():
         return []
     with manifest.open(newline="") as file:
-        return list(csv.DictReader(file))
+        rows = csv.DictReader(file)
+        if rows.fieldnames is not None and tuple(rows.fieldnames) != COLUMNS:
+            raise SystemExit(f"{manifest} has the columns of another version: begin with another --out")
+        return list(rows)
 
 
 @contextmanager
@@ -238,7 +241,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sessions", type=int, default=100, help="of each species by the virtual camera")
     parser.add_argument("--others", type=int, default=10, help="of each species by each of the other methods")
-    parser.add_argument("--at-once", type=int, default=4)
+    parser.add_argument("--at-once", type=int, default=2, help="more starve a machine of two cores")
     parser.add_argument("--species", nargs="+", choices=SPECIES, default=SPECIES)
     given = parser.parse_args()
     (given.out / "reports").mkdir(parents=True, exist_ok=True)
