@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib.resources import files
@@ -105,6 +105,10 @@ class Calibration:
             return reading
         llr = round(check.llr(reading.llr, reading.measures), 4)
         return replace(reading, llr=llr, measures={**reading.measures, OWN_NATS: reading.llr})
+
+    def without(self, checks: Collection[str]) -> Calibration:
+        """The same, but for these checks, which are left as they are."""
+        return replace(self, checks={name: line for name, line in self.checks.items() if name not in checks})
 
     def to_dict(self) -> dict[str, Any]:
         """As `parse` reads it."""

@@ -22,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--records", type=Path, metavar="DIR", help="--out of an evaluation: what it judged is used again"
     )
     parser.add_argument(
-        "--held-out", type=Path, metavar="FILE", help="judge each source by weights and models that have not seen it"
+        "--held-out",
+        metavar="A,B",
+        help="judge each source by the weights and models in these files, which have not seen it",
     )
     add_material_options(parser)
     add_guard_options(parser)

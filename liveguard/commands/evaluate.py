@@ -38,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_material_options(parser)
     parser.add_argument(
-        "--held-out", nargs="?", type=Path, const=Path(), metavar="FILE",
-        help="report each source by a calibration (and the weights and models in FILE) that has not seen it",
+        "--held-out", nargs="?", const="", metavar="A,B",
+        help="report each source by a calibration (and the weights and models in these files) that has not seen it",
     )  # fmt: skip
     parser.add_argument("--compare", type=Path, metavar="METRICS", help="an earlier metrics.json: say what has changed")
     parser.add_argument(
@@ -129,11 +129,14 @@ def _pad(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def folds_of(held_out: Path | None) -> Folds:
-    """The weights and models in the file `--held-out` that have not seen the sources they judge; none without a file."""
+def folds_of(held_out: str | None) -> Folds:
+    """The weights and models in the files `--held-out` that have not seen the sources they judge; none without a file."""
     from liveguard.evaluate.folds import Folds, read_folds
 
-    return read_folds(held_out) if held_out and held_out != Path() else Folds()
+    every = [read_folds(Path(name)) for name in _names(held_out or "")]
+    cards = {check: by_source for each in every for check, by_source in each.cards.items()}
+    models = {check: by_source for each in every for check, by_source in each.models.items()}
+    return Folds(cards, models)
 
 
 def judged(arguments: argparse.Namespace, config: Config, out: Path, folds: Folds) -> list[Run]:
@@ -157,7 +160,7 @@ def judged(arguments: argparse.Namespace, config: Config, out: Path, folds: Fold
 
 
 def _policies(
-    held_out: Path | None, runs: list[Run], detectors: list[Detector], policy: Policy
+    held_out: str | None, runs: list[Run], detectors: list[Detector], policy: Policy
 ) -> tuple[Callable[[Run], Policy], str]:
     """What guards each run as it is reported, and how that is said."""
     if held_out is None:
@@ -167,7 +170,7 @@ def _policies(
     by_source = cross_calibrate(runs, detectors, policy)
     policies = {source: replace(policy, calibration=calibration) for source, calibration in by_source.items()}
     how = "each source by a calibration fitted on all others"
-    return lambda run: policies[run.item.source], how if held_out == Path() else f"{how}, weights and models too"
+    return lambda run: policies[run.item.source], f"{how}, weights and models too" if held_out else how
 
 
 def _conditions(arguments: argparse.Namespace, detectors: list[Detector], policy: Policy, folds: Folds) -> Figures:

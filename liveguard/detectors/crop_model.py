@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from liveguard.onnx import find_model
-from liveguard.types import Hypothesis, Need, Reading, Window
+from liveguard.types import FloatArray, Hypothesis, Need, Reading, Window
 from liveguard.words import NO_MODEL
 
 
@@ -38,18 +38,23 @@ class CropModel:
         """The mean score of the window's crops; None without a model, a face, or enough pixels."""
         llr: float | None = None
         measures: dict[str, float] = {}
-        crops = [face.crops[self.crop] for face in window.faces if self.crop in face.crops]
         face_px = float(np.median([face.box.width for face in window.faces])) if window.faces else 0.0
         if self._model is None:
             why = NO_MODEL
-        elif not crops:
+        elif (batch := self._batch(window)) is None:
             why = "no face in view"
         elif face_px < self.min_face_px:
             why = f"face too small: {face_px:.0f} px wide, {self.min_face_px:g} px are needed"
         else:
-            batch = np.stack(crops).transpose(0, 3, 1, 2)
-            score = self._model.score(np.ascontiguousarray(batch, np.float32) / 255)
+            score = self._model.score(batch)
             llr = self._model.card.llr(score)
             measures = {"score": score, "face_px": face_px}
             why = self.attack_why if llr > 0 else "no trace found"
         return Reading(self.name, window.track, window.start_us, window.end_us, llr, window.coverage, why, measures)
+
+    def _batch(self, window: Window) -> FloatArray | None:
+        """What the model scores; None where there is nothing."""
+        crops = [face.crops[self.crop] for face in window.faces if self.crop in face.crops]
+        if not crops:
+            return None
+        return np.ascontiguousarray(np.stack(crops).transpose(0, 3, 1, 2), np.float32) / 255

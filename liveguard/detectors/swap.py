@@ -1,17 +1,41 @@
-"""Swap: traces of blending in an aligned crop of the face. Needs a trained model; without one it cannot judge."""
+"""Swap: a face that was blended or painted into the picture, from single pictures.
+
+The model that comes with the package takes the figures of zones (`zone_figures`): how sharp each part of the face is beside the
+others. One of the user's may take those, too, (n, COUNT), or crops of the face.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 from liveguard.detectors.crop_model import CropModel
-from liveguard.types import Hypothesis
+from liveguard.detectors.zone_figures import COUNT, ZONE_FIGURES, fresh_rows
+from liveguard.errors import ConfigError
+from liveguard.types import FloatArray, Hypothesis, Window
 
 
 class Swap(CropModel):
+    """See the module. Raises ConfigError for a model that takes other figures."""
+
     name: ClassVar[str] = "swap"
     hypothesis: ClassVar[Hypothesis] = "face_manipulated"
-    about: ClassVar[str] = "blending traces of a swapped face (needs a model)"
+    about: ClassVar[str] = "Is the face as sharp in its parts as a filmed one, or blended and painted into the picture?"
     crop: ClassVar[str] = "face"
     min_face_px: ClassVar[float] = 80.0
-    attack_why: ClassVar[str] = "traces of blending in the face"
+    attack_why: ClassVar[str] = "parts of the face are sharper or softer beside the others than on filmed faces"
+
+    def __init__(self, model: str | Path | None = None) -> None:
+        super().__init__(model)
+        self._takes_figures = self._model is not None and len(self._model.input_shape) == 2
+        if self._model is not None and self._takes_figures:
+            if self._model.input_shape[1] not in (COUNT, None):
+                raise ConfigError(f"{self._model.card.folder}: takes {self._model.input_shape[1]} figures, not {COUNT}")
+            self.need = replace(self.need, crops=(), probes=(ZONE_FIGURES,), cost="light")
+
+    def _batch(self, window: Window) -> FloatArray | None:
+        if not self._takes_figures:
+            return super()._batch(window)
+        rows = fresh_rows(window.faces)
+        return rows if len(rows) else None

@@ -33,6 +33,11 @@ def crop(image: ByteArray, landmarks: FloatArray, name: str) -> ByteArray:
 
     Raises ConfigError for a name that is not in `CROPS`.
     """
+    return crop_and_points(image, landmarks, name)[0]
+
+
+def crop_and_points(image: ByteArray, landmarks: FloatArray, name: str) -> tuple[ByteArray, FloatArray]:
+    """The crop `name`, and where the landmarks (n, 3) lie in it, (n, 2) in its pixels. Raises as `crop`."""
     spec = CROPS.get(name)
     if spec is None:
         raise ConfigError(f"unknown crop {name!r}: there are {', '.join(sorted(CROPS))}")
@@ -44,7 +49,8 @@ def crop(image: ByteArray, landmarks: FloatArray, name: str) -> ByteArray:
     turn = np.asarray(cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), roll_deg, scale), np.float64)
     turn[:, 2] += spec.side_px / 2 - centre
     flags = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
-    return np.asarray(cv2.warpAffine(image, turn, (spec.side_px, spec.side_px), flags=flags), np.uint8)
+    cut = np.asarray(cv2.warpAffine(image, turn, (spec.side_px, spec.side_px), flags=flags), np.uint8)
+    return cut, np.asarray(landmarks[:, :2] @ turn[:, :2].T + turn[:, 2], np.float32)
 
 
 def _middle(landmarks: FloatArray) -> FloatArray:

@@ -53,15 +53,18 @@ def calibrated(score: Array, attack: Mask) -> tuple[float, float]:
     return max(float(slope), 0.02), float(offset)
 
 
-def card(model: Path, name: str, version: str, line: tuple[float, float], about: str) -> str:
+def card(
+    model: Path, name: str, version: str, line: tuple[float, float], about: str,
+    takes: str = "crops of 224 x 224 pixels, RGB in 0..1", most_nats: float = MOST_NATS,
+) -> str:  # fmt: skip
     """The text of a card for `model`."""
     return (
         f'name = "{name}"\nversion = "{version}"\nsha256 = "{hashlib.sha256(model.read_bytes()).hexdigest()}"\n'
         f'about = "{about}"\n'
         'data = "trained on research-only recordings, of which none is in this project"\n'
         'licence = "research use only, as the recordings"\n'
-        'input = "crops of 224 x 224 pixels, RGB in 0..1"\n\n'
-        f"[calibration]\nslope = {line[0]:.4f}\noffset = {line[1]:.4f}\nmost_nats = {MOST_NATS}\n"
+        f'input = "{takes}"\n\n'
+        f"[calibration]\nslope = {line[0]:.4f}\noffset = {line[1]:.4f}\nmost_nats = {most_nats}\n"
     )
 
 

@@ -13,13 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveguard import plugins
+from liveguard.calibration import Calibration, CheckCalibration
 from liveguard.cli import main
 from liveguard.config import Config, parse_config, read_config
 from liveguard.errors import ConfigError, PluginError
 from liveguard.onnx import find_model, read_card
+from liveguard.policy import Policy
 from liveguard.types import Need
 
-BUILT_IN = {"blink", "camera", "lipsync", "mesh", "pulse", "replay", "swap", "texture", "voice"}
+BUILT_IN = {"animation", "blink", "camera", "lipsync", "mesh", "pulse", "replay", "swap", "texture", "voice"}
 
 
 def test_settings_are_read_in_full(tmp_path: Path) -> None:
@@ -46,6 +48,15 @@ def test_settings_are_read_in_full(tmp_path: Path) -> None:
     assert (config.without, config.max_faces, config.task_file) == (("blink",), 2, Path("face.task"))
     assert config.options == {"voice": {"model": "x"}}
     assert config.sinks == ({"kind": "jsonl", "target": "events.jsonl"},)
+
+
+def test_a_model_of_the_users_is_not_measured_by_what_the_shipped_one_is_worth() -> None:
+    assert {"mesh", "texture"} <= set(Config().policy.calibration.checks)
+    config = parse_config({"checks": {"options": {"mesh": {"model": "x"}, "texture": {}}}})
+    assert set(Config().policy.calibration.checks) - set(config.policy.calibration.checks) == {"mesh"}
+    ours = Calibration({"mesh": CheckCalibration(slope=0.5)})
+    kept = Config(policy=Policy(calibration=ours), options={"mesh": {"model": "x"}})
+    assert kept.policy.calibration is ours
 
 
 @pytest.mark.parametrize(
@@ -121,7 +132,7 @@ def test_a_check_that_is_not_there_is_named_with_its_key_and_what_there_is(
     path = tmp_path / "guard.toml"
     path.write_text(text)
     assert main(["detectors", "--config", str(path)]) == 2
-    assert f"{key}: no detector is called 'mash': installed are blink, camera" in capsys.readouterr().err
+    assert f"{key}: no detector is called 'mash': installed are animation, blink" in capsys.readouterr().err
 
 
 def test_a_missing_settings_file_is_one_line(tmp_path: Path) -> None:
@@ -175,7 +186,7 @@ def test_no_check_left_is_an_error() -> None:
 
 
 def test_unknown_names_list_what_there_is() -> None:
-    with pytest.raises(ConfigError, match="no detector is called 'mash': installed are blink"):
+    with pytest.raises(ConfigError, match="no detector is called 'mash': installed are animation"):
         plugins.load_detectors(only=["mash"])
     with pytest.raises(ConfigError, match="'mash'"):
         plugins.load_detectors(without=["mash"])

@@ -1,0 +1,76 @@
+"""Animation: does the sharpness of the parts of a face change from moment to moment, as on a camera picture?
+
+What brings a photo to life draws each picture from the same one, so that eyes, mouth and skin keep their sharpness beside each
+other and against what is around them, while a filmed face turns, blurs, and is coded anew.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Final
+
+import numpy as np
+
+from liveguard.detectors.quality import Limits, quality_of, shortfall
+from liveguard.detectors.series import face_series
+from liveguard.detectors.zone_figures import OF_ZONES, ZONE_FIGURES, fresh_rows
+from liveguard.onnx import find_model
+from liveguard.types import FloatArray, Hypothesis, Need, Reading, Window
+from liveguard.words import NO_MODEL
+
+LIMITS: Final = Limits(seconds=1.8, fps=4.5, face_px=60)
+LEAST_PICTURES: Final = 8
+STILLEST: Final = 1e-3
+
+
+class Animation:
+    """`model`: a folder with `card.toml` and `model.onnx` that takes `course` (1, 464). See the module."""
+
+    name: ClassVar[str] = "animation"
+    hypothesis: ClassVar[Hypothesis] = "face_manipulated"
+    about: ClassVar[str] = (
+        "Does the sharpness of the face change as on a filmed one, or as on a photo brought to life?"
+    )
+
+    def __init__(self, model: str | Path | None = None) -> None:
+        self._model = find_model(self.name, model)
+        probes = (ZONE_FIGURES,) if self._model else ()
+        self.need = Need(video_us=6_000_000, step_us=1_000_000, probes=probes)
+
+    @property
+    def has_model(self) -> bool:
+        return self._model is not None
+
+    def evaluate(self, window: Window) -> Reading:
+        series = face_series(window)
+        quality = quality_of(series)
+        measures, llr = quality.measures(), None
+        why = NO_MODEL if self._model is None else shortfall(window, quality, LIMITS)
+        if self._model is not None and not why:
+            rows = fresh_rows(series.samples)
+            if len(rows) < LEAST_PICTURES:
+                why = f"too few pictures that differ: {len(rows)} of {LEAST_PICTURES}"
+            else:
+                score = self._model.score(course(rows)[None])
+                llr = round(self._model.card.llr(score), 4)
+                measures |= {"score": round(score, 4)}
+                why = (
+                    "the sharpness of the face hardly changes, as on a photo that was brought to life"
+                    if llr > 0
+                    else "the sharpness of the face changes as on a camera picture"
+                )
+        known = {name: round(float(value), 4) for name, value in measures.items()}
+        return Reading(self.name, window.track, window.start_us, window.end_us, llr, window.coverage, why, known)
+
+
+def course(rows: FloatArray) -> FloatArray:
+    """What the figures (n, COUNT) of zones are over time: medians, and the logarithm of how much they change, (464,).
+
+    NaN for those that are never known.
+    """
+    zones = rows[:, :OF_ZONES]
+    known = np.isfinite(zones).any(axis=0)
+    found = np.full((2, OF_ZONES), np.nan, np.float32)
+    found[0, known] = np.nanmedian(zones[:, known], axis=0)
+    found[1, known] = np.log(np.nanstd(zones[:, known], axis=0) + STILLEST)
+    return found.ravel()

@@ -1,0 +1,93 @@
+"""The figures of zones that the small face models learn from, of every picture and of frames spread over every clip.
+
+    python models/crops/zones.py DATA OUT                # once; five minutes on two cores
+
+They are what the running probe measures (`liveguard.detectors.zone_figures`), in the same pictures as `store.py` cuts. Kept in
+OUT/zones-<stills|clips>-<view>.npz.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from corpus import Item, read_items
+from store import FRAMES, VIEWS, _backend, mesh_of, pictures
+
+from liveguard.detectors.zone_figures import zone_figures
+from liveguard.face.geometry import box_of
+from liveguard.face.observer import View
+
+
+@dataclass(frozen=True)
+class Zones:
+    """`x` (n, COUNT) figures, NaN where unknown; `item` (n,) number in the manifest; `face_px` (n,)."""
+
+    x: npt.NDArray[np.float32]
+    item: npt.NDArray[np.int64]
+    face_px: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+
+def load(path: Path) -> Zones:
+    with np.load(path) as file:
+        return Zones(file["x"], file["item"], file["face_px"])
+
+
+def wanted(item: Item) -> bool:
+    """Clips, and stills of sources that have manipulated ones, too: a source that is only genuine teaches its own look."""
+    return item.video or (item.kind != "real" and not item.presentation) or item.source in ("dfdc", "dina", "mesonet")
+
+
+def _figures_of(task: tuple[int, Item, str, int]) -> list[tuple[int, npt.NDArray[np.float32], float]]:
+    number, item, view, frames = task
+    found = []
+    for image in pictures(item, view, frames):
+        mesh = mesh_of(_backend(), image)
+        if mesh is not None:
+            found.append((number, zone_figures(View(image, mesh)), box_of(mesh).width))
+    return found
+
+
+def prepare(items: Sequence[Item], out: Path, frames: int, processes: int | None = None) -> None:
+    """Make what is missing."""
+    out.mkdir(parents=True, exist_ok=True)
+    kinds = [("stills", "clean", [k for k, item in enumerate(items) if not item.video and wanted(item)])]
+    kinds += [("clips", view, [k for k, item in enumerate(items) if item.video]) for view in VIEWS]
+    for kind, view, which in kinds:
+        path = out / f"zones-{kind}-{view}.npz"
+        if not which or path.is_file():
+            continue
+        rows: list[tuple[int, npt.NDArray[np.float32], float]] = []
+        with get_context("spawn").Pool(processes) as pool:
+            tasks = [(k, items[k], view, frames) for k in which]
+            for done, some in enumerate(pool.imap(_figures_of, tasks, chunksize=4), 1):
+                rows += some
+                if done % 50 == 0 or done == len(tasks):
+                    print(f"\r{kind} {view}: {done} of {len(tasks)}", end="", flush=True)
+        print()
+        np.savez(
+            path, x=np.stack([x for _, x, _ in rows]), item=np.array([k for k, _, _ in rows]),
+            face_px=np.array([px for _, _, px in rows], np.float32),
+        )  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--frames", type=int, default=FRAMES)
+    parser.add_argument("--processes", type=int)
+    given = parser.parse_args()
+    prepare(read_items(given.data), given.out, given.frames, given.processes)
+
+
+if __name__ == "__main__":
+    main()
