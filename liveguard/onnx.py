@@ -11,6 +11,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -70,10 +71,11 @@ class Scorer(Protocol):
 def find_model(check: str, folder: str | Path | None = None) -> Scorer | None:
     """The model of `check`: from `folder` when given, else the one that comes with the package, else None.
 
-    Raises ConfigError for a damaged card or file, BackendError where onnxruntime is not installed.
+    None, too, where onnxruntime is not installed: who asked for no model must not be kept from guarding a call. Raises
+    ConfigError for a damaged card or file, BackendError where a folder was given and there is no onnxruntime to run it.
     """
     place = Path(folder) if folder is not None else MODELS / check
-    if folder is None and not (place / "card.toml").is_file():
+    if folder is None and not ((place / "card.toml").is_file() and find_spec("onnxruntime")):
         return None
     return OnnxModel(read_card(place))
 

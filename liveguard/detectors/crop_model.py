@@ -37,18 +37,15 @@ class CropModel:
     def evaluate(self, window: Window) -> Reading:
         """The mean score of the window's crops; None without a model, a face, or enough pixels."""
         llr: float | None = None
-        measures: dict[str, float] = {}
         face_px = float(np.median([face.box.width for face in window.faces])) if window.faces else 0.0
+        measures = {"face_px": face_px}
         if self._model is None:
-            why = NO_MODEL
+            why, measures = NO_MODEL, {}
         elif (batch := self._batch(window)) is None:
-            why = "no face in view"
-        elif face_px < self.min_face_px:
-            why = f"face too small: {face_px:.0f} px wide, {self.min_face_px:g} px are needed"
-        else:
-            score = self._model.score(batch)
-            llr = self._model.card.llr(score)
-            measures = {"score": score, "face_px": face_px}
+            why, measures = "no face in view", {}
+        elif not (why := self._unfit(window, face_px)):
+            measures["score"] = self._model.score(batch)
+            llr = self._model.card.llr(measures["score"])
             why = self.attack_why if llr > 0 else "no trace found"
         return Reading(self.name, window.track, window.start_us, window.end_us, llr, window.coverage, why, measures)
 
@@ -58,3 +55,9 @@ class CropModel:
         if not crops:
             return None
         return np.ascontiguousarray(np.stack(crops).transpose(0, 3, 1, 2), np.float32) / 255
+
+    def _unfit(self, window: Window, face_px: float) -> str:
+        """Why the face cannot be judged; empty where it can."""
+        del window
+        small = f"face too small: {face_px:.0f} px wide, {self.min_face_px:g} px are needed"
+        return small if face_px < self.min_face_px else ""

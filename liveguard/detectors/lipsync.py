@@ -44,8 +44,8 @@ STILL_NATS: Final = 0.6  # weak: the voice may be somebody else's in the room
 # recorders and links add to that. Beyond, no lag is impossible, only rare.
 GENUINE_LAG_MS, GENUINE_SD_MS, ODD_SHARE = 20.0, 100.0, 0.02
 # Log-likelihood of foreign sound, on the scale of `Evidence.log_likelihood`: the more the lips had to say, the
-# stranger it is that nothing was found. Logistic fit on genuine, shifted and exchanged sound with whole corpora left
-# out (0.09, 0.94), lowered to be careful.
+# stranger it is that nothing was found. Logistic fit on genuine, shifted, exchanged and re-timed sound, whole corpora left
+# out (0.13, 0.0), lowered to be careful.
 FOREIGN_PER_ENERGY, FOREIGN_NATS = 0.08, 0.4
 FITS_NATS, MOST_NATS = -0.5, 4.0  # passing proves little: lip-sync models pass
 TELLING_NATS = 0.5  # without a lag, less evidence than this is none
@@ -87,7 +87,7 @@ class LipSync:
             why_not = "sound and picture were aligned anew: wait"
             return _reading(window, None, why_not, measures)
         measures |= {
-            "consistency_sigma": round(_consistency_sigma(evidence, clock_sd_ms), 2),
+            "consistency_sigma": round(consistency_sigma(evidence, clock_sd_ms), 2),
             "lag_certainty_share": round(evidence.certainty, 3),
         }
         return _verdict(window, evidence, clock_sd_ms, measures)
@@ -127,7 +127,7 @@ def common_grid(window: Window, series: FaceSeries) -> tuple[Array, Mask, Array,
     return lips[seen], lips_known[seen], sound[seen], sound_known[seen]
 
 
-def _consistency_sigma(evidence: Evidence, clock_sd_ms: float) -> float:
+def consistency_sigma(evidence: Evidence, clock_sd_ms: float) -> float:
     """Height of the peak at lags that genuine feeds have, in standard deviations of chance; strangers reach about 1."""
     plausible = np.abs(LAGS_MS - GENUINE_LAG_MS) <= 2 * math.hypot(GENUINE_SD_MS, clock_sd_ms)
     return float(evidence.log_likelihood[plausible].max() / max(evidence.chance, 1e-9))

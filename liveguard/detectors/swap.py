@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from liveguard.detectors.crop_model import CropModel
+from liveguard.detectors.quality import Limits, quality_of, shortfall
+from liveguard.detectors.series import face_series
 from liveguard.detectors.zone_figures import COUNT, ZONE_FIGURES, fresh_rows
 from liveguard.errors import ConfigError
 from liveguard.types import FloatArray, Hypothesis, Window
+
+LIMITS: Final = Limits(seconds=0.0, fps=4.5, face_px=80)
 
 
 class Swap(CropModel):
@@ -23,7 +27,7 @@ class Swap(CropModel):
     hypothesis: ClassVar[Hypothesis] = "face_manipulated"
     about: ClassVar[str] = "Is the face as sharp in its parts as a filmed one, or blended and painted into the picture?"
     crop: ClassVar[str] = "face"
-    min_face_px: ClassVar[float] = 80.0
+    min_face_px: ClassVar[float] = LIMITS.face_px
     attack_why: ClassVar[str] = "parts of the face are sharper or softer beside the others than on filmed faces"
 
     def __init__(self, model: str | Path | None = None) -> None:
@@ -33,6 +37,11 @@ class Swap(CropModel):
             if self._model.input_shape[1] not in (COUNT, None):
                 raise ConfigError(f"{self._model.card.folder}: takes {self._model.input_shape[1]} figures, not {COUNT}")
             self.need = replace(self.need, crops=(), probes=(ZONE_FIGURES,), cost="light")
+
+    def _unfit(self, window: Window, face_px: float) -> str:
+        if not self._takes_figures:
+            return super()._unfit(window, face_px)
+        return shortfall(window, quality_of(face_series(window)), LIMITS)
 
     def _batch(self, window: Window) -> FloatArray | None:
         if not self._takes_figures:

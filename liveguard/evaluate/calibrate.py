@@ -19,6 +19,9 @@ from liveguard.policy import ALONE, Policy
 from liveguard.stress.catalogue import AS_IS
 from liveguard.types import HYPOTHESES, Detector, Hypothesis
 
+FACTS = ALONE - {"voice"}
+"""Checks that state facts about the feed. What a model makes of a voice is a statistic, wrong about a speaker for as long as
+it hears them, even if nothing else speaks about its hypothesis."""
 TAIL_FROM_NATS = 1.0
 LEAST_IN_TAIL = 5  # people, before a tail is drawn through them
 BySource: TypeAlias = Mapping[str, Calibration]
@@ -46,16 +49,16 @@ def check_calibrations(runs: Sequence[Run], detectors: Sequence[Detector]) -> di
     """By check, for those of which enough people were seen."""
     found = {}
     for detector in detectors:
-        fitted = fit_check(windows_of(detector, runs), must_carry_over=detector.name not in ALONE)
+        fitted = fit_check(windows_of(detector, runs), must_carry_over=detector.name not in FACTS)
         if fitted is not None:
             found[detector.name] = _discounted(fitted, detector, [run for run in runs if fits(run, detector)])
     return found
 
 
 def _discounted(fitted: CheckCalibration, detector: Detector, runs: Sequence[Run]) -> CheckCalibration:
-    """With how much of its readings is new. Checks that may raise an alert alone state facts about the feed, which do not wear
-    off: theirs is left as it is, and the tail of their evidence in genuine calls sets the threshold."""
-    if detector.name in ALONE:
+    """With how much of its readings is new. Facts about the feed do not wear off: theirs are left as they are, and the tail of
+    their evidence in genuine calls sets the threshold."""
+    if detector.name in FACTS:
         return fitted
     need = detector.need
     genuine = _series(fitted, detector, [run for run in runs if not run.attack])

@@ -147,7 +147,7 @@ def fingerprint(with_variants: bool) -> str:
     package = Path(str(files("liveguard")))
     folders = (*_JUDGING, "stress") if with_variants else _JUDGING
     found = (path for folder in folders for path in sorted((package / folder).rglob("*.py")))
-    models = sorted((package / "models").rglob("*.onnx"))
+    models = sorted(path for path in (package / "models").rglob("*") if path.is_file())
     digest = hashlib.sha256()
     for path in (*found, *(package / name for name in _JUDGING_FILES), *models):
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())

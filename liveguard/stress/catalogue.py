@@ -12,6 +12,7 @@ from liveguard.stress.face_attacks import mouth_retimed, self_blended
 from liveguard.stress.face_cover import beard, glasses, mask
 from liveguard.stress.feed_attacks import frozen, looped, photo
 from liveguard.stress.hand import hand
+from liveguard.stress.held import hand_held, photo_in_hand
 from liveguard.stress.light import back_light, exposure_steps, low_light, white_balance_steps
 from liveguard.stress.rate_and_size import frame_rate, freezes, lines
 from liveguard.stress.room import background_noise, reverberation
@@ -26,7 +27,7 @@ from liveguard.types import Hypothesis
 AS_IS: Final = "as is"
 TALK_S: Final = 24.0  # long enough for lip-sync to make up its mind, three times over
 ABOUT_SOUND: Final[tuple[Hypothesis, ...]] = ("av_mismatch", "voice_synthetic")
-FREEZE_PLAY_S, LOOP_PLAY_S = 14.0, 20.0
+FREEZE_PLAY_S, LOOP_PLAY_S, PRINT_PLAY_S = 14.0, 20.0, 24.0
 
 
 def _seen(name: str, about: str, *pictures: PictureEffect, for_attacks: bool = False) -> Variant:
@@ -49,6 +50,7 @@ _BENIGN: Final = (
     _seen("mask", "a surgical mask", mask()),
     _seen("beard", "a full beard", beard()),
     _seen("hand", "a hand before the face now and then", hand(3.0)),
+    _seen("hand-held", "from a phone in the hand", hand_held()),
     _seen("5 fps", "5 pictures a second", frame_rate(5)),
     _seen("10 fps", "10 pictures a second", frame_rate(10)),
     _seen("15 fps", "15 pictures a second", frame_rate(15)),
@@ -109,6 +111,7 @@ def _voice(name: str, about: str, effect: SoundEffect) -> Variant:
 _BENCH: Final = (
     _feed("bench frozen", "the picture stands still from 1.6 s on", frozen(1.6), 1.6, FREEZE_PLAY_S),
     _feed("bench photo", "one picture all the time", photo(), 0.0, FREEZE_PLAY_S),
+    _feed("bench photo in hand", "one picture as a print that a hand moves", photo_in_hand(), 0.0, PRINT_PLAY_S),
     _feed("bench loop", "the first 4 s again and again", looped(4.0, 4.0), 4.0, LOOP_PLAY_S, least_s=4.0),
     _sync("bench late sound", "the sound comes 400 ms late", sound=(delayed(0.4),)),
     _sync("bench early sound", "the sound comes 400 ms early", sound=(delayed(-0.4),)),

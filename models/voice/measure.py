@@ -4,8 +4,8 @@
 
 Reads the scores that each fold's model gave to the recordings of its fold, clean and after Opus at 16 to 32 kbit/s with 5 %
 of its packets lost; folds without a model are left out. Writes OUT/results.json, a card beside each fold's model,
-OUT/left_out.json for `liveguard evaluate --held-out`, and card.toml beside the model that ships. A model is calibrated on the
-scores of the other folds; the one that ships, on all.
+OUT/networks_left_out.json for `liveguard evaluate --held-out`, and card.toml beside the model given. A model is calibrated on
+the scores of the other folds; the one given, on all.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--model", type=Path, default=HERE / "model.onnx", help="the model that ships")
+    parser.add_argument("--model", type=Path, default=HERE / "model.onnx", help="the network that has learned from all")
     parser.add_argument("--version", default="1")
     given = parser.parse_args()
     folds = [number for number in range(len(FOLDS)) if (given.out / f"fold{number}" / "scores.npz").is_file()]
@@ -144,7 +144,9 @@ def main() -> None:
         text = card(folder / "model.onnx", f"voice, fold {number}", given.version, fitted, about)
         (folder / "card.toml").write_text(text, "utf-8")
         left_out[folder.name] = sorted({clip.source for clip in clips if clip.fold == number})
-    (given.out / "left_out.json").write_text(json.dumps({"models": {"voice": left_out}}, indent=1) + "\n", "utf-8")
+    (given.out / "networks_left_out.json").write_text(
+        json.dumps({"models": {"voice": left_out}}, indent=1) + "\n", "utf-8"
+    )
     results = {
         view: figures(clips, score[view], llr[view]) | {"by_source": by_source(clips, score[view])} for view in VIEWS
     }

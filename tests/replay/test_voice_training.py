@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from liveguard.detectors.voice import Voice
+from liveguard.detectors.voice_model import FiguresModel, find_voice_model
 from liveguard.onnx import OnnxModel, read_card
 from liveguard.types import FloatArray
 from tests.synthetic import talker
@@ -91,7 +92,7 @@ def test_band_powers_are_the_same_with_and_without_pytorch(monkeypatch: pytest.M
 
 
 def test_each_fold_has_a_card_and_leaves_its_sources_out(trained: Path) -> None:
-    left_out = json.loads((trained / "out" / "left_out.json").read_text())["models"]["voice"]
+    left_out = json.loads((trained / "out" / "networks_left_out.json").read_text())["models"]["voice"]
     assert left_out == {f"fold{k}": [f"{owner}/x"] for k, owner in enumerate(OWNERS[:2])}
     for folder in left_out:
         assert Voice(trained / "out" / folder).has_model
@@ -100,27 +101,19 @@ def test_each_fold_has_a_card_and_leaves_its_sources_out(trained: Path) -> None:
     assert set(results["measured"]["by_source"]) == {f"{owner}/x" for owner in OWNERS[:2]}
 
 
-def test_figures_are_fitted_on_the_same_folds(trained: Path) -> None:
-    said = call("fit.py", trained / "data", trained / "out")
+def test_the_figures_are_fitted_on_the_same_folds_and_twice_alike(trained: Path) -> None:
+    once, again = trained / "once", trained / "again"
+    said = call("fit.py", trained / "data", trained / "out", "--model", once)
     assert "figures alone, measured" in said
     assert "n_genuine 21, n_synthetic 7" in said
-    slopes = json.loads((trained / "out" / "linear.json").read_text())
-    assert len(slopes) == 59
-    assert any(slopes.values())
-
-
-def test_figures_do_not_depend_on_level_and_stand_anything(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(TRAINING))
-    figures = importlib.import_module("figures").figures
-    speech = talker(3.0)
-    loud, quiet = figures(speech), figures(speech * np.float32(0.1))
-    np.testing.assert_allclose(list(quiet.values()), list(loud.values()), rtol=2e-2, atol=2e-2)
-    rng = np.random.default_rng(0)
-    tone = np.sin(np.arange(32_000) * 0.1).astype(np.float32)
-    for pcm in (np.zeros(0), np.zeros(40_000), rng.standard_normal(900), rng.standard_normal(70_000), tone):
-        found = figures(pcm.astype(np.float32))
-        assert list(found) == list(loud)
-        assert np.isfinite(list(found.values())).all()
+    call("fit.py", trained / "data", trained / "out", "--model", again)
+    for name in ("card.toml", "weights.toml"):
+        assert (once / name).read_bytes() == (again / name).read_bytes()
+    assert isinstance(find_voice_model(once), FiguresModel)
+    left_out = json.loads((trained / "out" / "left_out.json").read_text())["models"]["voice"]
+    assert left_out == {f"figures-fold{k}": [f"{owner}/x"] for k, owner in enumerate(OWNERS)}
+    for folder in left_out:
+        assert Voice(trained / "out" / folder).has_model
 
 
 def test_folds_share_no_source_generator_or_person(monkeypatch: pytest.MonkeyPatch, trained: Path) -> None:

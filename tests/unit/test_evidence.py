@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liveguard.alert import AlertMachine
+from liveguard.calibration import Calibration
 from liveguard.errors import ConfigError
 from liveguard.fusion import Evidence, Fusion
 from liveguard.policy import Policy
@@ -111,7 +112,7 @@ def test_one_genuine_reading_is_too_little() -> None:
 
 def test_every_hypothesis_can_be_alerted_whatever_the_budget() -> None:
     for budget in (60.0, 0.02, 1e-6):
-        policy = Policy(false_alerts_per_hour=budget)
+        policy = Policy(false_alerts_per_hour=budget, calibration=Calibration())
         for check, hypothesis in (("voice", "voice_synthetic"), ("lipsync", "av_mismatch"), ("camera", FEED)):
             assert policy.ceiling_nats(check, hypothesis) > policy.threshold_nats(hypothesis)  # type: ignore[arg-type]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from liveguard.detectors.replay import Replay
+from liveguard.detectors.planar_motion import LEAST_NATS
+from liveguard.detectors.replay import LISTENERS_BLINK_HZ, Replay
 from liveguard.detectors.swap import Swap
 from liveguard.detectors.voice import Voice
 from liveguard.engine import Engine
@@ -42,8 +43,8 @@ def test_a_model_scores_the_crops_that_were_kept(kind: type[Swap] | type[Replay]
     check = kind(mean_model(tmp_path / "model", [None, 3, 224, 224]))
     assert check.need.crops == (kind.crop,)
     assert check.need.cost == "heavy"
-    bright = readings(check, with_crops(pictures(3.0), kind.crop, 204))
-    dark = readings(check, with_crops(pictures(3.0), kind.crop, 51))
+    bright = readings(check, with_crops(pictures(2.0), kind.crop, 204))
+    dark = readings(check, with_crops(pictures(2.0), kind.crop, 51))
     assert [r.llr for r in bright] == [pytest.approx(3.0, abs=1e-3)] * len(bright)
     assert [r.llr for r in dark] == [pytest.approx(-3.0, abs=1e-3)] * len(dark)
     assert bright[0].measures["score"] == pytest.approx(0.8, abs=1e-3)
@@ -58,9 +59,60 @@ def test_small_faces_and_missing_crops_are_not_scored(tmp_path: Path) -> None:
     assert {(r.llr, r.why) for r in readings(check, pictures(2.0))} == {(None, "no face in view")}
 
 
-@pytest.mark.parametrize("kind", [Swap, Replay, Voice])
-def test_without_a_model_nothing_is_judged_or_kept(kind: type[Swap] | type[Replay] | type[Voice]) -> None:
+def test_replay_adds_what_the_motion_says_to_what_the_model_says(tmp_path: Path) -> None:
+    with_model, without = Replay(mean_model(tmp_path / "model", [None, 3, 224, 224])), Replay()
+    talker, photo = pictures(7.0, motion=2.0), pictures(7.0)
+    stiff = canonical_face().mean * 90
+    photo = [
+        replace(one, faces=tuple(replace(f, landmarks=_shifted(stiff, one.t_us)) for f in one.faces)) for one in photo
+    ]
+    unblinking = 6 * LISTENERS_BLINK_HZ  # the last reading is of six seconds
+    for feed, moves in ((talker, LEAST_NATS), (photo, unblinking)):
+        alone = readings(without, feed)[-1]
+        assert alone.llr == pytest.approx(moves, rel=0.03)
+        both = readings(with_model, with_crops(feed, "scene", 153))[-1]
+        assert both.llr == pytest.approx((alone.llr or 0) + 1.0, abs=0.02)
+        assert alone.why in both.why
+        assert Replay.attack_why in both.why
+        assert {"score", "moved_iod"} <= both.measures.keys()
+    small = [replace(one, faces=tuple(replace(f, box=Box(0, 0, 20, 20)) for f in one.faces)) for one in photo]
+    only_motion = readings(with_model, with_crops(small, "scene", 153))[-1]
+    assert (only_motion.llr, only_motion.coverage) == (alone.llr, alone.coverage)
+    only_model = readings(with_model, with_crops(talker, "scene", 204))[0]
+    assert (only_model.llr, only_model.coverage) == (pytest.approx(3.0, abs=1e-3), pytest.approx(1.0, abs=0.05))
+    unseen = readings(with_model, pictures(2.0))[-1]
+    assert unseen.llr is None
+    assert "no face in view" in unseen.why
+
+
+def test_the_most_that_replay_says_is_bounded(tmp_path: Path) -> None:
+    sure = mean_model(
+        tmp_path / "model", [None, 3, 224, 224], card="[calibration]\nslope = 90\noffset = 9\nmost_nats = 90\n"
+    )
+    assert [r.llr for r in readings(Replay(sure), with_crops(pictures(2.0), "scene", 204))] == [6.0]
+
+
+def test_replay_judges_single_pictures_only_with_a_model(tmp_path: Path) -> None:
+    with_model, without = Replay(mean_model(tmp_path / "model", [None, 3, 224, 224])), Replay()
+    assert (with_model.need.still, without.need.still) == (True, False)
+    assert (with_model.need.crops, without.need.crops) == (("scene",), ())
+    assert with_model.has_model
+    assert without.has_model
+
+
+def _shifted(mesh: FloatArray, t_us: int) -> FloatArray:
+    at = np.array([640 + 12 * np.sin(1.6e-6 * t_us), 360 + 9 * np.sin(2.1e-6 * t_us), 0])
+    return np.asarray(mesh + at, np.float32)
+
+
+@pytest.mark.parametrize("kind", [Swap, Voice])
+def test_without_a_model_nothing_is_judged_or_kept(
+    kind: type[Swap] | type[Voice], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for module in ("onnx", "detectors.voice_model"):  # as if none were shipped
+        monkeypatch.setattr(f"liveguard.{module}.MODELS", tmp_path)
     check = kind()
+    assert not check.has_model
     assert check.need.crops == ()
     samples: list[Sample] = list(chunks(voice(5.0), [320])) if kind is Voice else list(pictures(3.0))
     assert {(r.llr, r.why) for r in readings(check, samples)} == {(None, "no model")}

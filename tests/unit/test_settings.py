@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from contextlib import suppress
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -16,8 +17,8 @@ from liveguard import plugins
 from liveguard.calibration import Calibration, CheckCalibration
 from liveguard.cli import main
 from liveguard.config import Config, parse_config, read_config
-from liveguard.errors import ConfigError, PluginError
-from liveguard.onnx import find_model, read_card
+from liveguard.errors import BackendError, ConfigError, PluginError
+from liveguard.onnx import MODELS, find_model, read_card
 from liveguard.policy import Policy
 from liveguard.types import Need
 
@@ -57,6 +58,17 @@ def test_a_model_of_the_users_is_not_measured_by_what_the_shipped_one_is_worth()
     ours = Calibration({"mesh": CheckCalibration(slope=0.5)})
     kept = Config(policy=Policy(calibration=ours), options={"mesh": {"model": "x"}})
     assert kept.policy.calibration is ours
+
+
+def test_without_onnxruntime_the_built_in_models_are_not_there_and_ones_own_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert find_model("swap") is not None
+    monkeypatch.setattr("liveguard.onnx.find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert find_model("swap") is None
+    with pytest.raises(BackendError, match=r"install liveguard\[models\]"):
+        find_model("swap", MODELS / "swap")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from liveguard.errors import InputError
 from liveguard.face.observer import noise_of
 from liveguard.stress.feed_attacks import frozen, looped, photo
+from liveguard.stress.held import PRINT, Reach, hand_held, photo_in_hand
 from liveguard.stress.light import exposure_steps, low_light, white_balance_steps
 from liveguard.stress.rate_and_size import frame_rate, freezes, lines
 from liveguard.stress.spells import Spells
@@ -32,6 +33,9 @@ EFFECTS = {
     "h264": coded("h264", 200),
     "frozen": frozen(0.6),
     "photo": photo(1.0),
+    "photo_in_hand": photo_in_hand(),
+    "bent photo": photo_in_hand(bend=0.1),
+    "hand_held": hand_held(),
     "looped": looped(0.6, 0.4),
 }
 
@@ -77,7 +81,9 @@ def test_the_same_seed_gives_the_same_pictures(name: str) -> None:
     assert all(np.array_equal(a.image, b.image) for a, b in zip(one, other, strict=True))
 
 
-@pytest.mark.parametrize("name", ["low_light", "exposure_steps", "white_balance_steps", "photo"])
+@pytest.mark.parametrize(
+    "name", ["low_light", "exposure_steps", "white_balance_steps", "photo", "photo_in_hand", "hand_held"]
+)
 def test_another_seed_gives_other_pictures(name: str) -> None:
     frames = film(60)
     one, other = (shown(EFFECTS[name], frames, seed) for seed in (1, 2))
@@ -250,6 +256,67 @@ def test_frozen_from_the_start_and_a_photo_are_the_first_picture() -> None:
         out = shown(effect, frames)
         assert [f.t_us for f in out] == [f.t_us for f in frames]
         assert all(f.image is frames[0].image for f in out)
+
+
+AT_REST = Reach(0.0, 0.0, 0.0, 0.0)
+
+
+def test_a_print_at_rest_is_the_first_picture_and_a_camera_at_rest_changes_nothing() -> None:
+    frames = film(8)
+    photos, camera = shown(photo_in_hand(AT_REST, noise_grey=0.0), frames), shown(hand_held(AT_REST), frames)
+    assert [f.t_us for f in photos] == [f.t_us for f in camera] == [f.t_us for f in frames]
+    for k, frame in enumerate(frames):
+        assert psnr_db(photos[k].image, frames[0].image) > 45
+        assert psnr_db(camera[k].image, frame.image) > 45
+
+
+def tracked(images: list[ByteArray], before: np.ndarray) -> list[np.ndarray]:
+    """Where dots of the first of `images` at `before` (k, 2) are in each of them, looked for nearby."""
+    found = [before]
+    for image in images[1:]:
+        grey, places = image[..., 1].astype(float), []
+        for x, y in np.round(found[-1]).astype(int):
+            part = np.clip(160 - grey[y - 9 : y + 10, x - 9 : x + 10], 0, None) ** 2
+            down, right = np.mgrid[-9:10, -9:10]
+            places.append((x + (part * right).sum() / part.sum(), y + (part * down).sum() / part.sum()))
+        found.append(np.array(places))
+    return found
+
+
+def off_plane_px(bend: float) -> float:
+    """By how much dots on a page leave the best homography, at the most, while a hand moves it."""
+    page = np.full((240, 320, 3), 200, np.uint8)
+    dots = np.array([(x, y) for x in range(100, 240, 30) for y in range(70, 180, 25)], np.float64)
+    for x, y in dots.astype(int).tolist():
+        cv2.circle(page, (x, y), 4, (20, 20, 20), -1, cv2.LINE_AA)
+    held = photo_in_hand(Reach(20.0, 5.0, 0.01, 0.02), bend, 0.0)
+    frames = [VideoFrame(n * STEP_US, page) for n in range(50)]
+    moved = tracked([page, *(f.image for f in shown(held, frames, seed=3))], dots)[2:]
+    assert np.ptp(moved, axis=0).max() > 6
+    planes = [cv2.findHomography(moved[0], at)[0] for at in moved]
+    flat = [cv2.perspectiveTransform(moved[0][None], plane)[0] for plane in planes]
+    return float(np.abs(np.array(flat) - moved).max())
+
+
+def test_all_of_a_flat_print_moves_by_a_homography_and_of_a_bent_one_not() -> None:
+    assert off_plane_px(0.0) < 0.25
+    assert off_plane_px(0.2) > 0.5
+
+
+def test_a_print_is_brighter_when_it_is_turned_to_the_light() -> None:
+    out = shown(photo_in_hand(Reach(25.0, 0.0, 0.0, 0.0), noise_grey=0.0), flat(100))
+    assert np.ptp([f.image[30:40, 40:56].mean() for f in out]) > 8
+
+
+def test_beside_a_print_that_is_moved_away_there_is_a_wall() -> None:
+    out = shown(photo_in_hand(PRINT, noise_grey=0.0), flat(100, 0))
+    assert max(f.image[:, 0].max() for f in out) > 60
+    assert max(f.image[36, 48].max() for f in out) == 0
+
+
+def test_noise_below_nothing_is_refused_of_prints_too() -> None:
+    with pytest.raises(ValueError, match="noise"):
+        photo_in_hand(noise_grey=-1.0)
 
 
 def test_a_noisy_photo_differs_by_its_noise_only() -> None:

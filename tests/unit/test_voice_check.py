@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from liveguard.audio.dense import near_speech
+from liveguard.audio.voice_figures import NAMES
+from liveguard.calibration import Calibration
 from liveguard.detectors.voice import CAUTIOUS_NATS, CAUTIOUS_SHARE, Voice
+from liveguard.detectors.voice_model import WORDS, FiguresModel, Heard, group_of
 from liveguard.engine import Engine
 from liveguard.errors import ConfigError
-from liveguard.onnx import Card, Scorer
+from liveguard.onnx import MODELS, Card, Scorer, read_card
+from liveguard.policy import Policy
 from liveguard.types import FloatArray, Gap, Reading, Sample
 from tests.synthetic import AUDIO, chunks, talker
 from tests.tiny_models import mean_model
@@ -47,12 +51,12 @@ class Ear:
 
 
 def with_model(monkeypatch: pytest.MonkeyPatch, model: Scorer) -> Voice:
-    monkeypatch.setattr("liveguard.detectors.voice.find_model", lambda check, folder: model)  # noqa: ARG005
+    monkeypatch.setattr("liveguard.detectors.voice.find_voice_model", lambda folder: model)  # noqa: ARG005
     return Voice()
 
 
 def readings(check: Voice, samples: Sequence[Sample]) -> list[Reading]:
-    engine = Engine(AUDIO, [check])
+    engine = Engine(AUDIO, [check], Policy(calibration=Calibration()))  # as the check says it itself
     events = [event for sample in samples for event in engine.push(sample)]
     assert not [event for event in events if not isinstance(event, Reading | Gap) and "check" in str(event)]
     return [event for event in events if isinstance(event, Reading)]
@@ -73,6 +77,20 @@ def test_it_is_cautious_at_first_and_judges_whole_windows_in_full(monkeypatch: p
     ]
     assert found[3].measures["score"] == 1.5
     assert set(found[3].measures) == {"voiced_s", "bandwidth_hz", "music_nats", "second_pitch_share", "score"}
+
+
+@pytest.mark.parametrize(
+    ("score", "why"),
+    [
+        (0.4, "rather synthetic"),
+        (1.6, "synthetic"),
+        (-0.4, "rather natural"),
+        (-1.6, "natural"),
+        (0.0, "rather natural"),
+    ],
+)
+def test_weak_evidence_is_not_called_strong(score: float, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert heard(with_model(monkeypatch, Ear(score)), talker(4.0))[-1].why == f"the voice sounds {why}"
 
 
 @pytest.mark.parametrize("score", [9.0, -9.0])
@@ -175,6 +193,80 @@ def test_a_model_gets_as_many_samples_as_it_takes(samples: int | None, tmp_path:
 def test_a_model_of_something_else_is_refused_at_the_start(shape: list[int], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="takes \\(1, n\\) samples"):
         Voice(mean_model(tmp_path / "model", shape))
+
+
+def test_the_built_in_model_judges_alike_whatever_was_heard_before() -> None:
+    check = Voice()
+    assert check.has_model
+    pcm = talker(4.0)
+    heard(check, talker(3.0, 200, 5))
+    first, again = heard(check, pcm)[-1], heard(Voice(), pcm)[-1]
+    assert first == again
+    assert first.llr is not None
+    assert abs(first.llr) <= 4.0
+    assert first.why.startswith("the voice sounds ")
+
+
+SIX_S = np.arange(6 * RATE_HZ) / RATE_HZ
+
+
+def hiss() -> FloatArray:
+    return np.asarray(np.random.default_rng(1).standard_normal(len(SIX_S)), np.float32)
+
+
+def tone(hz: float) -> FloatArray:
+    return np.asarray(np.sin(2 * np.pi * hz * SIX_S), np.float32)
+
+
+def struck(starts_s: FloatArray, decay_s: float, sound: FloatArray) -> FloatArray:
+    """`sound` (n,), struck at these times and dying away."""
+    strokes = [np.exp(-np.maximum(SIX_S - at, 0) / decay_s) * (at <= SIX_S) for at in starts_s]
+    return np.asarray(np.sum(strokes, axis=0) * sound, np.float32)
+
+
+def tune() -> FloatArray:
+    notes = [struck(np.arange(k / 5, 6, 0.6), 0.3, 0.1 * tone(hz)) for k, hz in enumerate((262, 330, 392))]
+    return np.asarray(np.sum(notes, axis=0), np.float32)
+
+
+def laughter() -> FloatArray:
+    """Five breathy bursts a second."""
+    turns = np.cumsum(260 + 60 * np.sin(2.5 * SIX_S)) / RATE_HZ
+    source = sum(np.sin(2 * np.pi * k * turns) / k for k in range(1, 20)) + 0.5 * hiss()
+    peaks = [scipy.signal.iirpeak(hz, hz / 200, fs=RATE_HZ) for hz in (800, 1300, 2700)]
+    vowel = np.sum([scipy.signal.lfilter(*peak, source) for peak in peaks], axis=0)
+    return np.asarray(0.1 * vowel * np.clip(tone(5), 0, 1), np.float32)
+
+
+NOT_SPEECH: dict[str, Callable[[], FloatArray]] = {
+    "silence": lambda: np.zeros(len(SIX_S), np.float32),
+    "music": tune,
+    "hold tone": lambda: 0.1 * (tone(440) + tone(480)),
+    "notifications": lambda: struck(np.arange(0, 6, 1.3), 0.12, 0.3 * tone(880)),
+    "typing": lambda: struck(np.random.default_rng(2).uniform(0, 6, 45), 0.004, 0.5 * hiss()),
+    "laughter": laughter,
+}
+
+
+@pytest.mark.parametrize("sound", NOT_SPEECH)
+def test_the_built_in_model_says_little_or_nothing_of_what_is_no_speech(sound: str) -> None:
+    found = heard(Voice(), NOT_SPEECH[sound]())
+    judged = [reading.llr for reading in found if reading.llr is not None]
+    assert len(found) == 6
+    assert max(judged, default=0.0) < 1.5
+    assert not judged or sound == "laughter"
+
+
+@pytest.mark.parametrize(("group", "words"), [(group, WORDS[group][0].split(" {}")[0]) for group in WORDS])
+def test_why_names_what_is_odd_about_the_voice(group: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = FiguresModel(read_card(MODELS / "voice"))
+    own = next(name for name in NAMES if group_of(name) == group)
+    odd = Heard(5.0, {own: 3.0}, {own: 6.0})
+    monkeypatch.setattr(FiguresModel, "heard", lambda *_: odd)
+    said = heard(with_model(monkeypatch, model), talker(4.0))
+    assert said[-1].why == f"the voice sounds synthetic: {odd.oddest()}"
+    assert said[1].why.endswith(", by 2.0 s of sound only")
+    assert words in said[-1].why
 
 
 def test_near_speech_of_a_short_window_is_all_or_nothing() -> None:

@@ -1,23 +1,24 @@
-"""A few dozen figures of speech that tell synthetic from genuine voices, and carry over to sources never seen.
+"""A few dozen figures of speech that tell synthetic from genuine voices a little, and carry over to sources never seen.
 
 None of them knows the microphone: each is a ratio within a band, a likeness of bands, or a phase that is left when the
-magnitudes are taken away. What was tried and failed: phase advance, group delay, relative phase shift, the residual of linear
-prediction, histograms of sample differences, jitter and shimmer.
+magnitudes are taken away. What they are worth, and what was tried and failed, is in models/voice/README.md. The weights that
+`models/voice/fit.py` puts on them are of these very numbers: whoever changes one has to fit anew.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
 
 from liveguard.types import SAMPLE_RATE_HZ, FloatArray
 
 MOST_S = 4
 WINDOW, HOP = 400, 160  # samples, of the band levels
 BANDS, CEPSTRA = 48, 20
+GROUP = 4  # cepstra that are averaged
 FLOOR = 10**-6.5  # of a band's power, at unit power
 PARTS = 3  # low, middle and high bands
 DISTANCES = (1, 2, 4, 8)  # between bands that are compared
@@ -33,11 +34,27 @@ PITCH_BANDS = ((2, 64), (64, 128), (128, 224), (224, 320), (320, 480))  # bins: 
 MOST_FRAMES = 40
 VOICED, LEAST_VOICED = 0.6, 6
 
-Array = npt.NDArray[np.floating]
+NAMES = (
+    *(f"{name}_{g}" for g in range(CEPSTRA // GROUP) for name in ("flicker", "shimmer")),
+    *(
+        name
+        for pace in ("quick", "slow")
+        for name in (*(f"alike_{pace}_{d}_{part}" for d in DISTANCES for part in range(PARTS)), f"alike_{pace}")
+    ),
+    *(f"coupled_{i}{j}" for i in range(len(LOW_RANGES)) for j in range(len(HIGH_RANGES))),
+    "periodic",
+    *(f"{name}_{band}" for band in range(len(PITCH_BANDS)) for name in ("periodic", "periodic_spread")),
+)
+"""Of all figures, in order."""
+
+Array: TypeAlias = npt.NDArray[np.floating[Any]]
 
 
 def figures(speech: FloatArray) -> dict[str, float]:
-    """The figures of speech without pauses, (n,) float32 at 16 kHz of any level, of which the first 4 s count."""
+    """The figures of speech without pauses, (n,) float32 at 16 kHz of any level, of which the first 4 s count; by `NAMES`.
+
+    Always finite. Less than 1 s is repeated until it is as long. Needs scipy.
+    """
     pcm = np.asarray(speech, np.float32)[: MOST_S * SAMPLE_RATE_HZ]
     if len(pcm) < SAMPLE_RATE_HZ:
         pcm = np.resize(pcm, SAMPLE_RATE_HZ) if len(pcm) else np.zeros(SAMPLE_RATE_HZ, np.float32)
@@ -50,7 +67,7 @@ def figures(speech: FloatArray) -> dict[str, float]:
 
 def _levels_db(pcm: FloatArray) -> Array:
     """Levels (frames, BANDS) of linearly spaced bands relative to their mean over time."""
-    power = _power(fft.rfft(_frames(pcm, WINDOW, HOP) * _hann(WINDOW)))
+    power = _power(_spectrum(_frames(pcm, WINDOW, HOP) * _hann(WINDOW)))
     level_db = 10 * np.log10(power @ _triangles() + FLOOR)
     return np.asarray(level_db - level_db.mean(0))
 
@@ -64,7 +81,7 @@ def _flicker(level_db: Array) -> dict[str, float]:
     first, second = (cepstra[2:] - cepstra[:-2]) / 2, cepstra[2:] - 2 * cepstra[1:-1] + cepstra[:-2]
     fast = np.log(first.var(0) / (cepstra.var(0) + 1e-6) + 1e-6)
     faster = np.log(second.var(0) / (first.var(0) + 1e-6) + 1e-6)
-    groups = enumerate(zip(fast.reshape(-1, 4).mean(1), faster.reshape(-1, 4).mean(1), strict=True))
+    groups = enumerate(zip(fast.reshape(-1, GROUP).mean(1), faster.reshape(-1, GROUP).mean(1), strict=True))
     return {
         f"{name}_{g}": value for g, pair in groups for name, value in zip(("flicker", "shimmer"), pair, strict=True)
     }
@@ -90,7 +107,7 @@ def _coupling(pcm: FloatArray) -> dict[str, float]:
     """
     frames = _frames(pcm, PAIR_WINDOW, PAIR_WINDOW) * _hann(PAIR_WINDOW)
     energy = np.sum(frames**2, axis=1)
-    spectra = fft.rfft(frames[energy >= np.quantile(energy, 0.95) * 10**-2.5])
+    spectra = _spectrum(frames[energy >= np.quantile(energy, 0.95) * 10**-2.5])
     phase = np.ascontiguousarray((spectra / (np.abs(spectra) + 1e-6)).T)
     n, high = phase.shape[1], phase[HIGH_BINS]
     coupled = np.array([
@@ -110,30 +127,44 @@ def _periodicity(pcm: FloatArray) -> dict[str, float]:
     energy = np.sum(frames**2, axis=1)
     loud = np.flatnonzero(energy >= np.quantile(energy, 0.95) * 10**-2.0)
     loud = loud[np.linspace(0, len(loud) - 1, min(MOST_FRAMES, len(loud))).astype(int)]
-    power = _power(fft.rfft(frames[loud] * _hann(PITCH_WINDOW), PITCH_FFT))
-    again = fft.irfft(power, PITCH_FFT)[:, :LONGEST] / _own_likeness()
+    power = _power(_spectrum(frames[loud] * _hann(PITCH_WINDOW), PITCH_FFT))
+    again = _back(power, PITCH_FFT)[:, :LONGEST] / _own_likeness()
     again = again / (again[:, :1] + 1e-9)
     lag, peak = again[:, SHORTEST:].argmax(1) + SHORTEST, again[:, SHORTEST:].max(1)
     half = np.round(lag / 2).astype(int)  # the period rather than two of it
     lag = np.where((half >= SHORTEST) & (again[np.arange(len(lag)), half] > 0.9 * peak), half, lag)
     voiced = peak > min(VOICED, np.sort(peak)[-min(LEAST_VOICED, len(peak))] - 1e-9)
+    voiced |= not voiced.any()  # something that goes round: all its frames are alike
     power, lag, peak = power[voiced], lag[voiced], np.clip(peak[voiced], 0.01, 0.999)
     found = {"periodic": np.log(peak / (1 - peak)).mean()}
     at = np.clip(lag[:, None] + np.arange(-2, 3), 1, LONGEST - 1)
     for band, (low, high) in enumerate(PITCH_BANDS):
         part = np.zeros_like(power)
         part[:, low:high] = power[:, low:high]
-        again = fft.irfft(part, PITCH_FFT)
+        again = _back(part, PITCH_FFT)
         repeats = (np.take_along_axis(again, at, 1) / _own_likeness()[at]).max(1) / (again[:, 0] + 1e-6)
         found[f"periodic_{band}"], found[f"periodic_spread_{band}"] = repeats.mean(), repeats.std()
     return found
+
+
+def _spectrum(frames: FloatArray, n: int | None = None) -> npt.NDArray[np.complexfloating[Any, Any]]:
+    import scipy.fft  # here, because every check is loaded at the start, also those that will not be used
+
+    return np.asarray(scipy.fft.rfft(frames, n))
+
+
+def _back(power: Array, n: int | None = None) -> Array:
+    """Autocorrelations of power spectra."""
+    import scipy.fft
+
+    return np.asarray(scipy.fft.irfft(power, n))
 
 
 def _frames(pcm: FloatArray, window: int, hop: int) -> FloatArray:
     return np.lib.stride_tricks.sliding_window_view(pcm, window)[::hop]
 
 
-def _power(spectra: npt.NDArray[np.complexfloating]) -> Array:
+def _power(spectra: npt.NDArray[np.complexfloating[Any, Any]]) -> Array:
     return np.asarray(spectra.real**2 + spectra.imag**2)
 
 
@@ -161,5 +192,5 @@ def _cosines() -> FloatArray:
 @cache
 def _own_likeness() -> FloatArray:
     """What the window alone does to an autocorrelation, (LONGEST,)."""
-    again = fft.irfft(_power(fft.rfft(_hann(PITCH_WINDOW), 2 * PITCH_FFT)))
+    again = _back(_power(_spectrum(_hann(PITCH_WINDOW), 2 * PITCH_FFT)))
     return np.asarray(again[:LONGEST] / again[0], np.float32)
