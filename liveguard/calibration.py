@@ -55,8 +55,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class CheckCalibration:
-    """One check's: `slope * own * trust + offset`, within +-`most_nats`.
+    """One check's: `slope * own * trust + offset`, within +-`most_nats`, about the kinds of attack that it can see.
 
+    `share`: so many of the kinds of its hypothesis those are. To the others it is blind, and so what it says may be as true of
+    them as of genuine material: the ratio of the mixture hardly clears anybody, and accuses less than that of one kind.
     `evidence_us`: the stretch that one reading is about, as measured by how alike successive readings are (None: as the
     check says itself). `ceiling_nats`: the most that the check can add up to about one participant (None: as the policy
     says): where readings of one person agree with each other more than with the truth, more of them prove no more.
@@ -68,11 +70,13 @@ class CheckCalibration:
     conditions: Mapping[str, Condition] = field(default_factory=dict)
     evidence_us: int | None = None
     ceiling_nats: float | None = None
+    share: float = 1.0
 
     def llr(self, own_nats: float, measures: Mapping[str, float]) -> float:
         """The honest ratio for what the check said under these conditions."""
         trust = math.prod(each.trust(measures.get(name, math.nan)) for name, each in self.conditions.items())
-        return max(-self.most_nats, min(self.most_nats, self.slope * own_nats * trust + self.offset))
+        of_its_kinds = max(-self.most_nats, min(self.most_nats, self.slope * own_nats * trust + self.offset))
+        return of_its_kinds if self.share == 1.0 else math.log(1 - self.share + self.share * math.exp(of_its_kinds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +171,12 @@ def _check(table: Mapping[str, Any]) -> CheckCalibration:
         check.most_nats,
         check.ceiling_nats or 0.0,
         check.evidence_us or 0,
+        check.share,
     )
     if not all(math.isfinite(figure) for figure in figures) or check.most_nats <= 0 or check.slope < 0:
         raise ValueError("figures must be finite, slope not below 0, most_nats above 0")
+    if not 0 < check.share <= 1:
+        raise ValueError("share must be above 0 and at most 1")
     if (check.ceiling_nats or 0.0) < 0 or (check.evidence_us is not None and check.evidence_us <= 0):
         raise ValueError("ceiling_nats must not be below 0, evidence_us above 0")
     if any(

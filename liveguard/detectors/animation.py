@@ -28,6 +28,7 @@ class Animation:
 
     name: ClassVar[str] = "animation"
     hypothesis: ClassVar[Hypothesis] = "face_manipulated"
+    kinds: ClassVar[frozenset[str]] = frozenset(("talkinghead", "lipsync"))
     about: ClassVar[str] = "Does the sharpness of the face change as on a filmed one, or as on a photo brought to life?"
 
     def __init__(self, model: str | Path | None = None) -> None:

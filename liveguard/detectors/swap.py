@@ -25,6 +25,7 @@ class Swap(CropModel):
 
     name: ClassVar[str] = "swap"
     hypothesis: ClassVar[Hypothesis] = "face_manipulated"
+    kinds: ClassVar[frozenset[str]] = frozenset(("faceswap",))
     about: ClassVar[str] = "Is the face as sharp in its parts as a filmed one, or blended and painted into the picture?"
     crop: ClassVar[str] = "face"
     min_face_px: ClassVar[float] = LIMITS.face_px

@@ -11,7 +11,7 @@ import numpy as np
 from liveguard.calibration import Calibration, CheckCalibration, Tail
 from liveguard.evaluate.calls import Call, call
 from liveguard.evaluate.discount import ceiling_nats, evidence_us, likeness
-from liveguard.evaluate.honest import fit_check, fits, windows_of
+from liveguard.evaluate.honest import fit_check, fits, share_seen, windows_of
 from liveguard.evaluate.metrics import Array
 from liveguard.evaluate.run import Run
 from liveguard.evaluate.scores import main_readings
@@ -51,6 +51,7 @@ def check_calibrations(runs: Sequence[Run], detectors: Sequence[Detector]) -> di
     for detector in detectors:
         fitted = fit_check(windows_of(detector, runs), must_carry_over=detector.name not in FACTS)
         if fitted is not None:
+            fitted = replace(fitted, share=round(share_seen(detector, runs), 4))
             found[detector.name] = _discounted(fitted, detector, [run for run in runs if fits(run, detector)])
     return found
 

@@ -75,11 +75,14 @@ def windows_of(detector: Detector, runs: Sequence[Run]) -> Windows:
     rows: list[tuple[bool, bool, str, str]] = []
     conditions: list[list[float]] = []
     recorded = any(run.item.attack for run in runs if not run.error)
+    seen = kinds_seen(detector, runs)
     for run in runs:
         if not fits(run, detector):
             continue
         person = run.item.subject if run.item.subject != "-" else run.item.name
         if run.bench and detector.hypothesis in RECORDED and recorded:
+            continue
+        if run.item.attack and run.item.kind not in seen:
             continue
         for reading in main_readings(run, detector.name):
             own.append(float(reading.llr or 0.0))
@@ -91,6 +94,20 @@ def windows_of(detector: Detector, runs: Sequence[Run]) -> Windows:
     known = np.isfinite(x).all(axis=0) if len(own) else np.zeros(len(CONDITIONS), bool)
     names = tuple(name for name, there in zip(CONDITIONS, known, strict=True) if there)
     return Windows(np.array(own), attack, _weights(attack, bench, people), people, source, names, x[:, known])
+
+
+def kinds_seen(detector: Detector, runs: Sequence[Run]) -> frozenset[str]:
+    """The kinds of recorded attack in `runs` that a check is made for: those that it names as its `kinds`, else all."""
+    there = frozenset(run.item.kind for run in runs if run.item.attack)
+    made_for: frozenset[str] = getattr(detector, "kinds", there)
+    return there & made_for
+
+
+def share_seen(detector: Detector, runs: Sequence[Run]) -> float:
+    """Of the kinds of recorded attack in `runs`, each held equally likely, the share that the check is made for; 1 where it is
+    made for none of them: then it is not about them."""
+    there = {run.item.kind for run in runs if run.item.attack}
+    return len(kinds_seen(detector, runs)) / len(there) if kinds_seen(detector, runs) else 1.0
 
 
 def _log(value: float) -> float:

@@ -24,6 +24,8 @@ def _check(name: str, check: CheckCalibration) -> Iterator[str]:
         value = getattr(check, field)
         if value is not None:
             yield f"{field} = {value}"
+    if check.share != 1.0:
+        yield f"share = {check.share}"
     for name_of, condition in check.conditions.items():
         yield from ("", f"[checks.{_key(name)}.conditions.{name_of}]")
         yield from (f"{field} = {getattr(condition, field)}" for field in ("power", "centre", "low", "high"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,34 @@ def test_a_ratio_that_is_off_is_put_right(overconfident: float, shift: float) ->
     assert fitted is not None
     assert fitted.slope * overconfident == pytest.approx(1.0, abs=0.15)
     assert fitted.slope * shift + fitted.offset == pytest.approx(0.0, abs=0.2)
+
+
+class SwapsAlone(Says):
+    kinds = frozenset({"faceswap"})
+
+
+def other_kind(some: list[Run]) -> list[Run]:
+    """Attacks of a kind that looks more genuine than genuine people do."""
+    low = (np.full(3, -3.0) for _ in some)
+    return [
+        replace(run(500 + k, True, llrs), item=replace(each.item, name=f"other{k}", kind="reenact", subject=f"o{k}"))
+        for k, (each, llrs) in enumerate(zip(some, low, strict=True))
+        if each.attack
+    ]
+
+
+def test_a_check_is_calibrated_on_the_kinds_that_it_is_made_for_and_counts_for_their_share() -> None:
+    runs = people(100)
+    runs += other_kind(runs)
+    check = SwapsAlone("mesh", CHECK.need)
+    blind = calibrate(runs, [CHECK], Policy()).checks["mesh"]
+    seeing = calibrate(runs, [check], Policy()).checks["mesh"]
+    assert (blind.share, seeing.share) == (1.0, 0.5)
+    assert blind.slope == pytest.approx(0.0, abs=0.05)
+    assert seeing.slope > 0.5
+    assert len(windows_of(check, runs).own) == len(windows_of(CHECK, runs).own) - 3 * 100
+    text = toml_of(Calibration({"mesh": seeing}), "about")
+    assert "share = 0.5" in text
 
 
 def test_evidence_that_says_nothing_is_silenced() -> None:

@@ -52,6 +52,17 @@ def reading(llr: float | None, check: str = "mesh", k: int = 0, **measures: floa
 # --- one reading ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("own", [-2.0, 0.0, 3.0])
+def test_of_other_kinds_of_attack_a_check_says_nothing(own: float) -> None:
+    one, quarter = CheckCalibration(), CheckCalibration(share=0.25)
+    assert one.llr(own, {}) == own
+    assert quarter.llr(own, {}) == pytest.approx(math.log(0.75 + 0.25 * math.exp(own)))
+    assert quarter.llr(-100.0, {}) == pytest.approx(math.log(0.75))  # the most that passing can clear
+    with pytest.raises(ConfigError, match="share must be above 0"):
+        parse({"checks": {"mesh": {"share": 0.0}}})
+    assert parse({"checks": {"mesh": {"share": 0.25}}}).checks["mesh"] == quarter
+
+
 @pytest.mark.parametrize(
     ("face_px", "factor"),
     [
