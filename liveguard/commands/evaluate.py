@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_material_options(parser)
     parser.add_argument(
-        "--held-out", nargs="?", const="", metavar="A,B",
+        "--held-out", nargs="?", const=",", metavar="A,B",
         help="report each source by a calibration (and the weights and models in these files) that has not seen it",
     )  # fmt: skip
     parser.add_argument("--compare", type=Path, metavar="METRICS", help="an earlier metrics.json: say what has changed")
@@ -170,7 +170,7 @@ def _policies(
     by_source = cross_calibrate(runs, detectors, policy)
     policies = {source: replace(policy, calibration=calibration) for source, calibration in by_source.items()}
     how = "each source by a calibration fitted on all others"
-    return lambda run: policies[run.item.source], f"{how}, weights and models too" if held_out else how
+    return lambda run: policies[run.item.source], f"{how}, weights and models too" if _names(held_out) else how
 
 
 def _conditions(arguments: argparse.Namespace, detectors: list[Detector], policy: Policy, folds: Folds) -> Figures:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from liveguard.calibration import Calibration
 from liveguard.detectors.planar_motion import LEAST_NATS
 from liveguard.detectors.replay import LISTENERS_BLINK_HZ, Replay
 from liveguard.detectors.swap import Swap
@@ -17,13 +18,15 @@ from liveguard.engine import Engine
 from liveguard.face.backend import Region
 from liveguard.face.observer import Observer
 from liveguard.face.texture import canonical_face
+from liveguard.policy import Policy
 from liveguard.types import AudioChunk, Box, ByteArray, Detector, FloatArray, Observation, Reading, Sample, VideoFrame
 from tests.synthetic import AUDIO, VIDEO, chunks, pictures, voice
 from tests.tiny_models import mean_model
 
 
 def readings(detector: Detector, samples: Sequence[Sample]) -> list[Reading]:
-    engine = Engine(AUDIO if isinstance(samples[0], AudioChunk) else VIDEO, [detector])
+    as_it_says = Policy(calibration=Calibration())
+    engine = Engine(AUDIO if isinstance(samples[0], AudioChunk) else VIDEO, [detector], as_it_says)
     events = [event for sample in samples for event in engine.push(sample)]
     assert not [event for event in events if not isinstance(event, Reading) and "check" in str(event)]
     return [event for event in events if isinstance(event, Reading)]
