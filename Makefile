@@ -36,7 +36,7 @@ bench: $(READY)
 EVALUATE = $(PY) -m liveguard evaluate $(DATA)/video/manifest.csv --variants benign,bench --jobs 2
 figures: $(READY)
 	@test -n "$(DATA)" || { echo "make figures DATA=FOLDER: the folder that holds video/manifest.csv" >&2; exit 2; }
-	$(EVALUATE) --out out/figures --held-out models/face_checks/left_out.json --compare docs/results/dev.json
+	$(EVALUATE) --out out/figures --held-out models/face_checks/left_out.json,models/animation/left_out.json --compare docs/results/dev.json
 	$(PY) -m tests.bench.camera_feeds $(DATA)/video/manifest.csv
 	$(PY) tests/bench/lipsync_fit.py $(DATA)
 	$(MAKE) bench

@@ -6,7 +6,7 @@
 `swap` learns from DFDC stills alone, of which each swapped face stands beside the genuine ones of hundreds of people in the same
 rooms: clips of other sources in the training taught it their looks. `animation` learns from re-enacted and talking heads beside
 genuine clips. Writes liveguard/models/<check>/; the models that have not seen a source to OUT/small, with left_out.json for
-`liveguard evaluate --held-out`; and OUT/small/results.json.
+`liveguard evaluate --held-out`, those of `animation` to models/animation, too; and OUT/small/results.json.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from zones import Zones, load
 from liveguard.detectors.animation import course
 from liveguard.evaluate.metrics import ece, posterior
 
-SHIPPED = Path("liveguard/models")
+SHIPPED, LEFT_OUT = Path("liveguard/models"), Path("models/animation")
 SEED = 1
 STRENGTH = 0.01  # C of scikit-learn, on weights that sum to a tenth of the clips
 ANIMATED = ("reenact", "talkinghead")
@@ -192,6 +192,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--shipped", type=Path, default=SHIPPED, help="where the models that ship go")
+    parser.add_argument("--left-out", type=Path, default=LEFT_OUT, help="where those that have not seen a source go")
     given = parser.parse_args()
     torch.set_num_threads(1)  # so that the same sums come out on any machine
     of, out = read_material(given.data, given.out), given.out / "small"
@@ -200,6 +201,11 @@ def main() -> None:
         left_out[check], results[check] = trained
         shutil.copytree(out / check, given.shipped / check, dirs_exist_ok=True)
     (out / "left_out.json").write_text(json.dumps({"models": left_out}, indent=1) + "\n", "utf-8")
+    for folder in left_out["animation"]:  # small enough to be kept, so that figures can be made again without training
+        shutil.copytree(out / folder, given.left_out / "left_out" / folder, dirs_exist_ok=True)
+    kept = {f"left_out/{folder}": sources for folder, sources in left_out["animation"].items()}
+    text = json.dumps({"models": {"animation": kept}}, indent=1) + "\n"
+    (given.left_out / "left_out.json").write_text(text, "utf-8")
     (out / "results.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     print(json.dumps(results, indent=None).replace('}, "', '},\n"'))
 

@@ -12,6 +12,7 @@ import pytest
 from liveguard.detectors.animation import Animation
 from liveguard.detectors.swap import Swap
 from liveguard.detectors.zone_figures import COUNT, OF_ZONES
+from liveguard.evaluate.folds import read_folds
 from liveguard.onnx import OnnxModel, read_card
 from tests.crop_training import call, modules
 from tests.replay.test_crop_training import CLIPS, STILLS, write_manifest
@@ -42,7 +43,7 @@ def write_figures(folder: Path) -> None:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small")
     write_figures(folder)
-    call("small.py", folder / "data", folder / "out", "--shipped", folder / "shipped")
+    call("small.py", folder / "data", folder / "out", "--shipped", folder / "shipped", "--left-out", folder / "kept")
     return folder
 
 
@@ -62,10 +63,13 @@ def test_every_source_of_the_clips_has_a_model_that_has_not_seen_it(trained: Pat
         assert sorted(source for some in left_out[check].values() for source in some) == sources
         for folder in left_out[check]:
             OnnxModel(read_card(trained / "out" / "small" / folder))
+    kept = read_folds(trained / "kept" / "left_out.json").models["animation"]
+    assert sorted(kept) == sources
+    assert all((folder / "model.onnx").is_file() for folder in kept.values())
 
 
 def test_the_training_is_the_same_the_second_time(trained: Path, tmp_path: Path) -> None:
-    call("small.py", trained / "data", trained / "out", "--shipped", tmp_path)
+    call("small.py", trained / "data", trained / "out", "--shipped", tmp_path, "--left-out", tmp_path / "kept")
     for name in ("swap/model.onnx", "animation/model.onnx", "swap/card.toml", "animation/card.toml"):
         assert (tmp_path / name).read_bytes() == (trained / "shipped" / name).read_bytes()
 
