@@ -1,6 +1,6 @@
 """Train a crop model: `swap` tells faces that were blended in, `replay` screens and prints held to the camera.
 
-    make -C models swap DATA=FOLDER                          # all of it, from the research recordings on
+    make -C models swap-crops DATA=FOLDER                    # all of it, from the research recordings on
     python models/crops/train.py swap DATA STORE OUT --base  # a start for all, from pictures that no fold tests
     python models/crops/train.py swap DATA STORE OUT --start OUT/swap/base/model.pt
 
