@@ -71,12 +71,19 @@ class Report:
         }
 
 
+TOO_WEAK = "the voice was heard, but what its check says is too weak for a verdict"
+
+
 @dataclass(slots=True)
 class ReportBuilder:
-    """Collects the events of one recording. `worth` tells what a reading added to the evidence, in nats."""
+    """Collects the events of one recording. `worth` tells what a reading added to the evidence, in nats.
+
+    `voice_tells`: whether what the voice check adds up to could ever make somebody suspicious.
+    """
 
     file: str
     checks: tuple[str, ...]
+    voice_tells: bool = True
     _readings: dict[str, dict[int | None, list[tuple[Reading, float]]]] = field(default_factory=dict)
     _alerts: list[Alert] = field(default_factory=list)
     _gaps: list[Gap] = field(default_factory=list)
@@ -126,13 +133,13 @@ class ReportBuilder:
         )
 
     def _verdict(self, checks: Mapping[str, CheckSummary]) -> State:
-        """The worst state of anybody; genuine only if a face or a voice was judged: a moving picture alone says little."""
+        """The worst state of anybody; genuine only if a face was judged, or a voice by a check that could tell: a moving picture
+        alone says little."""
         worst: State = max((status.state for status in self._worst.values()), key=_ORDER.index, default="cannot_judge")
         if worst != "genuine":
             return worst
         face = any(s.state == "genuine" and who != FEED for who, s in self._worst.items())
-        voice = "voice" in checks and checks["voice"].llr is not None
-        return "genuine" if face or voice else "cannot_judge"
+        return "genuine" if face or (self.voice_tells and _judged(checks, "voice")) else "cannot_judge"
 
     def _why(self, verdict: State, checks: Mapping[str, CheckSummary], still: bool) -> tuple[str, ...]:
         if verdict in ("alert", "suspicious"):
@@ -147,7 +154,12 @@ class ReportBuilder:
                 f"one picture is too little for a verdict; checks that looked at it: {', '.join(looked) or 'none'}",
             )
         excuses = Counter(c.why for c in checks.values() if c.llr is None and c.why != NO_MODEL)
-        return tuple(why for why, _ in excuses.most_common(3))
+        heard = (TOO_WEAK,) if _judged(checks, "voice") and not self.voice_tells else ()
+        return (*heard, *(why for why, _ in excuses.most_common(3)))
+
+
+def _judged(checks: Mapping[str, CheckSummary], name: str) -> bool:
+    return name in checks and checks[name].llr is not None
 
 
 def _rank(status: Status) -> tuple[int, float]:

@@ -54,6 +54,16 @@ def test_the_json_shape_that_others_rely_on() -> None:
     assert record["checks"]["voice"]["llr"] is None
 
 
+@pytest.mark.parametrize("tells", [True, False])
+def test_a_voice_is_called_genuine_only_by_a_check_that_could_have_told_otherwise(tells: bool) -> None:
+    builder = ReportBuilder("voicemail.opus", ("voice",), voice_tells=tells)
+    builder.add(Reading("voice", None, 0, 1_000_000, -0.2, 1.0, "the voice sounds natural"), -0.1)
+    builder.status(Status(1, "feed", "genuine", 0.01, ()))
+    built = builder.build(8.0, 1.0, 0)
+    assert (built.verdict, built.risk) == (("genuine", 0.01) if tells else ("cannot_judge", None))
+    assert built.why[0].startswith("nothing suspicious found by voice" if tells else "the voice was heard, but")
+
+
 def test_verdicts_without_alerts() -> None:
     assert report().to_dict()["verdict"] == "genuine"
     nothing = report(judged=False).to_dict()
