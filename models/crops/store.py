@@ -148,7 +148,7 @@ def _crops_of(task: tuple[int, Item, str, int]) -> list[tuple[str, Crop]]:
     number, item, view, frames = task
     found = []
     for image in pictures(item, view, frames):
-        mesh = mesh_of(_backend(), image)
+        mesh = mesh_of(face_backend(), image)
         if mesh is not None:
             for name in CROPS:
                 found.append((name, (number, *cut(image, mesh, name), box_of(mesh).width)))
@@ -158,7 +158,8 @@ def _crops_of(task: tuple[int, Item, str, int]) -> list[tuple[str, Crop]]:
 _opened: list[FaceBackend] = []
 
 
-def _backend() -> FaceBackend:
+def face_backend() -> FaceBackend:
+    """One for this process, opened when it is first asked for."""
     if not _opened:
         from liveguard.face.backends import open_backend
 

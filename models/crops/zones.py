@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from corpus import Item, read_items
-from store import FRAMES, VIEWS, _backend, mesh_of, pictures
+from store import FRAMES, VIEWS, face_backend, mesh_of, pictures
 
 from liveguard.detectors.zone_figures import zone_figures
 from liveguard.face.geometry import box_of
@@ -50,7 +50,7 @@ def _figures_of(task: tuple[int, Item, str, int]) -> list[tuple[int, npt.NDArray
     number, item, view, frames = task
     found = []
     for image in pictures(item, view, frames):
-        mesh = mesh_of(_backend(), image)
+        mesh = mesh_of(face_backend(), image)
         if mesh is not None:
             found.append((number, zone_figures(View(image, mesh)), box_of(mesh).width))
     return found
