@@ -57,9 +57,8 @@ class Config:
             raise ConfigError("face.max_faces: allowed are 1 to 16")
         if self.only is not None and not self.only:
             raise ConfigError("checks.only is empty: name at least one check, or leave it out for all of them")
-        if (
-            self.policy.calibration is shipped()
-        ):  # it was measured on the models that ship: one of the user's has its card
+        # It was measured on the models that ship: one of the user's is left to its card.
+        if self.policy.calibration is shipped():
             others = [check for check, given in self.options.items() if "model" in given]
             policy = replace(self.policy, calibration=shipped().without(others))
             object.__setattr__(self, "policy", policy if others else self.policy)
