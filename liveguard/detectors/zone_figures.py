@@ -177,5 +177,11 @@ def _at(picture: FloatArray, where: FloatArray) -> FloatArray:
 def fresh_rows(samples: Sequence[FaceSample]) -> FloatArray:
     """The figures (n, COUNT) of those samples in which they were measured anew: in between, the last ones stand."""
     rows = [sample.probes[ZONE_FIGURES.name] for sample in samples if ZONE_FIGURES.name in sample.probes]
-    anew = [row for k, row in enumerate(rows) if not k or not np.array_equal(row, rows[k - 1], equal_nan=True)]
+    # In a live feed what stands is the same array, which is quick to see; in a replayed one it is only equal.
+    pairs = zip(rows, [None, *rows], strict=False)
+    anew = [row for row, last in pairs if row is not last and not _alike(row, last)]
     return np.stack(anew) if anew else np.zeros((0, COUNT), np.float32)
+
+
+def _alike(row: FloatArray, last: FloatArray | None) -> bool:
+    return last is not None and bool(np.array_equal(row, last, equal_nan=True))
