@@ -28,7 +28,7 @@ from tests.synthetic import AV, face, frame, pictures, voice
 
 PIXELS = np.zeros((4, 4, 3), np.uint8)
 FPS, SECONDS = 30, 12.0
-SERVICE_S = 4 / FPS
+SERVICE_S = 3 / FPS  # in the middle of what 5 pictures a second leave room for: a machine that stalls for a moment changes nothing
 
 
 class LiveTap:
@@ -53,7 +53,7 @@ class LiveTap:
 
 
 class SlowObserver:
-    """A face tracker that is four times too slow."""
+    """A face tracker that is three times too slow."""
 
     def __init__(self) -> None:
         self.times_us: list[int] = []
@@ -80,7 +80,7 @@ class Alerts:
 
 
 @pytest.mark.replay
-def test_a_tracker_four_times_too_slow_sheds_evenly_stays_young_and_raises_nothing() -> None:
+def test_a_tracker_three_times_too_slow_sheds_evenly_stays_young_and_raises_nothing() -> None:
     tap, observer, alerts = LiveTap(), SlowObserver(), Alerts()
     session = Session(tap, Engine(tap.info, load_detectors(without=["lipsync"])), observer, [alerts])  # type: ignore[arg-type]
     session.start()
