@@ -28,7 +28,7 @@ from tests.synthetic import AV, face, frame, pictures, voice
 
 PIXELS = np.zeros((4, 4, 3), np.uint8)
 FPS, SECONDS = 30, 12.0
-SERVICE_S = 3 / FPS  # in the middle of what 5 pictures a second leave room for: a machine that stalls for a moment changes nothing
+SERVICE_S = 3 / FPS  # amid what 5 Hz leaves room for: a machine that stalls for a moment changes nothing
 
 
 class LiveTap:
