@@ -89,6 +89,17 @@ def filled(pcm: FloatArray, samples: int | None) -> FloatArray:
     return pcm if samples is None else np.resize(pcm, samples)
 
 
+def read_sha256(folder: Path) -> str:
+    """Of a network that does not score, what its card in `folder` says of its file; raises ConfigError."""
+    path = folder / "card.toml"
+    try:
+        return str(tomllib.loads(path.read_text("utf-8"))["sha256"])
+    except OSError as error:
+        raise ConfigError(f"no model card: {path} ({error.strerror})") from error
+    except (KeyError, ValueError) as error:
+        raise ConfigError(f"{path}: {type(error).__name__}: {error}") from error
+
+
 def read_card(folder: Path) -> Card:
     """The card in `folder`; raises ConfigError that says what is wrong with it."""
     path = folder / "card.toml"
@@ -124,16 +135,18 @@ def _trouble(card: Card, unknown: Mapping[str, Any]) -> str:
     return "" if isinstance(card.output, str | None) else f"[output] name is a word in quotes, not {card.output!r}"
 
 
-class OnnxModel:
-    """One model, loaded and checked once, shared by all sessions."""
+class Network:
+    """One ONNX file, loaded and checked once; any thread may `run` it, each on one core.
 
-    def __init__(self, card: Card) -> None:
-        self.card = card
-        path = card.folder / "model.onnx"
+    Raises ConfigError where the file is missing, damaged or takes something else than one float32 tensor, and BackendError
+    without onnxruntime.
+    """
+
+    def __init__(self, path: Path, sha256: str) -> None:
         if not path.is_file() or path.stat().st_size > MOST_BYTES:
             raise ConfigError(f"{path}: missing, or larger than {MOST_BYTES} bytes")
         data = path.read_bytes()
-        if hashlib.sha256(data).hexdigest() != card.sha256.lower():
+        if hashlib.sha256(data).hexdigest() != sha256.lower():
             raise ConfigError(f"{path}: its sha256 is not the one on its card; the file was changed or damaged")
         try:
             import onnxruntime
@@ -148,16 +161,30 @@ class OnnxModel:
             self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises types of its own for each kind of damage
             raise ConfigError(f"{path}: onnxruntime cannot load it: {str(error).splitlines()[0]}") from error
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        inputs = self._session.get_inputs()
         if len(inputs) != 1 or inputs[0].type != "tensor(float)":
             kinds = ", ".join(f"{each.name} {each.type}" for each in inputs)
             raise ConfigError(f"{path}: takes {kinds}; a model here takes one float32 tensor")
         self._input: str = inputs[0].name
         self.input_shape = tuple(size if isinstance(size, int) else None for size in inputs[0].shape)
-        self._output = _output_name({each.name: each.shape for each in outputs}, card)
+        self.outputs: dict[str, Sequence[object]] = {each.name: each.shape for each in self._session.get_outputs()}
+
+    def run(self, batch: FloatArray, output: str) -> FloatArray:
+        """What the network gives as `output` for a batch, (n, ...) float32."""
+        return np.asarray(self._session.run([output], {self._input: batch})[0], np.float32)
+
+
+class OnnxModel:
+    """A network that scores, and its card; shared by all sessions."""
+
+    def __init__(self, card: Card) -> None:
+        self.card = card
+        self._network = Network(card.folder / "model.onnx", card.sha256)
+        self.input_shape = self._network.input_shape
+        self._output = _output_name(self._network.outputs, card)
 
     def score(self, batch: FloatArray) -> float:
-        out = np.asarray(self._session.run([self._output], {self._input: batch})[0])
+        out = self._network.run(batch, self._output)
         score = float((out[:, self.card.index or 0] if out.ndim == 2 else out).mean())
         return score if self.card.attack == "high" else -score
 

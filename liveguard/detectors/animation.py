@@ -1,7 +1,8 @@
-"""Animation: does the sharpness of the parts of a face change from moment to moment, as on a camera picture?
+"""Animation: does the look of a face, and the sharpness of its parts, change from moment to moment, as on a camera picture?
 
 What brings a photo to life draws each picture from the same one, so that eyes, mouth and skin keep their sharpness beside each
-other and against what is around them, while a filmed face turns, blurs, and is coded anew.
+other and against what is around them, while a filmed face turns, blurs, and is coded anew. The same shows in what a network for
+everyday pictures sees in it.
 """
 
 from __future__ import annotations
@@ -11,20 +12,24 @@ from typing import ClassVar, Final
 
 import numpy as np
 
+from liveguard.detectors import face_embedding
+from liveguard.detectors.face_figures import PROBES, fresh_rows, fresh_zones
 from liveguard.detectors.quality import Limits, quality_of, shortfall
 from liveguard.detectors.series import face_series
-from liveguard.detectors.zone_figures import OF_ZONES, ZONE_FIGURES, fresh_rows
+from liveguard.detectors.zone_figures import OF_ZONES
 from liveguard.onnx import find_model
 from liveguard.types import FloatArray, Hypothesis, Need, Reading, Window
 from liveguard.words import NO_MODEL
 
 LIMITS: Final = Limits(seconds=1.8, fps=4.5, face_px=60)
 LEAST_PICTURES: Final = 8
+LEAST_LOOKS: Final = 4  # of the network, which looks half as often
 STILLEST: Final = 1e-3
+COUNT: Final = 2 * (OF_ZONES + face_embedding.COUNT)
 
 
 class Animation:
-    """`model`: a folder with `card.toml` and `model.onnx` that takes `course` (1, 464). See the module."""
+    """`model`: a folder with `card.toml` and `model.onnx` that takes `course` (1, COUNT). See the module."""
 
     name: ClassVar[str] = "animation"
     hypothesis: ClassVar[Hypothesis] = "face_manipulated"
@@ -33,7 +38,7 @@ class Animation:
 
     def __init__(self, model: str | Path | None = None) -> None:
         self._model = find_model(self.name, model)
-        probes = (ZONE_FIGURES,) if self._model else ()
+        probes = PROBES if self._model else ()
         self.need = Need(video_us=6_000_000, step_us=1_000_000, probes=probes)
 
     @property
@@ -46,11 +51,11 @@ class Animation:
         measures, llr = quality.measures(), None
         why = NO_MODEL if self._model is None else shortfall(window, quality, LIMITS)
         if self._model is not None and not why:
-            rows = fresh_rows(series.samples)
-            if len(rows) < LEAST_PICTURES:
-                why = f"too few pictures that differ: {len(rows)} of {LEAST_PICTURES}"
+            zones, rows = fresh_zones(series.samples), fresh_rows(series.samples)
+            if len(zones) < LEAST_PICTURES or len(rows) < LEAST_LOOKS:
+                why = f"too few pictures that differ: {len(zones)} of {LEAST_PICTURES}"
             else:
-                score = self._model.score(course(rows)[None])
+                score = self._model.score(course(zones, rows[:, zones.shape[1] :])[None])
                 llr = round(self._model.card.llr(score), 4)
                 measures |= {"score": round(score, 4)}
                 why = (
@@ -62,14 +67,17 @@ class Animation:
         return Reading(self.name, window.track, window.start_us, window.end_us, llr, window.coverage, why, known)
 
 
-def course(rows: FloatArray) -> FloatArray:
-    """What the figures (n, COUNT) of zones are over time: medians, and the logarithm of how much they change, (464,).
+def course(zones: FloatArray, embeddings: FloatArray) -> FloatArray:
+    """What figures are over time: medians, and the logarithm of how much they change, (COUNT,); NaN for those never known.
 
-    NaN for those that are never known.
+    `zones` (n, at least OF_ZONES), those of its grid left out; `embeddings` (m, face_embedding.COUNT).
     """
-    zones = rows[:, :OF_ZONES]
-    known = np.isfinite(zones).any(axis=0)
-    found = np.full((2, OF_ZONES), np.nan, np.float32)
-    found[0, known] = np.nanmedian(zones[:, known], axis=0)
-    found[1, known] = np.log(np.nanstd(zones[:, known], axis=0) + STILLEST)
+    return np.concatenate([_course(zones[:, :OF_ZONES]), _course(embeddings)])
+
+
+def _course(rows: FloatArray) -> FloatArray:
+    known = np.isfinite(rows).any(axis=0)
+    found = np.full((2, rows.shape[1]), np.nan, np.float32)
+    found[0, known] = np.nanmedian(rows[:, known], axis=0)
+    found[1, known] = np.log(np.nanstd(rows[:, known], axis=0) + STILLEST)
     return found.ravel()

@@ -1,7 +1,7 @@
 """Swap: a face that was blended or painted into the picture, from single pictures.
 
-The model that comes with the package takes the figures of zones (`zone_figures`): how sharp each part of the face is beside the
-others. One of the user's may take those, too, (n, COUNT), or crops of the face.
+The model that comes with the package takes figures of the face (`face_figures`): how sharp each part of it is beside the
+others, and what a network for everyday pictures sees in it. One of the user's may take those, too, (n, COUNT), or crops.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from liveguard.detectors.crop_model import CropModel
+from liveguard.detectors.face_figures import COUNT, PROBES, fresh_rows
 from liveguard.detectors.quality import Limits, quality_of, shortfall
 from liveguard.detectors.series import face_series
-from liveguard.detectors.zone_figures import COUNT, ZONE_FIGURES, fresh_rows
 from liveguard.errors import ConfigError
 from liveguard.types import FloatArray, Hypothesis, Window
 
@@ -37,7 +37,7 @@ class Swap(CropModel):
         if self._model is not None and self._takes_figures:
             if self._model.input_shape[1] not in (COUNT, None):
                 raise ConfigError(f"{self._model.card.folder}: takes {self._model.input_shape[1]} figures, not {COUNT}")
-            self.need = replace(self.need, crops=(), probes=(ZONE_FIGURES,), cost="light")
+            self.need = replace(self.need, crops=(), probes=PROBES, cost="light")
 
     def _unfit(self, window: Window, face_px: float) -> str:
         if not self._takes_figures:

@@ -6,7 +6,6 @@ drawn with other care: so each zone's detail is set against the others'. None of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import cv2
@@ -14,7 +13,7 @@ import numpy as np
 
 from liveguard.face.crops import crop_and_points
 from liveguard.face.geometry import AROUND_MOUTH, BROW_LEFT, BROW_RIGHT, NOSE_TIP, OVAL
-from liveguard.types import ByteArray, FaceSample, FaceView, FloatArray, Probe
+from liveguard.types import ByteArray, FaceView, FloatArray, Probe
 
 ZONES: Final = ("eyes", "mouth", "middle", "cheeks", "forehead", "rim", "around", "outside")
 EYES, MOUTH, MIDDLE, CHEEKS, FOREHEAD, RIM, AROUND, OUTSIDE = range(len(ZONES))
@@ -172,16 +171,3 @@ def _at(picture: FloatArray, where: FloatArray) -> FloatArray:
     """Values of `picture` (h, w, 3) at the nearest pixel of `where` (..., 2)."""
     index = np.clip(np.round(where), 0, picture.shape[0] - 1).astype(np.int64)
     return np.asarray(picture[index[..., 1], index[..., 0]], np.float32)
-
-
-def fresh_rows(samples: Sequence[FaceSample]) -> FloatArray:
-    """The figures (n, COUNT) of those samples in which they were measured anew: in between, the last ones stand."""
-    rows = [sample.probes[ZONE_FIGURES.name] for sample in samples if ZONE_FIGURES.name in sample.probes]
-    # In a live feed what stands is the same array, which is quick to see; in a replayed one it is only equal.
-    pairs = zip(rows, [None, *rows], strict=False)
-    anew = [row for row, last in pairs if row is not last and not _alike(row, last)]
-    return np.stack(anew) if anew else np.zeros((0, COUNT), np.float32)
-
-
-def _alike(row: FloatArray, last: FloatArray | None) -> bool:
-    return last is not None and bool(np.array_equal(row, last, equal_nan=True))

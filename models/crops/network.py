@@ -67,6 +67,11 @@ def export(net: CropNet, path: str) -> None:
         net.cpu().float().eval(), (torch.rand(1, 3, 224, 224),), path, input_names=["crops"], output_names=["score"],
         dynamic_axes=axes, opset_version=17, dynamo=False,
     )  # fmt: skip
+    halved(path)
+
+
+def halved(path: str) -> None:
+    """Store the weights of the ONNX file with half precision; it calculates as before."""
     model = onnx.load(path)
     for weights in model.graph.initializer:
         values = onnx.numpy_helper.to_array(weights)

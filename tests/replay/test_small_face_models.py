@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from liveguard.detectors import animation
 from liveguard.detectors.animation import Animation
+from liveguard.detectors.face_figures import COUNT
 from liveguard.detectors.swap import Swap
-from liveguard.detectors.zone_figures import COUNT, OF_ZONES
 from liveguard.evaluate.folds import read_folds
 from liveguard.onnx import OnnxModel, read_card
 from tests.crop_training import call, modules
@@ -30,11 +31,11 @@ def write_figures(folder: Path) -> None:
     for kind, rows, first, frames in (("stills", STILLS, 0, 1), ("clips", CLIPS, len(STILLS), 12)):
         item = np.repeat(np.arange(first, first + len(rows)), frames)
         attack = np.repeat([row[1] == "attack" for row in rows], frames)
-        for view in ("clean", "vp8") if kind == "clips" else ("clean",):
+        for view in ("clean", "vp8") if kind == "clips" else ("clean", "mirrored"):
             x = rng.normal(size=(len(item), COUNT)).astype(np.float32)
             x[:, :TELLING] += 1.5 * attack[:, None]
             x[rng.random(x.shape) < 0.02] = np.nan
-            path = folder / "out" / f"zones-{kind}-{view}.npz"
+            path = folder / "out" / f"figures-{kind}-{view}.npz"
             path.parent.mkdir(exist_ok=True)
             np.savez(path, x=x, item=item, face_px=np.full(len(item), 150.0, np.float32))
 
@@ -104,6 +105,6 @@ def test_nothing_of_a_source_teaches_the_model_that_is_tested_on_it(trained: Pat
 
 
 def test_the_shipped_models_take_as_many_figures_as_there_are() -> None:
-    for check, width in (("swap", COUNT), ("animation", 2 * OF_ZONES)):
+    for check, width in (("swap", COUNT), ("animation", animation.COUNT)):
         model = OnnxModel(read_card(Path("liveguard/models") / check))
         assert model.input_shape == (None, width)

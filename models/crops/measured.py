@@ -1,9 +1,9 @@
-"""The figures of zones that the small face models learn from, of every picture and of frames spread over every clip.
+"""The figures of faces that the small models learn from, of every picture and of frames spread over every clip.
 
-    python models/crops/zones.py DATA OUT                # once; five minutes on two cores
+    python models/crops/measured.py DATA OUT             # once; ten minutes on two cores
 
-They are what the running probe measures (`liveguard.detectors.zone_figures`), in the same pictures as `store.py` cuts. Kept in
-OUT/zones-<stills|clips>-<view>.npz.
+They are what the running probes measure (`liveguard.detectors.face_figures`), in the same pictures as `store.py` cuts. Kept in
+OUT/figures-<stills|clips>-<view>.npz. Pictures that a model of single ones learns from are also measured in the mirror.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from corpus import Item, read_items
+from corpus import SPLIT_BY_SUBJECT, Item, read_items
 from store import FRAMES, VIEWS, face_backend, mesh_of, pictures
 
-from liveguard.detectors.zone_figures import zone_figures
+from liveguard.detectors.face_figures import face_figures
 from liveguard.face.geometry import box_of
 from liveguard.face.observer import View
 
+MIRRORED = "mirrored"
+
 
 @dataclass(frozen=True)
-class Zones:
+class Measured:
     """`x` (n, COUNT) figures, NaN where unknown; `item` (n,) number in the manifest; `face_px` (n,)."""
 
     x: npt.NDArray[np.float32]
@@ -36,9 +38,9 @@ class Zones:
         return len(self.item)
 
 
-def load(path: Path) -> Zones:
+def load(path: Path) -> Measured:
     with np.load(path) as file:
-        return Zones(file["x"], file["item"], file["face_px"])
+        return Measured(file["x"], file["item"], file["face_px"])
 
 
 def wanted(item: Item) -> bool:
@@ -50,9 +52,11 @@ def _figures_of(task: tuple[int, Item, str, int]) -> list[tuple[int, npt.NDArray
     number, item, view, frames = task
     found = []
     for image in pictures(item, view, frames):
+        if view == MIRRORED:
+            image = np.ascontiguousarray(image[:, ::-1])
         mesh = mesh_of(face_backend(), image)
         if mesh is not None:
-            found.append((number, zone_figures(View(image, mesh)), box_of(mesh).width))
+            found.append((number, face_figures(View(image, mesh)), box_of(mesh).width))
     return found
 
 
@@ -60,9 +64,12 @@ def prepare(items: Sequence[Item], out: Path, frames: int, processes: int | None
     """Make what is missing."""
     out.mkdir(parents=True, exist_ok=True)
     kinds = [("stills", "clean", [k for k, item in enumerate(items) if not item.video and wanted(item)])]
+    kinds += [
+        ("stills", MIRRORED, [k for k, item in enumerate(items) if not item.video and item.source == SPLIT_BY_SUBJECT])
+    ]
     kinds += [("clips", view, [k for k, item in enumerate(items) if item.video]) for view in VIEWS]
     for kind, view, which in kinds:
-        path = out / f"zones-{kind}-{view}.npz"
+        path = out / f"figures-{kind}-{view}.npz"
         if not which or path.is_file():
             continue
         rows: list[tuple[int, npt.NDArray[np.float32], float]] = []
