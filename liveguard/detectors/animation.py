@@ -38,6 +38,8 @@ class Animation:
 
     def __init__(self, model: str | Path | None = None) -> None:
         self._model = find_model(self.name, model)
+        if self._model is not None:
+            face_embedding.network()
         probes = PROBES if self._model else ()
         self.need = Need(video_us=6_000_000, step_us=1_000_000, probes=probes)
 

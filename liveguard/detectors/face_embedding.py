@@ -32,12 +32,13 @@ FACE_EMBEDDING: Final = Probe("face_embedding", face_embedding, every_us=390_000
 
 
 def embedded(crops: ByteArray) -> FloatArray:
-    """Figures (n, COUNT) of crops (n, 224, 224, 3) RGB. Raises ConfigError for a damaged file."""
+    """Figures (n, COUNT) of crops (n, 224, 224, 3) RGB. Raises as `network`."""
     batch = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32) / 255
-    return _network().run(batch, OUTPUT)
+    return network().run(batch, OUTPUT)
 
 
 @cache
-def _network() -> Network:
-    """Loaded with the first face: who has no camera need not wait for it."""
+def network() -> Network:
+    """Loaded once for all. Checks that need it ask for it when they are made, so that a damaged file stops the start (ConfigError)
+    and not, picture by picture, the call."""
     return Network(FOLDER / "model.onnx", read_sha256(FOLDER))

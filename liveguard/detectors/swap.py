@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Final
 
+from liveguard.detectors import face_embedding
 from liveguard.detectors.crop_model import CropModel
 from liveguard.detectors.face_figures import COUNT, PROBES, fresh_rows
 from liveguard.detectors.quality import Limits, quality_of, shortfall
@@ -37,6 +38,7 @@ class Swap(CropModel):
         if self._model is not None and self._takes_figures:
             if self._model.input_shape[1] not in (COUNT, None):
                 raise ConfigError(f"{self._model.card.folder}: takes {self._model.input_shape[1]} figures, not {COUNT}")
+            face_embedding.network()
             self.need = replace(self.need, crops=(), probes=PROBES, cost="light")
 
     def _unfit(self, window: Window, face_px: float) -> str:

@@ -75,6 +75,19 @@ def test_a_damaged_network_is_not_loaded(tmp_path: Path) -> None:
         read_sha256(tmp_path)
 
 
+@pytest.mark.parametrize("kind", [Swap, Animation])
+def test_a_damaged_network_stops_the_start(
+    kind: type[Swap] | type[Animation], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "card.toml").write_text(f'sha256 = "{"0" * 64}"')
+    (tmp_path / "model.onnx").write_bytes(b"no network")
+    monkeypatch.setattr(face_embedding, "FOLDER", tmp_path)
+    face_embedding.network.cache_clear()
+    with pytest.raises(ConfigError, match="changed or damaged"):
+        kind()
+    face_embedding.network.cache_clear()
+
+
 def with_rows(
     faces: Sequence[FaceSample], zones: Sequence[FloatArray], looks: Sequence[FloatArray]
 ) -> list[FaceSample]:
