@@ -39,6 +39,6 @@ def embedded(crops: ByteArray) -> FloatArray:
 
 @cache
 def network() -> Network:
-    """Loaded once for all. Checks that need it ask for it when they are made, so that a damaged file stops the start (ConfigError)
-    and not, picture by picture, the call."""
+    """Loaded once for all. Checks that need it ask for it when they are made, so that a damaged file stops the start
+    (ConfigError) and not, picture by picture, the call."""
     return Network(FOLDER / "model.onnx", read_sha256(FOLDER))
