@@ -12,8 +12,10 @@ TESTS_READY := $(VENV)/.tests-ready
 demo: $(READY)
 	$(PY) -m demo
 
+# What goes by the clock runs alone, the rest on two processes: those that one file has made stay in one of them.
 test: $(TESTS_READY) check
-	$(PY) -m pytest
+	$(PY) -m pytest -m "not clock" --numprocesses 2 --dist loadfile
+	$(PY) -m pytest -m clock
 
 check: $(READY)
 	$(VENV)/bin/ruff check .
