@@ -87,16 +87,15 @@ def _taught(of: Material, seen: Measured, fold: int | None) -> Mask:
     ], bool)  # fmt: skip
 
 
-def swap_scores(of: Material, model: Dense, may: Callable[[Item], bool]) -> list[Scored]:
-    """Of the stills and clips that the model `may` be asked about."""
+def swap_scores(of: Material, model: Dense, items: set[int]) -> list[Scored]:
+    """What the model says of these of the stills and clips, by their numbers."""
     found = []
     for view, seen in ((0, of.stills), *enumerate(of.clips)):
         said = model.score(seen.x)
-        for k in np.unique(seen.item):
+        for k in sorted(items.intersection(seen.item.tolist())):
             item, here = of.items[k], seen.item == k
-            if may(item):
-                px = float(seen.face_px[here].mean())
-                found.append(Scored(item, fold_of(item), view, px, float(said[here].mean()), 0.0))
+            px = float(seen.face_px[here].mean())
+            found.append(Scored(item, fold_of(item), view, px, float(said[here].mean()), 0.0))
     return found
 
 
@@ -164,12 +163,11 @@ def swap(of: Material, out: Path, recipe: Recipe) -> tuple[dict[str, list[str]],
     """Writes the models; gives for each of those of a fold the sources that it has not seen, and the figures of all."""
     whole = swap_model(of, None, recipe)
     apart = {fold: swap_model(of, fold, recipe) for fold in range(COUNT)}
-    scored = swap_scores(of, whole, lambda item: not of_dfdc(item))
+    scored = swap_scores(of, whole, {k for k, item in enumerate(of.items) if not of_dfdc(item)})
     clips = [one for one in scored if one.item.video]
     for fold, model in apart.items():
-        scored += swap_scores(
-            of, model, lambda item, fold=fold: of_dfdc(item) and not item.video and fold_of(item) == fold
-        )  # type: ignore[misc]
+        tested = {k for k, item in enumerate(of.items) if of_dfdc(item) and not item.video and fold_of(item) == fold}
+        scored += swap_scores(of, model, tested)
     lines = {fold: line_of([one for one in clips if one.fold != fold] or clips) for fold in apart}
     takes, left_out = "figures of liveguard.detectors.face_figures", {}
     sources = {item.source: item for item in of.items if item.video}
