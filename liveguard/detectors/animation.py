@@ -54,8 +54,10 @@ class Animation:
         why = NO_MODEL if self._model is None else shortfall(window, quality, LIMITS)
         if self._model is not None and not why:
             zones, rows = fresh_zones(series.samples), fresh_rows(series.samples)
-            if len(zones) < LEAST_PICTURES or len(rows) < LEAST_LOOKS:
-                why = f"too few pictures that differ: {len(zones)} of {LEAST_PICTURES}"
+            needed = ((len(zones), LEAST_PICTURES), (len(rows), LEAST_LOOKS))
+            few = [f"{count} of {least}" for count, least in needed if count < least]
+            if few:
+                why = f"too few pictures that differ: {few[0]}"
             else:
                 score = self._model.score(course(zones, rows[:, zones.shape[1] :])[None])
                 llr = round(self._model.card.llr(score), 4)

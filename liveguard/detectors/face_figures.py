@@ -13,9 +13,9 @@ from liveguard.detectors.zone_figures import ZONE_FIGURES
 from liveguard.types import FaceSample, FaceView, FloatArray, Probe
 
 PROBES: Final = (ZONE_FIGURES, FACE_EMBEDDING)
-OF_ZONES: Final = zone_figures.COUNT
-"""So many are of zones, and come first."""
-COUNT: Final = OF_ZONES + face_embedding.COUNT
+ZONE_COUNT: Final = zone_figures.COUNT
+"""So many are of zones and of the grid, and come first."""
+COUNT: Final = ZONE_COUNT + face_embedding.COUNT
 
 
 def face_figures(view: FaceView) -> FloatArray:
@@ -31,9 +31,9 @@ def fresh_rows(samples: Sequence[FaceSample]) -> FloatArray:
 
 
 def fresh_zones(samples: Sequence[FaceSample]) -> FloatArray:
-    """Those of zones (n, OF_ZONES), which are measured more often."""
+    """Those of zones (n, ZONE_COUNT), which are measured more often."""
     rows = [sample.probes[ZONE_FIGURES.name] for sample in _fresh(samples, ZONE_FIGURES)]
-    return np.stack(rows) if rows else np.zeros((0, OF_ZONES), np.float32)
+    return np.stack(rows) if rows else np.zeros((0, ZONE_COUNT), np.float32)
 
 
 def _fresh(samples: Sequence[FaceSample], probe: Probe) -> list[FaceSample]:

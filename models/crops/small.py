@@ -32,7 +32,7 @@ from measured import MIRRORED, Measured, load
 from sklearn.linear_model import LogisticRegression
 
 from liveguard.detectors.animation import course
-from liveguard.detectors.face_figures import OF_ZONES
+from liveguard.detectors.face_figures import ZONE_COUNT
 from liveguard.evaluate.metrics import ece, posterior
 
 SHIPPED, LEFT_OUT = Path("liveguard/models"), Path("models/animation")
@@ -58,7 +58,7 @@ class Material:
     def courses(self) -> dict[tuple[int, int], npt.NDArray[np.float32]]:
         """By number of the clip and of the view."""
         return {
-            (int(k), view): course(rows[:, :OF_ZONES], rows[:, OF_ZONES:])
+            (int(k), view): course(rows[:, :ZONE_COUNT], rows[:, ZONE_COUNT:])
             for view, seen in enumerate(self.clips)
             for k in np.unique(seen.item)
             if len(rows := seen.x[seen.item == k])

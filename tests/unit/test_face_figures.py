@@ -12,7 +12,7 @@ import pytest
 from liveguard.detectors import animation, face_embedding, zone_figures
 from liveguard.detectors.animation import LEAST_LOOKS, LEAST_PICTURES, Animation, course
 from liveguard.detectors.face_embedding import FACE_EMBEDDING, FOLDER, embedded
-from liveguard.detectors.face_figures import COUNT, OF_ZONES, PROBES, face_figures, fresh_rows, fresh_zones
+from liveguard.detectors.face_figures import COUNT, PROBES, ZONE_COUNT, face_figures, fresh_rows, fresh_zones
 from liveguard.detectors.swap import Swap
 from liveguard.detectors.zone_figures import ZONE_FIGURES
 from liveguard.errors import ConfigError
@@ -52,8 +52,8 @@ def test_the_probe_sees_the_crop_of_the_face() -> None:
     assert FACE_EMBEDDING.measure(view) == pytest.approx(expected, abs=1e-4)
     whole = face_figures(view)
     assert whole.shape == (COUNT,)
-    assert whole[OF_ZONES:] == pytest.approx(expected, abs=1e-4)
-    assert whole[:OF_ZONES] == pytest.approx(zone_figures.zone_figures(view), nan_ok=True)
+    assert whole[ZONE_COUNT:] == pytest.approx(expected, abs=1e-4)
+    assert whole[:ZONE_COUNT] == pytest.approx(zone_figures.zone_figures(view), nan_ok=True)
 
 
 def test_a_face_out_of_the_picture_and_a_black_one_have_finite_figures() -> None:
@@ -99,21 +99,21 @@ def with_rows(
 
 def test_what_stands_between_two_measurements_counts_once() -> None:
     faces = [one.faces[0] for one in pictures(1.0)]
-    zones = [np.full(OF_ZONES, k // 5, np.float32) for k in range(len(faces))]
+    zones = [np.full(ZONE_COUNT, k // 5, np.float32) for k in range(len(faces))]
     zones = [
-        np.where(np.arange(OF_ZONES) == 3, np.nan, row).astype(np.float32) for row in zones
+        np.where(np.arange(ZONE_COUNT) == 3, np.nan, row).astype(np.float32) for row in zones
     ]  # unknown is like unknown
     looks = [np.full(face_embedding.COUNT, k // 10, np.float32) for k in range(len(faces))]
     seen = with_rows(faces, zones, looks)
     assert fresh_zones(seen)[:, 0].tolist() == [0, 1, 2, 3, 4]
     rows = fresh_rows(seen)
     assert rows.shape == (3, COUNT)
-    assert rows[:, [0, OF_ZONES]].tolist() == [[0, 0], [2, 1], [4, 2]]
-    assert (fresh_rows(faces).shape, fresh_zones(faces).shape) == ((0, COUNT), (0, OF_ZONES))
+    assert rows[:, [0, ZONE_COUNT]].tolist() == [[0, 0], [2, 1], [4, 2]]
+    assert (fresh_rows(faces).shape, fresh_zones(faces).shape) == ((0, COUNT), (0, ZONE_COUNT))
 
 
 def test_the_course_of_the_figures_is_their_middle_and_how_much_they_change() -> None:
-    rows, looks = np.zeros((10, OF_ZONES), np.float32), np.zeros((4, face_embedding.COUNT), np.float32)
+    rows, looks = np.zeros((10, ZONE_COUNT), np.float32), np.zeros((4, face_embedding.COUNT), np.float32)
     rows[:, 0] = np.arange(10)
     rows[:, 1] = np.nan
     looks[:, 2] = (0, 1, 2, 3)
@@ -132,7 +132,7 @@ def with_figures(seen: list[Observation], value: float, step: int = 5) -> list[O
     found = []
     for k, one in enumerate(seen):
         level = value + 1e-4 * (k // step)
-        probes = {ZONE_FIGURES.name: np.full(OF_ZONES, level, np.float32)}
+        probes = {ZONE_FIGURES.name: np.full(ZONE_COUNT, level, np.float32)}
         probes[FACE_EMBEDDING.name] = np.full(face_embedding.COUNT, level, np.float32)
         found.append(replace(one, faces=tuple(replace(face, probes=probes) for face in one.faces)))
     return found
@@ -155,7 +155,7 @@ def test_animation_wants_some_seconds_of_pictures_that_differ(tmp_path: Path) ->
     feed = with_figures(pictures(7.0), 14.0)
     said = readings(check, feed)
     heard = [one.faces[0] for one in feed if said[-1].start_us <= one.frame.t_us < said[-1].end_us]
-    expected = course(fresh_zones(heard), fresh_rows(heard)[:, OF_ZONES:])
+    expected = course(fresh_zones(heard), fresh_rows(heard)[:, ZONE_COUNT:])
     assert said[-1].llr == pytest.approx(np.clip(10 * float(expected.mean()) - 5, -4, 4), abs=1e-3)
     assert said[0].llr is None
     frozen = readings(check, with_figures(pictures(6.0), 14.0, step=1000))
