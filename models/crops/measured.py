@@ -8,7 +8,6 @@ OUT/figures-<stills|clips>-<view>.npz. Pictures that a model of single ones lear
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from corpus import SPLIT_BY_SUBJECT, Item, read_items
-from store import FRAMES, VIEWS, face_backend, mesh_of, pictures
+from store import VIEWS, asked, face_backend, mesh_of, pictures
 
 from liveguard.detectors.face_figures import face_figures
 from liveguard.face.geometry import box_of
@@ -86,15 +85,6 @@ def prepare(items: Sequence[Item], out: Path, frames: int, processes: int | None
         )  # fmt: skip
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--frames", type=int, default=FRAMES)
-    parser.add_argument("--processes", type=int)
-    given = parser.parse_args()
-    prepare(read_items(given.data), given.out, given.frames, given.processes)
-
-
 if __name__ == "__main__":
-    main()
+    given = asked(__doc__ or "")
+    prepare(read_items(given.data), given.out, given.frames, given.processes)

@@ -193,15 +193,16 @@ def prepare(data: Path, out: Path, frames: int, processes: int | None = None) ->
         (out / f"missed-{kind}-{view}.json").write_text(json.dumps(missed, indent=1), "utf-8")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def asked(about: str) -> argparse.Namespace:
+    """What was asked for on the command line: data, out, frames and processes."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--frames", type=int, default=FRAMES)
     parser.add_argument("--processes", type=int)
-    given = parser.parse_args()
-    prepare(given.data, given.out, given.frames, given.processes)
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
-    main()
+    given = asked(__doc__ or "")
+    prepare(given.data, given.out, given.frames, given.processes)
