@@ -33,6 +33,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark them, so that the others can run side by side: `-m "not clock"`, on several processes."""
     here = Path(__file__).parent
     alone = [here / name for name in BY_THE_CLOCK]
+    if gone := [str(place) for place in alone if not place.exists()]:
+        raise pytest.UsageError(f"BY_THE_CLOCK names what is not there: {', '.join(gone)}")
     for item in items:
         if any(place == item.path or place in item.path.parents for place in alone):
             item.add_marker(pytest.mark.clock)

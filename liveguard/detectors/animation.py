@@ -13,10 +13,11 @@ from typing import ClassVar, Final
 import numpy as np
 
 from liveguard.detectors import face_embedding
-from liveguard.detectors.face_figures import PROBES, fresh_rows, fresh_zones
+from liveguard.detectors.face_embedding import FACE_EMBEDDING
+from liveguard.detectors.face_figures import PROBES, fresh
 from liveguard.detectors.quality import Limits, quality_of, shortfall
 from liveguard.detectors.series import face_series
-from liveguard.detectors.zone_figures import OF_ZONES
+from liveguard.detectors.zone_figures import OF_ZONES, ZONE_FIGURES
 from liveguard.onnx import find_model
 from liveguard.types import FloatArray, Hypothesis, Need, Reading, Window
 from liveguard.words import NO_MODEL
@@ -53,13 +54,13 @@ class Animation:
         measures, llr = quality.measures(), None
         why = NO_MODEL if self._model is None else shortfall(window, quality, LIMITS)
         if self._model is not None and not why:
-            zones, rows = fresh_zones(series.samples), fresh_rows(series.samples)
-            needed = ((len(zones), LEAST_PICTURES), (len(rows), LEAST_LOOKS))
+            zones, looks = (fresh(series.samples, probe) for probe in (ZONE_FIGURES, FACE_EMBEDDING))
+            needed = ((len(zones), LEAST_PICTURES), (len(looks), LEAST_LOOKS))
             few = [f"{count} of {least}" for count, least in needed if count < least]
             if few:
                 why = f"too few pictures that differ: {few[0]}"
             else:
-                score = self._model.score(course(zones, rows[:, zones.shape[1] :])[None])
+                score = self._model.score(course(np.stack(zones), np.stack(looks))[None])
                 llr = round(self._model.card.llr(score), 4)
                 measures |= {"score": round(score, 4)}
                 why = (

@@ -30,10 +30,9 @@ def fresh_rows(samples: Sequence[FaceSample]) -> FloatArray:
     return np.stack(rows) if rows else np.zeros((0, COUNT), np.float32)
 
 
-def fresh_zones(samples: Sequence[FaceSample]) -> FloatArray:
-    """Those of zones (n, ZONE_COUNT), which are measured more often."""
-    rows = [sample.probes[ZONE_FIGURES.name] for sample in _fresh(samples, ZONE_FIGURES)]
-    return np.stack(rows) if rows else np.zeros((0, ZONE_COUNT), np.float32)
+def fresh(samples: Sequence[FaceSample], probe: Probe) -> list[FloatArray]:
+    """The figures of one of `PROBES`, of those samples in which they were measured anew."""
+    return [sample.probes[probe.name] for sample in _fresh(samples, probe)]
 
 
 def _fresh(samples: Sequence[FaceSample], probe: Probe) -> list[FaceSample]:

@@ -67,10 +67,10 @@ def export(net: CropNet, path: str) -> None:
         net.cpu().float().eval(), (torch.rand(1, 3, 224, 224),), path, input_names=["crops"], output_names=["score"],
         dynamic_axes=axes, opset_version=17, dynamo=False,
     )  # fmt: skip
-    halved(path)
+    with_half_weights(path)
 
 
-def halved(path: str) -> None:
+def with_half_weights(path: str) -> None:
     """Store the weights of the ONNX file with half precision; it calculates as before."""
     model = onnx.load(path)
     for weights in model.graph.initializer:

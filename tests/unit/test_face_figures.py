@@ -12,7 +12,7 @@ import pytest
 from liveguard.detectors import animation, face_embedding, zone_figures
 from liveguard.detectors.animation import LEAST_LOOKS, LEAST_PICTURES, Animation, course
 from liveguard.detectors.face_embedding import FACE_EMBEDDING, FOLDER, embedded
-from liveguard.detectors.face_figures import COUNT, PROBES, ZONE_COUNT, face_figures, fresh_rows, fresh_zones
+from liveguard.detectors.face_figures import COUNT, PROBES, ZONE_COUNT, face_figures, fresh, fresh_rows
 from liveguard.detectors.swap import Swap
 from liveguard.detectors.zone_figures import ZONE_FIGURES
 from liveguard.errors import ConfigError
@@ -105,11 +105,12 @@ def test_what_stands_between_two_measurements_counts_once() -> None:
     ]  # unknown is like unknown
     looks = [np.full(face_embedding.COUNT, k // 10, np.float32) for k in range(len(faces))]
     seen = with_rows(faces, zones, looks)
-    assert fresh_zones(seen)[:, 0].tolist() == [0, 1, 2, 3, 4]
+    assert [row[0] for row in fresh(seen, ZONE_FIGURES)] == [0, 1, 2, 3, 4]
+    assert [row[0] for row in fresh(seen, FACE_EMBEDDING)] == [0, 1, 2]
     rows = fresh_rows(seen)
     assert rows.shape == (3, COUNT)
     assert rows[:, [0, ZONE_COUNT]].tolist() == [[0, 0], [2, 1], [4, 2]]
-    assert (fresh_rows(faces).shape, fresh_zones(faces).shape) == ((0, COUNT), (0, ZONE_COUNT))
+    assert (fresh_rows(faces).shape, fresh(faces, ZONE_FIGURES)) == ((0, COUNT), [])
 
 
 def test_the_course_of_the_figures_is_their_middle_and_how_much_they_change() -> None:
@@ -155,7 +156,7 @@ def test_animation_wants_some_seconds_of_pictures_that_differ(tmp_path: Path) ->
     feed = with_figures(pictures(7.0), 14.0)
     said = readings(check, feed)
     heard = [one.faces[0] for one in feed if said[-1].start_us <= one.frame.t_us < said[-1].end_us]
-    expected = course(fresh_zones(heard), fresh_rows(heard)[:, ZONE_COUNT:])
+    expected = course(np.stack(fresh(heard, ZONE_FIGURES)), np.stack(fresh(heard, FACE_EMBEDDING)))
     assert said[-1].llr == pytest.approx(np.clip(10 * float(expected.mean()) - 5, -4, 4), abs=1e-3)
     assert said[0].llr is None
     frozen = readings(check, with_figures(pictures(6.0), 14.0, step=1000))
