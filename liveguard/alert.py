@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from liveguard.fusion import Evidence
-from liveguard.policy import Policy
+from liveguard.policy import SUSPICIOUS_RISK, Policy
 from liveguard.types import HYPOTHESES, Alert, Hypothesis, Reading, State, Status
-from liveguard.words import HYPOTHESIS_WORDS, NO_MODEL, SETTLE
+from liveguard.words import HYPOTHESIS_WORDS, NO_MODEL, NOT_RULED_OUT, SETTLE
 
 CLEAR_SHARE = 0.25  # an alert is cleared when its evidence has sunk to this share of the threshold
-SUSPICIOUS_RISK = 0.5
 LEAST_JUDGEMENTS = 3  # of late, before anybody is called genuine
 GONE_AFTER_US = 3_000_000  # without any reading, of any check
 FEED = "feed"
@@ -134,8 +133,8 @@ class AlertMachine:
             why = tuple(f"{HYPOTHESIS_WORDS[h]}: {_reasons(evidence[h])}" for h in HYPOTHESES if h in standing.raised)
             return Status(t_us, who, "alert", worst, why)
         since_us = t_us - int(self._policy.judged_within_s * 1e6)
-        judgements = {h: sum(at_us >= since_us for at_us in evidence[h].judged_us) for h in evidence}
-        judged = [h for h, count in judgements.items() if count]
+        lately = {h: [name for at_us, name in evidence[h].judged if at_us >= since_us] for h in evidence}
+        judged = {h: names for h, names in lately.items() if names}
         if not judged:
             return Status(t_us, who, "cannot_judge", None, _excuses(standing, since_us))
         worst_of = max(judged, key=lambda h: evidence[h].nats)
@@ -143,11 +142,12 @@ class AlertMachine:
         if risk >= SUSPICIOUS_RISK:
             why = (f"{HYPOTHESIS_WORDS[worst_of]}: {_reasons(evidence[worst_of])}",)
             return Status(t_us, who, "suspicious", risk, why)
-        if sum(judgements.values()) < LEAST_JUDGEMENTS:
+        if sum(map(len, judged.values())) < LEAST_JUDGEMENTS:
             return Status(
                 t_us, who, "cannot_judge", None, ("too little was seen so far", *_excuses(standing, since_us))
             )
-        return Status(t_us, who, "genuine", risk, ())
+        left = self._policy.not_ruled_out(judged, face=standing.track is not None)
+        return Status(t_us, who, "genuine", risk, tuple(NOT_RULED_OUT[h] for h in left))
 
 
 def _reasons(evidence: Evidence) -> str:

@@ -16,18 +16,18 @@ from liveguard.policy import Policy
 from liveguard.types import Hypothesis, Need, Reading
 
 FADED_NATS = 0.01
-JUDGED_KEPT = 16
+JUDGED_KEPT = 64  # some seconds of all checks
 
 
 @dataclass(slots=True)
 class Evidence:
     """The standing of one hypothesis: `parts` by check, in nats. `onset_us`: where the present run of evidence began;
-    `judged_us`: when it was judged, of late."""
+    `judged`: when it was judged of late, in stream time, and by which check."""
 
     at_us: int
     onset_us: int = 0
     parts: dict[str, float] = field(default_factory=dict)
-    judged_us: deque[int] = field(default_factory=lambda: deque(maxlen=JUDGED_KEPT))
+    judged: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=JUDGED_KEPT))
     newest: dict[str, Reading] = field(default_factory=dict)
 
     @property
@@ -74,7 +74,7 @@ class Fusion:
         if not evidence.parts:
             evidence.onset_us = reading.end_us - need.step_us
         evidence.parts[name] = max(min(evidence.parts.get(name, 0.0) + worth, ceiling), -ceiling)
-        evidence.judged_us.append(reading.end_us)
+        evidence.judged.append((reading.end_us, name))
         if worth > 0:
             evidence.newest[name] = reading
         if sum(evidence.parts.values()) <= 0:

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from liveguard.alert import SUSPICIOUS_RISK
 from liveguard.config import Config
 from liveguard.engine import Engine
 from liveguard.errors import InputError, LiveguardError
@@ -92,9 +91,7 @@ class Guard:
         started_s = time.process_time()
         session_id = new_id()
         engine = self.engine(tap.info, session_id)
-        policy = self.config.policy
-        tells = policy.risk(policy.ceiling_nats("voice", "voice_synthetic")) >= SUSPICIOUS_RISK
-        builder = ReportBuilder(name, tuple(detector.name for detector in self.detectors), voice_tells=tells)
+        builder = ReportBuilder(name, {d.name: d.hypothesis for d in self.detectors}, self.config.policy)
         needs = {detector.name: detector.need for detector in self.detectors}
         asked_us = 0
         with closing(self._run(tap, engine, journal, session_id)) as events:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from liveguard.calibration import Calibration, shipped
@@ -23,6 +23,7 @@ CEILINGS_NATS: Mapping[str, float] = {
     "swap": 12.0,
 }
 OTHER_CEILING_NATS = 6.0
+SUSPICIOUS_RISK = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,18 @@ class Policy:
         share = self.false_alerts_per_hour / len(HYPOTHESES)
         bound, tail = math.log(3600.0 / share), self.calibration.tails.get(hypothesis)
         return bound if tail is None else max(bound, tail.threshold_nats(share))
+
+    def could_tell(self, checks: Iterable[str], hypothesis: Hypothesis) -> bool:
+        """Whether these checks together could make anybody suspicious, if they went on for long enough."""
+        return self.risk(sum(self.ceiling_nats(check, hypothesis) for check in set(checks))) >= SUSPICIOUS_RISK
+
+    def not_ruled_out(self, judged: Mapping[Hypothesis, Iterable[str]], face: bool) -> tuple[Hypothesis, ...]:
+        """Of what the checks `judged` (by hypothesis), and of a face anyway: what they could not have told.
+
+        That such checks find nothing means nothing, and has to be said beside "genuine so far".
+        """
+        looked: dict[Hypothesis, Iterable[str]] = {**({"face_manipulated": ()} if face else {}), **judged}
+        return tuple(h for h in HYPOTHESES if h in looked and not self.could_tell(looked[h], h))
 
     def risk(self, evidence_nats: float) -> float:
         """Posterior probability of an attack, 0..1."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from liveguard.alert import FEED
+from liveguard.policy import Policy
 from liveguard.types import Alert, Event, Fault, Gap, Hypothesis, Reading, State, Status
-from liveguard.words import HYPOTHESIS_WORDS, NO_MODEL, ONE_PICTURE
+from liveguard.words import HYPOTHESIS_WORDS, NO_MODEL, NOT_RULED_OUT, ONE_PICTURE
 
 _ORDER: tuple[State, ...] = ("cannot_judge", "genuine", "suspicious", "alert")
 
@@ -76,14 +77,11 @@ TOO_WEAK = "the voice was heard, but what its check says is too weak for a verdi
 
 @dataclass(slots=True)
 class ReportBuilder:
-    """Collects the events of one recording. `worth` tells what a reading added to the evidence, in nats.
-
-    `voice_tells`: whether what the voice check adds up to could ever make somebody suspicious.
-    """
+    """Collects the events of one recording, judged by `checks` (each with what it looks for) under `policy`."""
 
     file: str
-    checks: tuple[str, ...]
-    voice_tells: bool = True
+    checks: Mapping[str, Hypothesis]
+    policy: Policy
     _readings: dict[str, dict[int | None, list[tuple[Reading, float]]]] = field(default_factory=dict)
     _alerts: list[Alert] = field(default_factory=list)
     _gaps: list[Gap] = field(default_factory=list)
@@ -92,6 +90,7 @@ class ReportBuilder:
     _risk: float | None = None
 
     def add(self, event: Event, worth: float = 0.0) -> None:
+        """`worth`: what a reading added to the evidence, in nats."""
         if isinstance(event, Reading):
             by_track = self._readings.setdefault(event.detector, defaultdict(list))
             by_track[event.track].append((event, worth))
@@ -139,23 +138,33 @@ class ReportBuilder:
         if worst != "genuine":
             return worst
         face = any(s.state == "genuine" and who != FEED for who, s in self._worst.items())
-        return "genuine" if face or (self.voice_tells and _judged(checks, "voice")) else "cannot_judge"
+        return "genuine" if face or (self._voice_tells and _judged(checks, "voice")) else "cannot_judge"
+
+    @property
+    def _voice_tells(self) -> bool:
+        return self.policy.could_tell(("voice",), "voice_synthetic")
 
     def _why(self, verdict: State, checks: Mapping[str, CheckSummary], still: bool) -> tuple[str, ...]:
         if verdict in ("alert", "suspicious"):
             said = [why for status in self._worst.values() if status.state == verdict for why in status.why]
             return tuple(dict.fromkeys(said))
+        judged = [name for name in checks if _judged(checks, name)]
         if verdict == "genuine":
-            judged = [name for name, check in checks.items() if check.llr is not None]
-            return (f"nothing suspicious found by {', '.join(judged)}",)
+            return (f"nothing suspicious found by {', '.join(judged)}", *self._not_ruled_out(judged))
         if still:
-            looked = [name for name, check in checks.items() if check.llr is not None]
             return (
-                f"one picture is too little for a verdict; checks that looked at it: {', '.join(looked) or 'none'}",
+                f"one picture is too little for a verdict; checks that looked at it: {', '.join(judged) or 'none'}",
             )
         excuses = Counter(c.why for c in checks.values() if c.llr is None and c.why != NO_MODEL)
-        heard = (TOO_WEAK,) if _judged(checks, "voice") and not self.voice_tells else ()
+        heard = (TOO_WEAK,) if _judged(checks, "voice") and not self._voice_tells else ()
         return (*heard, *(why for why, _ in excuses.most_common(3)))
+
+    def _not_ruled_out(self, judged: Sequence[str]) -> Iterator[str]:
+        by: dict[Hypothesis, list[str]] = defaultdict(list)
+        for name in judged:
+            by[self.checks[name]].append(name)
+        face = any(who != FEED for who in self._worst)
+        return (NOT_RULED_OUT[h] for h in self.policy.not_ruled_out(by, face))
 
 
 def _judged(checks: Mapping[str, CheckSummary], name: str) -> bool:

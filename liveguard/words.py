@@ -18,6 +18,13 @@ HYPOTHESIS_WORDS: dict[Hypothesis, str] = {
     "av_mismatch": "voice and mouth do not belong together",
     "feed_injected": "the picture does not come from a live camera",
 }
+NOT_RULED_OUT: dict[Hypothesis, str] = {
+    "face_manipulated": "a swapped or animated face is not ruled out",
+    "voice_synthetic": "a cloned voice is not ruled out",
+    "av_mismatch": "a voice that is somebody else's is not ruled out",
+    "feed_injected": "a picture that is played back is not ruled out",
+}
+"""What is said beside "genuine so far" of what the checks that judged could not have told."""
 SETTLE: dict[Hypothesis, str] = {
     "face_manipulated": "ask for a slow turn of the head to both sides and a hand passed before the face",
     "voice_synthetic": "call back on a known number, or ask for a few random words",

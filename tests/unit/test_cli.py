@@ -17,12 +17,20 @@ from liveguard.cli import main
 from liveguard.commands import scan
 from liveguard.errors import InputError
 from liveguard.guard import Guard
+from liveguard.policy import Policy
 from liveguard.report import ReportBuilder
-from liveguard.types import Alert, Fault, Reading, Status
+from liveguard.types import Alert, Fault, Hypothesis, Reading, Status
+
+CHECKS: dict[str, Hypothesis] = {
+    "camera": "feed_injected",
+    "mesh": "face_manipulated",
+    "lipsync": "av_mismatch",
+    "voice": "voice_synthetic",
+}
 
 
 def report(alert: bool = False, judged: bool = True):  # type: ignore[no-untyped-def]
-    builder = ReportBuilder("a clip [1].mp4", ("camera", "voice"))
+    builder = ReportBuilder("a clip [1].mp4", CHECKS, Policy())
     llr = (3.0 if alert else -0.2) if judged else None
     reading = Reading("camera", None, 0, 1_000_000, llr, 1.0, "nothing moves for 2.0 s", {"still_s": 2.0})
     builder.add(reading, 1.5)
@@ -56,12 +64,23 @@ def test_the_json_shape_that_others_rely_on() -> None:
 
 @pytest.mark.parametrize("tells", [True, False])
 def test_a_voice_is_called_genuine_only_by_a_check_that_could_have_told_otherwise(tells: bool) -> None:
-    builder = ReportBuilder("voicemail.opus", ("voice",), voice_tells=tells)
+    policy = Policy(ceilings_nats={"voice": 12.0 if tells else 0.5})
+    builder = ReportBuilder("voicemail.opus", {"voice": "voice_synthetic"}, policy)
     builder.add(Reading("voice", None, 0, 1_000_000, -0.2, 1.0, "the voice sounds natural"), -0.1)
     builder.status(Status(1, "feed", "genuine", 0.01, ()))
     built = builder.build(8.0, 1.0, 0)
     assert (built.verdict, built.risk) == (("genuine", 0.01) if tells else ("cannot_judge", None))
     assert built.why[0].startswith("nothing suspicious found by voice" if tells else "the voice was heard, but")
+
+
+@pytest.mark.parametrize(("ceiling_nats", "left"), [(0.5, ["a swapped or animated face is not ruled out"]), (9.0, [])])
+def test_a_genuine_verdict_says_what_its_checks_could_not_have_told(ceiling_nats: float, left: list[str]) -> None:
+    builder = ReportBuilder("a.mp4", CHECKS, Policy(ceilings_nats={"mesh": ceiling_nats}))
+    for check, llr in (("mesh", -0.1), ("camera", -0.2), ("lipsync", None), ("voice", None)):
+        builder.add(Reading(check, None if check == "camera" else 1, 0, 1_000_000, llr, 1.0, "fine"))
+    builder.status(Status(1, "face 1", "genuine", 0.01, ()))
+    built = builder.build(8.0, 1.0, 1)
+    assert list(built.why) == ["nothing suspicious found by camera, mesh", *left]
 
 
 def test_verdicts_without_alerts() -> None:

@@ -110,6 +110,31 @@ def test_one_genuine_reading_is_too_little() -> None:
     ]
 
 
+def standing(track: int | None, readings: list[tuple[str, Hypothesis]], policy: Policy) -> Status:
+    fusion, machine = Fusion(policy), AlertMachine(policy, "s")
+    for k, (check, hypothesis) in enumerate(readings):
+        one = replace(reading(k, -0.5, check), track=track)
+        machine.add(one, hypothesis, fusion.add(one, hypothesis, NEED))
+    return machine.statuses(500_000 * len(readings))[0]
+
+
+def test_what_the_checks_could_not_have_told_is_said_beside_genuine() -> None:
+    weak: tuple[str, Hypothesis] = ("mesh", "face_manipulated")
+    lips: tuple[str, Hypothesis] = ("lipsync", "av_mismatch")
+    face, voice = "a swapped or animated face is not ruled out", "a cloned voice is not ruled out"
+    policy = Policy(calibration=Calibration())
+    said = standing(1, [weak, weak, weak, lips], policy)
+    assert (said.state, said.why) == ("genuine", (face,))
+    assert standing(1, [lips, lips, lips], policy).why == (face,), "a face that nothing looked at"
+    strong = replace(policy, ceilings_nats={"mesh": 9.0})
+    assert standing(1, [weak, weak, weak, lips], strong).why == ()
+    two = replace(policy, ceilings_nats={"mesh": 2.5, "texture": 2.5})
+    assert standing(1, [weak, weak, ("texture", "face_manipulated")], two).why == ()
+    heard: list[tuple[str, Hypothesis]] = [("camera", FEED), ("camera", FEED), ("voice", "voice_synthetic")]
+    assert standing(None, heard, replace(policy, ceilings_nats={"voice": 0.5})).why == (voice,)
+    assert standing(None, heard, policy).why == ()
+
+
 def test_every_hypothesis_can_be_alerted_whatever_the_budget() -> None:
     for budget in (60.0, 0.02, 1e-6):
         policy = Policy(false_alerts_per_hour=budget, calibration=Calibration())

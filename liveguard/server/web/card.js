@@ -4,11 +4,6 @@ import { Charts } from "./charts.js";
 import { h, newId, setItems, setText } from "./dom.js";
 import { advice, capital, percent, stateWords, whoWords } from "./words.js";
 
-const NOTHING_FOUND = {
-  feed: "Nothing was found. A cloned voice is not ruled out.",
-  face: "Nothing was found. A good face swap is not ruled out.",
-};
-
 export class Card {
   #badge = new Badge();
   #risk = h("span", { class: "risk" });
@@ -61,7 +56,7 @@ export class Card {
     if (old?.state === "ended" && status) return [`At the end: ${stateWords(status.state, this.info)}.`, ...status.why.map(capital)];
     if (old) return [`${capital(old.words)}.`];
     if (!status) return ["Seen, not judged yet."];
-    if (status.state === "genuine" && status.why.length === 0) return [NOTHING_FOUND[this.who] ?? NOTHING_FOUND.face];
+    if (status.state === "genuine") return [["Nothing was found", ...status.why].map((why) => `${capital(why)}.`).join(" ")];
     return status.why.map(capital);
   }
 }
