@@ -10,14 +10,13 @@ from typing import Literal
 from liveguard.fusion import Evidence
 from liveguard.policy import SUSPICIOUS_RISK, Policy
 from liveguard.types import HYPOTHESES, Alert, Hypothesis, Reading, State, Status
-from liveguard.words import HYPOTHESIS_WORDS, NO_MODEL, NOT_RULED_OUT, SETTLE
+from liveguard.words import HYPOTHESIS_WORDS, NO_MODEL, NOT_RULED_OUT, NOT_SETTLED, SETTLE
 
 CLEAR_SHARE = 0.25  # an alert is cleared when its evidence has sunk to this share of the threshold
 LEAST_JUDGEMENTS = 3  # of late, before anybody is called genuine
 GONE_AFTER_US = 3_000_000  # without any reading, of any check
 FEED = "feed"
 LEFT = "left the picture"
-NOT_SETTLED = "the face left the picture before anything was settled"
 
 
 def participant(track: int | None) -> str:
@@ -137,7 +136,8 @@ class AlertMachine:
         judged = {h: names for h, names in lately.items() if names}
         if not judged:
             return Status(t_us, who, "cannot_judge", None, _excuses(standing, since_us))
-        worst_of = max(judged, key=lambda h: evidence[h].nats)
+        # What was found stands while it fades, also where it cannot be looked at again: who holds still is not cleared.
+        worst_of = max(evidence, key=lambda h: evidence[h].nats)
         risk = self._policy.risk(evidence[worst_of].nats)
         if risk >= SUSPICIOUS_RISK:
             why = (f"{HYPOTHESIS_WORDS[worst_of]}: {_reasons(evidence[worst_of])}",)

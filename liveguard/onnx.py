@@ -186,6 +186,8 @@ class OnnxModel:
     def score(self, batch: FloatArray) -> float:
         out = self._network.run(batch, self._output)
         score = float((out[:, self.card.index or 0] if out.ndim == 2 else out).mean())
+        if not math.isfinite(score):
+            raise ValueError(f"{self.card.folder}: the model gave {score}")
         return score if self.card.attack == "high" else -score
 
 

@@ -106,7 +106,12 @@ class Policy:
 
     def could_tell(self, checks: Iterable[str], hypothesis: Hypothesis) -> bool:
         """Whether these checks together could make anybody suspicious, if they went on for long enough."""
-        return self.risk(sum(self.ceiling_nats(check, hypothesis) for check in set(checks))) >= SUSPICIOUS_RISK
+        heard = (check for check in set(checks) if self.counts(check))
+        return self.risk(sum(self.ceiling_nats(check, hypothesis) for check in heard)) >= SUSPICIOUS_RISK
+
+    def counts(self, check: str) -> bool:
+        """Whether the check is not switched off by a weight of 0."""
+        return self.weights.get(check, 1.0) > 0
 
     def not_ruled_out(self, judged: Mapping[Hypothesis, Iterable[str]], face: bool) -> tuple[Hypothesis, ...]:
         """Of what the checks `judged` (by hypothesis), and of a face anyway: what they could not have told.

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from liveguard.alert import FEED
+from liveguard.alert import FEED, LEFT
 from liveguard.policy import Policy
 from liveguard.types import Alert, Event, Fault, Gap, Hypothesis, Reading, State, Status
 from liveguard.words import HYPOTHESIS_WORDS, NO_MODEL, NOT_RULED_OUT, ONE_PICTURE
@@ -33,7 +33,8 @@ class CheckSummary:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`verdict` is that of the worst participant; `risk` (0..1) the highest that the evidence reached, None: not judged.
+    """`verdict` is that of the worst participant who could be judged; `risk` (0..1) the highest that the evidence reached, None:
+    not judged.
 
     `still`: it is of a single picture, which lasts 0 seconds; most checks cannot judge one.
     """
@@ -138,7 +139,7 @@ class ReportBuilder:
         if worst != "genuine":
             return worst
         face = any(s.state == "genuine" and who != FEED for who, s in self._worst.items())
-        return "genuine" if face or (self._voice_tells and _judged(checks, "voice")) else "cannot_judge"
+        return "genuine" if face or (self._voice_tells and self._judged(checks, "voice")) else "cannot_judge"
 
     @property
     def _voice_tells(self) -> bool:
@@ -148,15 +149,15 @@ class ReportBuilder:
         if verdict in ("alert", "suspicious"):
             said = [why for status in self._worst.values() if status.state == verdict for why in status.why]
             return tuple(dict.fromkeys(said))
-        judged = [name for name in checks if _judged(checks, name)]
+        judged = [name for name in checks if self._judged(checks, name)]
         if verdict == "genuine":
-            return (f"nothing suspicious found by {', '.join(judged)}", *self._not_ruled_out(judged))
+            return (f"nothing suspicious found by {', '.join(judged)}", *self._not_ruled_out(judged), *self._unjudged())
         if still:
             return (
                 f"one picture is too little for a verdict; checks that looked at it: {', '.join(judged) or 'none'}",
             )
         excuses = Counter(c.why for c in checks.values() if c.llr is None and c.why != NO_MODEL)
-        heard = (TOO_WEAK,) if _judged(checks, "voice") and not self._voice_tells else ()
+        heard = (TOO_WEAK,) if self._judged(checks, "voice") and not self._voice_tells else ()
         return (*heard, *(why for why, _ in excuses.most_common(3)))
 
     def _not_ruled_out(self, judged: Sequence[str]) -> Iterator[str]:
@@ -166,9 +167,15 @@ class ReportBuilder:
         face = any(who != FEED for who in self._worst)
         return (NOT_RULED_OUT[h] for h in self.policy.not_ruled_out(by, face))
 
+    def _unjudged(self) -> Iterator[str]:
+        """Who else was in the picture and could not be judged at any time."""
+        for who, status in self._worst.items():
+            if who != FEED and status.state == "cannot_judge":
+                why = "; ".join(reason for reason in status.why if reason != LEFT)
+                yield f"{who} could not be judged" + (f": {why}" if why else "")
 
-def _judged(checks: Mapping[str, CheckSummary], name: str) -> bool:
-    return name in checks and checks[name].llr is not None
+    def _judged(self, checks: Mapping[str, CheckSummary], name: str) -> bool:
+        return name in checks and checks[name].llr is not None and self.policy.counts(name)
 
 
 def _rank(status: Status) -> tuple[int, float]:

@@ -10,6 +10,7 @@ from liveguard.timeline import Timeline
 from liveguard.types import Detector, Fault, Need, Reading, Window
 from liveguard.words import ONE_PICTURE
 
+OUT_OF_SIGHT_US = 1_000_000  # and a step of the check, so that there was nothing new since its last window
 PICTURE_WHY = "looks like a picture on the wall: it keeps still while somebody else moves"
 
 
@@ -27,10 +28,20 @@ class Job:
             return self._unjudged(PICTURE_WHY)
         if window.feed.still and not self.detector.need.still:
             return self._unjudged(ONE_PICTURE)
+        if unseen_us := self._unseen_us():
+            return self._unjudged(f"not seen for {unseen_us / 1e6:.1f} s: stay in view")
         try:
             return _checked(self.detector.name, window, self.detector.evaluate(window))
         except Exception as error:  # noqa: BLE001 (a plug-in may raise anything; it must not take the call down with it)
             return Fault(window.end_us, f"check {self.detector.name}", f"{type(error).__name__}: {error}")
+
+    def _unseen_us(self) -> int:
+        """For how long the face has been gone, 0 while it is here: a long window would go on telling of it, as if anew."""
+        need, window = self.detector.need, self.window
+        if need.cue or need.scope == "feed" or window.feed.still or not window.faces:
+            return 0
+        unseen_us = window.end_us - window.faces[-1].t_us
+        return unseen_us if unseen_us > max(need.step_us, OUT_OF_SIGHT_US) else 0
 
     def _unjudged(self, why: str) -> Reading:
         window = self.window

@@ -31,6 +31,8 @@ SETTLE: dict[Hypothesis, str] = {
     "av_mismatch": "ask for a few random digits, spoken facing the camera",
     "feed_injected": "ask for a random gesture, such as a number of fingers beside the face",
 }
+NOT_SETTLED = "the face left the picture before anything was settled"
+"""What is said, instead of how to settle it, of an alert that is withdrawn because who it is about has gone."""
 STATE_WORDS: dict[State, str] = {
     "genuine": "genuine so far",
     "suspicious": "suspicious",

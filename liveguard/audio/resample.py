@@ -21,6 +21,7 @@ RATES_HZ = (2_000, 768_000)
 
 _PLANE_TYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 _HEADROOM = 8.0  # decoders overshoot full scale a little; what is beyond this is damage and would ring in the filter
+CANCELLED = 0.01  # of the loudest channel's energy is left of it in the mean: no recording of a room does that
 _EMPTY: FloatArray = np.zeros(0, np.float32)
 
 
@@ -49,18 +50,28 @@ def frame_samples(frame: av.AudioFrame) -> npt.NDArray[Any]:
 def mix_down(pcm: npt.NDArray[Any]) -> tuple[FloatArray, int]:
     """Mono float32 (n,) and how many of the given samples were NaN or infinite (they become 0).
 
+    The mean of all channels; where they cancel each other, which nobody with two loudspeakers would notice, the loudest.
     `pcm`: (n,) or (n, channels); unsigned bytes, signed integers of any width, or floats with full scale 1.
     """
     pcm = pcm[:, None] if pcm.ndim == 1 else pcm
     if pcm.shape[1] == 0:
         return _EMPTY, 0
+    if pcm.shape[1] == 1:
+        return _as_float(pcm[:, 0])
     # One channel after the other: a sum over an axis may round differently for different lengths.
     mono, bad = _as_float(pcm[:, 0])
+    loudest, most = mono, _energy(mono)
     for channel in range(1, pcm.shape[1]):
         more, more_bad = _as_float(pcm[:, channel])
         mono, bad = mono + more, bad + more_bad
-    mono *= np.float32(1 / pcm.shape[1])
-    return mono, bad
+        if (energy := _energy(more)) > most:
+            loudest, most = more, energy
+    mono = mono * np.float32(1 / pcm.shape[1])
+    return (loudest if _energy(mono) < CANCELLED * most else mono), bad
+
+
+def _energy(channel: FloatArray) -> float:
+    return float(np.dot(channel, channel))
 
 
 def _as_float(channel: npt.NDArray[Any]) -> tuple[FloatArray, int]:

@@ -16,7 +16,7 @@ from liveguard.alert import participant
 from liveguard.session import Stats, Tick
 from liveguard.sinks.terminal import clock_text
 from liveguard.types import Alert, Event, Fault, Reading, State, Status
-from liveguard.words import HYPOTHESIS_WORDS, STATE_STYLE, STATE_WORDS, percent, plain
+from liveguard.words import HYPOTHESIS_WORDS, NOT_SETTLED, STATE_STYLE, STATE_WORDS, percent, plain
 
 STRIP = 40  # readings shown of each check
 BARS = "▁▂▃▄▅▆▇█"
@@ -123,10 +123,13 @@ class LiveView:
     def _alert_list(self) -> Table:
         table = Table(box=None, pad_edge=False, show_header=False)
         for alert in reversed(self._alerts):
-            raised = alert.state == "raised"
+            raised, unsettled = alert.state == "raised", alert.settle == NOT_SETTLED
             why = "; ".join(plain(reading.why) for reading in alert.readings)
-            what = Text(f"{HYPOTHESIS_WORDS[alert.hypothesis]}", "bold red" if raised else "green")
-            note = f"{why}. To settle it: {plain(alert.settle)}" if raised else "cleared"
+            what = Text(
+                HYPOTHESIS_WORDS[alert.hypothesis], "bold red" if raised else "yellow" if unsettled else "green"
+            )
+            over = f"cleared: {NOT_SETTLED}" if unsettled else "cleared"
+            note = f"{why}. To settle it: {plain(alert.settle)}" if raised else over
             table.add_row(Text(clock_text(alert.t_us)), Text(plain(alert.participant)), what, Text(note))
         return table
 

@@ -38,7 +38,9 @@ CLIPPED_LEVEL, MOST_CLIPPED = 0.99, 0.02
 MIN_SHARED_S: Final = 2.4  # of lips and sound together
 CERTAIN: Final = 0.8  # posterior probability from which a lag is named
 STILL_MOTION: Final = 0.006  # eye distances; speaking mouths move by 0.0096 and more, a still photo's mesh by 0.003
-STILL_NATS: Final = 0.6  # weak: the voice may be somebody else's in the room
+# The voice may be somebody else's in the room, for as long as they talk: so weak that by the shipped calibration, fading by
+# half in a minute, it comes to rest below what makes anybody suspicious.
+STILL_NATS: Final = 0.2
 
 # Lags of genuine feeds: corpora lie between -30 and +60 ms on the average and nearly all clips within 170 ms of 0;
 # recorders and links add to that. Beyond, no lag is impossible, only rare.

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from liveguard.errors import SinkError
 from liveguard.types import Alert, Event, Fault, Reading, State, Status
-from liveguard.words import HYPOTHESIS_WORDS, STATE_STYLE, STATE_WORDS, percent, plain
+from liveguard.words import HYPOTHESIS_WORDS, NOT_SETTLED, STATE_STYLE, STATE_WORDS, percent, plain
 
 MAX_REASONS = 3
 LABEL_LIMIT = 40
@@ -90,14 +90,16 @@ def _status_line(event: Status) -> Text:
 
 def _alert_line(event: Alert) -> Text:
     line = _head(event.t_us, event.participant)
-    raised = event.state == "raised"
-    line.append("ALERT" if raised else "alert cleared", "bold red" if raised else "green")
+    raised, unsettled = event.state == "raised", event.settle == NOT_SETTLED
+    line.append("ALERT" if raised else "alert cleared", "bold red" if raised else "yellow" if unsettled else "green")
     line.append(f"  {HYPOTHESIS_WORDS[event.hypothesis]}  risk {percent(event.risk)}")
     reasons = sorted((one for one in event.readings if one.llr is not None), key=_weight)
     if raised and reasons:
         line.append("  because " + "; ".join(_reason(one) for one in reasons[:MAX_REASONS]))
     if raised and event.settle:
         line.append(f"  to settle it: {plain(event.settle)}")
+    if unsettled:
+        line.append(f"  {NOT_SETTLED}")
     return line
 
 

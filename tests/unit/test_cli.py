@@ -83,6 +83,27 @@ def test_a_genuine_verdict_says_what_its_checks_could_not_have_told(ceiling_nats
     assert list(built.why) == ["nothing suspicious found by camera, mesh", *left]
 
 
+def test_who_else_was_there_and_could_not_be_judged_is_named() -> None:
+    builder = ReportBuilder("a.mp4", CHECKS, Policy())
+    builder.add(Reading("mesh", 1, 0, 1_000_000, -0.1, 1.0, "fine"))
+    builder.status(Status(1, "face 1", "genuine", 0.01, ()))
+    builder.status(Status(1, "face 2", "cannot_judge", None, ("face too small",)))
+    builder.status(Status(1, "face 3", "cannot_judge", None, ("left the picture",)))
+    builder.status(Status(1, "feed", "cannot_judge", None, ("no sound arrives",)))
+    built = builder.build(8.0, 1.0, 3)
+    assert built.verdict == "genuine"
+    assert built.why[2:] == ("face 2 could not be judged: face too small", "face 3 could not be judged")
+
+
+def test_a_check_that_is_switched_off_is_not_said_to_have_looked() -> None:
+    builder = ReportBuilder("a.mp4", CHECKS, Policy(weights={"camera": 0.0}))
+    for check in ("mesh", "camera"):
+        builder.add(Reading(check, 1 if check == "mesh" else None, 0, 1_000_000, -0.1, 1.0, "fine"))
+    builder.status(Status(1, "face 1", "genuine", 0.01, ()))
+    why = builder.build(8.0, 1.0, 1).why
+    assert why[0] == "nothing suspicious found by mesh"
+
+
 def test_verdicts_without_alerts() -> None:
     assert report().to_dict()["verdict"] == "genuine"
     nothing = report(judged=False).to_dict()

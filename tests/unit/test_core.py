@@ -243,6 +243,15 @@ def test_who_has_left_is_dismissed_with_all_that_was_raised() -> None:
     assert [s.participant for s in engine.statuses()] == ["feed"]
 
 
+def test_a_long_window_does_not_go_on_telling_of_a_face_that_is_gone() -> None:
+    engine = Engine(VIDEO, [Spy(need=Need(1_000_000, 8_000_000), llr=2.0)])
+    seen: list[Sample] = list(pictures(6.0))
+    seen += [Observation(frame(t), ()) for t in range(6_000_000, 14_000_000, 40_000)]
+    readings = [e for e in run(seen, engine) if isinstance(e, Reading) and e.track == 1]
+    assert [r.end_us // 1_000_000 for r in readings if r.llr is not None] == [1, 2, 3, 4, 5, 6]
+    assert readings[6].why == "not seen for 1.0 s: stay in view"
+
+
 def test_ten_thousand_faces_leave_nothing_behind() -> None:
     engine = Engine(VIDEO, [Says("mesh", Need(500_000, 500_000), 0.1)])
     for k in range(2000):

@@ -103,6 +103,29 @@ def test_a_check_that_is_switched_off_or_saw_nothing_makes_nobody_genuine(policy
     assert [event.state for event in said if isinstance(event, Status)] == ["cannot_judge"]
 
 
+def test_what_was_found_is_not_cleared_by_what_looks_for_something_else() -> None:
+    policy = Policy(calibration=Calibration())
+    fusion, machine = Fusion(policy), AlertMachine(policy, "s")
+
+    def say(k: int, llr: float | None, check: str, hypothesis: Hypothesis) -> Status:
+        one = replace(reading(k, llr, check), track=1)
+        fusion.tick(one.end_us)
+        machine.add(one, hypothesis, fusion.add(one, hypothesis, NEED))
+        return machine.statuses(one.end_us)[0]
+
+    for k in range(5):
+        said = say(k, 4.0, "replay", FEED)
+    assert said.state == "suspicious"
+    for k in range(5, 35):  # it holds still, so that nothing more is found
+        say(k, None, "replay", FEED)
+        said = say(k, -0.1, "mesh", "face_manipulated")
+    assert said.state == "suspicious"
+    assert "seen" in said.why[0]
+    for k in range(35, 400):
+        said = say(k, -0.1, "mesh", "face_manipulated")
+    assert said.state == "genuine", "but it fades"
+
+
 def test_one_genuine_reading_is_too_little() -> None:
     said, _ = feed([reading(0, -3.0)])
     assert [(e.state, e.why[0]) for e in said if isinstance(e, Status)] == [

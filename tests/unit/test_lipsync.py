@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from liveguard.audio.features import no_speech
-from liveguard.detectors.lipsync import FITS_NATS, MOST_NATS, LipSync
+from liveguard.detectors.lipsync import FITS_NATS, MOST_NATS, STILL_NATS, LipSync
 from liveguard.detectors.lipsync_lag import BAND_EDGES, on_grid
 from liveguard.detectors.mouth_cover import SKIN
 from liveguard.face.geometry import box_of
 from liveguard.face.texture import canonical_face
+from liveguard.fusion import Fusion
+from liveguard.policy import SUSPICIOUS_RISK, Policy
 from liveguard.types import Cue, FaceSample, FeedInfo, FloatArray, Reading, Speech, Window
 
 SECONDS = 8.0
@@ -102,6 +104,17 @@ def test_silence_and_missing_sound_cannot_be_judged() -> None:
     assert "no speech" in silent.why
     assert missing.llr is None
     assert "no sound" in missing.why
+
+
+def test_who_listens_while_somebody_off_camera_talks_does_not_become_suspicious() -> None:
+    policy, need = Policy(), LipSync().need
+    fusion = Fusion(policy)
+    for k in range(1, 1200):
+        said = Reading(
+            "lipsync", 1, 0, k * need.step_us, STILL_NATS, 1.0, "2.1 s of voice while the mouth hardly moves"
+        )
+        evidence = fusion.add(policy.calibration.apply(said), "av_mismatch", need)
+    assert 0 < policy.risk(evidence.nats) < SUSPICIOUS_RISK
 
 
 def test_still_mouth_under_a_voice_is_weak_evidence_and_none_beside_other_people() -> None:

@@ -54,6 +54,19 @@ def test_a_model_scores_the_crops_that_were_kept(kind: type[Swap] | type[Replay]
     assert bright[0].why == kind.attack_why
 
 
+@pytest.mark.parametrize("kind", [Swap, Replay])
+def test_a_model_that_gives_no_number_is_a_fault_and_no_evidence(
+    kind: type[Swap] | type[Replay], tmp_path: Path
+) -> None:
+    check = kind(mean_model(tmp_path / "model", [None, 3, 224, 224]))
+    crop = np.full((224, 224, 3), np.nan, np.float32)
+    seen = [replace(one, faces=tuple(replace(f, crops={kind.crop: crop}) for f in one.faces)) for one in pictures(2.0)]  # type: ignore[dict-item]
+    engine = Engine(VIDEO, [check])
+    events = [event for one in seen for event in engine.push(one)]
+    assert not [event for event in events if isinstance(event, Reading)]
+    assert "the model gave nan" in str(events[0])
+
+
 def test_small_faces_and_missing_crops_are_not_scored(tmp_path: Path) -> None:
     check = Swap(mean_model(tmp_path / "model", [None, 3, 224, 224]))
     tiny = with_crops(pictures(2.0), "face", 204)

@@ -131,6 +131,13 @@ def test_channels_are_averaged() -> None:
     assert mono == pytest.approx([0.2, 0.3])
 
 
+@pytest.mark.parametrize(("right", "heard"), [(-1.0, 1.0), (-1.01, 1.01), (0.0, 0.5), (-0.5, 0.25), (0.9, 0.95)])
+def test_channels_that_cancel_each_other_are_heard_all_the_same(right: float, heard: float) -> None:
+    left = np.sin(np.arange(1600) * 0.3).astype(np.float32)
+    mono, _ = mix_down(np.stack([left, right * left], 1))
+    assert np.abs(mono).max() == pytest.approx(heard * np.abs(left).max(), rel=1e-3)
+
+
 def test_damaged_samples_become_silence_and_are_counted() -> None:
     stream = AudioStream()
     pcm = np.array([0.1, np.nan, np.inf, -np.inf, 0.2], np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -15,6 +16,7 @@ from liveguard.errors import ConfigError, SinkError
 from liveguard.sinks.jsonl import JsonlSink
 from liveguard.sinks.terminal import TerminalSink, clock_text, plain
 from liveguard.types import HYPOTHESES, Alert, Event, Fault, Gap, Reading, State, Status
+from liveguard.words import NOT_SETTLED
 
 READING = Reading("mesh", 0, 1_000_000, 3_000_000, 2.5, 1.0, "landmarks jitter 0.9 px", {"jitter_px": 0.9})
 SILENT = Reading("blink", 0, 0, 1, None, 0.0, "too dark")
@@ -161,6 +163,13 @@ def test_the_lines_that_a_person_reads() -> None:
         "  because mesh: landmarks jitter 0.9 px (1.0-3.0 s, +2.5 nats)  to settle it: turn the head",
         "0:00:00.0  fault in camera: pulled out",
         "0:01:30.0  guest  alert cleared  the face looks manipulated  risk 20 %",
+    ]
+
+
+def test_an_alert_about_somebody_who_has_left_is_not_told_as_settled() -> None:
+    assert printed(replace(CLEARED, settle=NOT_SETTLED)) == [
+        "0:01:30.0  guest  alert cleared  the face looks manipulated  risk 20 %"
+        "  the face left the picture before anything was settled",
     ]
 
 
