@@ -48,7 +48,7 @@ figures-daily: $(READY)
 	@test -n "$(DATA)" || { echo "make figures-daily DATA=FOLDER: the folder that holds video/manifest.csv" >&2; exit 2; }
 	$(EVALUATE) --minutes 90 --out out/figures-daily --compare docs/results/daily.json
 
-# Those of the live page want the machine for themselves.
+# Those of the live page want the machine for themselves. `make bench` first: it makes the clip that glass_to_alert sends.
 figures-live: $(TESTS_READY)
 	@test -n "$(DATA)" || { echo "make figures-live DATA=FOLDER: the folder that holds video/manifest.csv" >&2; exit 2; }
 	$(PY) -m tests.bench.page_attacks --manifest $(DATA)/video/manifest.csv --repeat 3

@@ -44,6 +44,6 @@ export const ATTACKS = [
     kind: "video",
     name: "Coarse, flickering face",
     about: "The region of your face is made coarse and flickers a little, as a poor face swap does.",
-    expect: "The checks of the face are weak without a trained model: their bars may rise, but nothing is raised.",
+    expect: "The checks of the face are weak, and may not raise an alert alone: their bars may rise, but nothing is raised.",
   },
 ];
