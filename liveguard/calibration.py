@@ -114,6 +114,10 @@ class Calibration:
         """The same, but for these checks, which are left as they are."""
         return replace(self, checks={name: line for name, line in self.checks.items() if name not in checks})
 
+    def completed(self, by: Calibration) -> Calibration:
+        """The same, with what `by` has of the checks that this one does not have."""
+        return replace(self, checks={**by.checks, **self.checks})
+
     def to_dict(self) -> dict[str, Any]:
         """As `parse` reads it."""
         return asdict(self)

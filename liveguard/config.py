@@ -27,8 +27,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from liveguard.calibration import Calibration, shipped
 from liveguard.calibration import read as read_calibration
-from liveguard.calibration import shipped
 from liveguard.challenge.policy import ProofPolicy
 from liveguard.errors import ConfigError
 from liveguard.policy import Policy
@@ -58,10 +58,17 @@ class Config:
         if self.only is not None and not self.only:
             raise ConfigError("checks.only is empty: name at least one check, or leave it out for all of them")
         # It was measured on the models that ship: one of the user's is left to its card.
-        if self.policy.calibration is shipped():
-            others = [check for check, given in self.options.items() if "model" in given]
-            policy = replace(self.policy, calibration=shipped().without(others))
-            object.__setattr__(self, "policy", policy if others else self.policy)
+        if self.policy.calibration is shipped() and self._own_models():
+            policy = replace(self.policy, calibration=shipped().without(self._own_models()))
+            object.__setattr__(self, "policy", policy)
+
+    def _own_models(self) -> list[str]:
+        return [check for check, given in self.options.items() if "model" in given]
+
+    def calibrated(self, calibration: Calibration) -> Config:
+        """With this calibration; checks that it does not have keep the shipped one, whose ceilings bound the weak models."""
+        whole = calibration.completed(shipped().without(self._own_models()))
+        return replace(self, policy=replace(self.policy, calibration=whole))
 
 
 def read_config(path: Path) -> Config:
@@ -94,7 +101,7 @@ def parse_config(table: Mapping[str, Any]) -> Config:
     sinks = table.get("sinks", [])
     if not isinstance(sinks, list) or not all(isinstance(s, dict) and isinstance(s.get("kind"), str) for s in sinks):
         raise ConfigError("sinks must be tables ([[sinks]]), each with a kind in quotes")
-    return Config(
+    config = Config(
         policy=Policy(**{key: _policy_value(key, value) for key, value in policy.items()}),
         only=_names(checks, "only") if "only" in checks else None,
         without=_names(checks, "without"),
@@ -104,6 +111,7 @@ def parse_config(table: Mapping[str, Any]) -> Config:
         sinks=tuple(sinks),
         proof=ProofPolicy.of(_table(table, "proof")),
     )
+    return config.calibrated(config.policy.calibration) if "calibration" in policy else config
 
 
 def _known(where: str, table: Mapping[str, Any], allowed: set[str]) -> None:

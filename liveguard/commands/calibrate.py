@@ -60,7 +60,6 @@ def run(arguments: argparse.Namespace) -> int:
     console.print(
         Text(f"calibrated: {', '.join(found.checks) or 'nothing'}; as they were: {', '.join(left) or 'none'}")
     )
-    console.print(
-        Text(f'written to {arguments.out}; use it with [policy] calibration = "{arguments.out}"'), soft_wrap=True
-    )
+    console.print(Text(f"written to {arguments.out}; to use it, in the settings:"), soft_wrap=True)
+    console.print(Text(f'[policy]\ncalibration = "{arguments.out}"'), soft_wrap=True)
     return 0

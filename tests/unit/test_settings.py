@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveguard import plugins
-from liveguard.calibration import Calibration, CheckCalibration
+from liveguard.calibration import Calibration, CheckCalibration, shipped
 from liveguard.cli import main
 from liveguard.config import Config, parse_config, read_config
 from liveguard.errors import BackendError, ConfigError, PluginError
@@ -58,6 +58,17 @@ def test_a_model_of_the_users_is_not_measured_by_what_the_shipped_one_is_worth()
     ours = Calibration({"mesh": CheckCalibration(slope=0.5)})
     kept = Config(policy=Policy(calibration=ours), options={"mesh": {"model": "x"}})
     assert kept.policy.calibration is ours
+
+
+def test_a_calibration_of_ones_own_leaves_the_others_bounded_as_shipped(tmp_path: Path) -> None:
+    (tmp_path / "ours.toml").write_text("[checks.camera]\nslope = 0.5\noffset = 0.0\nmost_nats = 3.0\n")
+    given: dict[str, object] = {"policy": {"calibration": str(tmp_path / "ours.toml")}}
+    policy = parse_config(given).policy
+    assert policy.calibration.checks["camera"].slope == 0.5
+    assert policy.ceiling_nats("voice", "voice_synthetic") == shipped().checks["voice"].ceiling_nats
+    own_voice = parse_config(given | {"checks": {"options": {"voice": {"model": "x"}}}}).policy
+    assert "voice" not in own_voice.calibration.checks, "a model of the user's is left to its card"
+    assert "swap" in own_voice.calibration.checks
 
 
 def test_without_onnxruntime_the_built_in_models_are_not_there_and_ones_own_is_an_error(
