@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 BUCKET_US, BUCKETS, SETTLED_BUCKETS = 250_000, 20, 8  # the last 5 s; 2 s of it before a rise is believed
-RESTART_US = 2_000_000  # media times that jump by more, against arrival, have broken off
+RESTART_US = 2_000_000  # media times that move by more, against arrival, have broken off: networks delay by less
+DRIFT_US = 125  # in one bucket, 500 ppm: what clocks may differ by, for as long as they like
 CONTRADICTION_US = 100_000
 REPORTS = 5
 FEW_REPORTS_US = 10_000  # scatter that a single report may have; less the more there are
@@ -36,6 +37,7 @@ class MediaTrack:
         self._buckets: deque[_Bucket] = deque()
         self._last_media_us: int | None = None
         self._last_us = -1
+        self._usual_us = 0
 
     @property
     def heard(self) -> int:
@@ -46,9 +48,11 @@ class MediaTrack:
         """Take a sample in; how far the media times have broken off against arrival with it, 0 if they have not.
 
         A fall is believed at once, as nothing arrives before it is sent. A rise may be a network that stood still, so it
-        is believed only when it has lasted.
+        is believed only when it has lasted. It counts from the least delay that is usual, not from the last one: a sender
+        whose clock has slowed down moves it little by little, but without end.
         """
         delay_us, number, before_us = at_us - media_us, at_us // BUCKET_US, self.lowest_us
+        passed = number - self._buckets[-1].number if self._buckets else 0
         if before_us is not None and delay_us < before_us - RESTART_US:
             self._buckets.clear()
         while self._buckets and self._buckets[0].number <= number - BUCKETS:
@@ -59,10 +63,18 @@ class MediaTrack:
         bucket.lowest_us, bucket.count = min(bucket.lowest_us, delay_us), bucket.count + 1
         lowest_us = min(bucket.lowest_us for bucket in self._buckets)
         settled = number - self._buckets[0].number >= SETTLED_BUCKETS
-        if before_us is None or lowest_us < before_us or settled:
-            self.lowest_us = lowest_us
-        jump_us = 0 if before_us is None or self.lowest_us is None else self.lowest_us - before_us
-        return jump_us if abs(jump_us) > RESTART_US else 0
+        if before_us is None:
+            self.lowest_us = self._usual_us = lowest_us
+            return 0
+        if lowest_us > before_us and not settled:
+            lowest_us = before_us
+        self.lowest_us = lowest_us
+        self._usual_us = min(self._usual_us + passed * DRIFT_US, before_us)
+        jump_us = lowest_us - self._usual_us
+        if abs(jump_us) <= RESTART_US:
+            return 0
+        self._usual_us = lowest_us
+        return jump_us
 
     def begin_anew(self, jump_us: int) -> None:
         """The media times broke off by `jump_us`, against arrival: go on where the track arrives."""

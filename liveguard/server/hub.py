@@ -89,7 +89,7 @@ class Hub:
                 try:
                     return await self._answer(guarded, sdp, offer.sections)
                 except BaseException:
-                    if guarded.connection is None and guarded.coming is None:
+                    if guarded.connection is None and guarded.coming is None and guarded.waits is None:
                         await self.end(guarded)
                     raise
         finally:
@@ -197,8 +197,12 @@ class Hub:
         try:
             await asyncio.to_thread(self._begin, guarded)
         except BaseException:
-            del self._all[participant]
+            self._all.pop(participant, None)
             raise
+        if guarded.ended_at is not None:  # taken out while it began, when there was no session to close yet
+            guarded.ended_at = None
+            await self.end(guarded)
+            raise _ended_meanwhile()
         self.metrics.session_started(kind)
         self._count()
         return guarded
@@ -231,6 +235,8 @@ class Hub:
         connection = Connection(secrets.token_urlsafe(16), peer, _etag(), sections)
         try:
             answer = await peer.answer(sdp)
+            if guarded.ended_at is not None:  # nobody would judge what this connection brings
+                raise _ended_meanwhile()
         except BaseException:
             await peer.close()
             raise
@@ -267,7 +273,10 @@ class Hub:
 
     def _wait_for_return(self, guarded: Guarded) -> None:
         def give_up() -> None:
-            if guarded.connection is None and guarded.coming is None:
+            guarded.waits = None
+            if guarded.participant in self._opening:  # who is on the way back is not given up
+                self._wait_for_return(guarded)
+            elif guarded.connection is None and guarded.coming is None:
                 self._spawn(self.end(guarded))
 
         if guarded.waits is not None:
@@ -337,6 +346,10 @@ async def _closed(connection: Connection) -> None:
         await asyncio.wait_for(connection.peer.close(), CLOSE_S)
     except asyncio.TimeoutError:
         log.error("a connection did not close within %g s", CLOSE_S)
+
+
+def _ended_meanwhile() -> Refused:
+    return Refused(503, "the session has ended meanwhile", {"Retry-After": "1"})
 
 
 def _now() -> datetime:

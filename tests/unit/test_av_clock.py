@@ -318,6 +318,57 @@ def test_a_network_that_stands_still_breaks_nothing_off() -> None:
     assert abs(seen[-1].error_us or 0) <= seen[-1].offset.uncertainty_us
 
 
+@pytest.mark.parametrize("speed", [0.01, 0.3, 0.9])
+@pytest.mark.parametrize("slow", [("video",), ("audio",), TRACKS])
+def test_a_clock_that_has_slowed_down_does_not_hold_time_up(slow: tuple[Track, ...], speed: float) -> None:
+    call, slow_from_us = Call(seconds=70.0), 12_000_000
+
+    def slowed(event: Event) -> Event:
+        late_us = max(event.at_us - slow_from_us, 0) if event.track in slow else 0
+        return replace(event, media_us=event.media_us - round(late_us * (1 - speed)))
+
+    placed = [one for one in follow(call, map(slowed, events(call))) if one.t_us is not None]
+    assert max(one.event.at_us - one.t_us for one in placed if one.t_us is not None) < 7_500_000  # 5 s, and 2 s more
+    for track in TRACKS:
+        reached_us = [one.t_us for one in placed if one.event.track == track]
+        assert (reached_us[-1] or 0) > 62_000_000
+
+
+@pytest.mark.parametrize("ppm", [-200, 200])
+def test_clocks_that_differ_never_break_off(ppm: int) -> None:
+    """Six hours, 4.3 s of drift."""
+    clock, rng, origins_us = AvClock(0, LATE_US), np.random.default_rng(2), set()
+    for world_us in range(0, 6 * 3_600_000_000, 700_000):
+        media_us = round(world_us * (1 + ppm / 1e6))
+        origins_us.add(clock.arrived("video", media_us, world_us + 30_000 + int(rng.uniform(0, 20_000))) - media_us)
+    assert len(origins_us) == 1
+
+
+@pytest.mark.parametrize(
+    ("peak_us", "rise_us", "stay_us", "fall_us"),
+    [
+        (1_900_000, 5_000_000, 60_000_000, 5_000_000),  # a queue that stays full
+        (3_500_000, 6_000_000, 0, 4_000_000),  # a longer one that drains
+        (2_500_000, 2_600_000, 1_000_000, 2_500_000),
+    ],
+)
+def test_a_congested_link_that_recovers_breaks_nothing_off(
+    peak_us: int, rise_us: int, stay_us: int, fall_us: int
+) -> None:
+    call = Call(seconds=100.0)
+
+    def delayed(event: Event) -> Event:
+        since_us = event.at_us - 12_000_000
+        left_us = rise_us + stay_us + fall_us - since_us
+        queue_us = min(peak_us, peak_us * since_us // rise_us, peak_us * left_us // fall_us)
+        return replace(event, at_us=event.at_us + max(queue_us, 0))
+
+    seen = samples(follow(call, sorted(map(delayed, events(call)), key=lambda event: event.at_us)))
+    assert len({one.t_us - one.event.media_us for one in seen if one.event.track == "video" and one.t_us}) == 1
+    assert seen[-1].offset.source == "sender_report"
+    assert abs(seen[-1].error_us or 0) <= seen[-1].offset.uncertainty_us
+
+
 def test_a_picture_that_would_go_back_runs_at_half_speed() -> None:
     clock = AvClock(0, 0)
     for k in range(100):

@@ -37,12 +37,17 @@ class Feed:
         self.got: list[TapSample] = []
 
     def play(
-        self, seconds: float, media_s: float = 0.0, line: Line | None = None, size: tuple[int, int] = (64, 48)
+        self,
+        seconds: float,
+        media_s: float = 0.0,
+        line: Line | None = None,
+        size: tuple[int, int] = (64, 48),
+        speed: float = 1.0,
     ) -> None:
-        """Pictures at 25 fps and sound, as far as there are tracks."""
+        """Pictures at 25 fps and sound, as far as there are tracks; `speed`: of the clock that stamps them."""
         line = line or self.line
         for k in range(int(seconds * 25)):
-            at_s = media_s + k / 25
+            at_s = media_s + k / 25 * speed
             if "video" in self.tap.info.tracks:
                 line.video(picture(at_s, size))
             if "audio" in self.tap.info.tracks:
@@ -104,6 +109,22 @@ def test_silence_is_said_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None
         assert second.start_us == first.end_us, "one goes on where the other ended"
         assert second.end_us - first.end_us == 1_000_000
     assert all(gap.end_us < feed.tap.now_us for gap in more), "what is under way may still come in time"
+
+
+@pytest.mark.parametrize("tracks", [BOTH, frozenset({"video"}), frozenset({"audio"})])
+def test_a_sender_whose_clock_all_but_stands_still_is_said_to_be_missing(
+    monkeypatch: pytest.MonkeyPatch, tracks: frozenset[Track]
+) -> None:
+    feed = Feed(monkeypatch, tracks)
+    feed.play(5.0)
+    feed.play(60.0, media_s=5.0, speed=0.01)
+    feed.got.extend(feed.drain())
+    for track in tracks:
+        assert feed.tap.now_us - feed.tap.reached_us(track) < 7_500_000
+        gaps = [gap for gap in feed.got if isinstance(gap, Gap) and gap.kind == track and gap.start_us > 5_000_000]
+        assert {gap.reason for gap in gaps} == {"lost"}
+        assert sum(gap.end_us - gap.start_us for gap in gaps) > 50_000_000
+        assert max(b.start_us - a.end_us for a, b in pairwise(gaps)) < 200_000
 
 
 def test_what_is_switched_off_is_muted_not_lost_and_not_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:

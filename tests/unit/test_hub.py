@@ -1,0 +1,155 @@
+"""Who comes back while the session ends: the connection is guarded, or it is refused. No network: connections are stubs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from liveguard.errors import InputError
+from liveguard.server import hub as hub_module
+from liveguard.server.guarded import Guarded
+from liveguard.server.hub import Hub, Opened, Refused
+from liveguard.server.metrics import Metrics
+from liveguard.server.settings import ServerSettings
+from liveguard.server.store import Store
+from liveguard.types import Need
+from tests.server_parts import FakeGuard
+from tests.synthetic import Says
+from tests.unit.test_rtc_sdp import CHROMIUM
+
+NEED = Need(step_us=500_000, video_us=1_000_000)
+
+
+class StubPeer:
+    """Answers when `meanwhile` is over."""
+
+    made: list[StubPeer] = []  # noqa: RUF012 (each test begins with none)
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    def __init__(self, _tracks: object, _on_connected: object, on_end: Callable[[str], None], *_: Any) -> None:
+        self.on_end, self.closed = on_end, False
+        StubPeer.made.append(self)
+
+    async def answer(self, _sdp: str) -> str:
+        if StubPeer.meanwhile is not None:
+            await StubPeer.meanwhile()
+        return "an answer"
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture(autouse=True)
+def stubs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "Peer", StubPeer)
+    monkeypatch.setattr(StubPeer, "made", [])
+    monkeypatch.setattr(StubPeer, "meanwhile", None)
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Hub]:
+    """A hub that waits for nobody: who stays away is given up as soon as the loop turns."""
+    store, guard = Store("sqlite://"), FakeGuard([Says("camera", NEED)])
+    hub = Hub(ServerSettings(linger_s=0.0), guard, store, Metrics(guard.detectors))
+    await hub.start()
+    try:
+        yield hub
+    finally:
+        await hub.close()
+        guard.close()
+        store.close()
+
+
+async def turn() -> None:
+    """Let everything happen that is due."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def lost(hub: Hub) -> Guarded:
+    """A participant whose connection has just failed."""
+    opened: Opened = await hub.open("guest", "whip", CHROMIUM)
+    StubPeer.made[-1].on_end("the connection failed")
+    assert opened.guarded.waits is not None
+    return opened.guarded
+
+
+def test_who_comes_back_at_the_last_moment_goes_on() -> None:
+    async def work() -> None:
+        async with running() as hub:
+            guarded = await lost(hub)
+            StubPeer.meanwhile = turn
+            opened = await hub.open("guest", "whip", CHROMIUM)
+            await turn()
+            assert opened.guarded is guarded
+            assert guarded.ended_at is None
+            assert hub.live() == [guarded]
+            assert guarded.find(opened.connection.key) is opened.connection
+
+    asyncio.run(work())
+
+
+def test_an_offer_that_fails_leaves_the_wait_as_it_was() -> None:
+    async def work() -> None:
+        async with running() as hub:
+            guarded = await lost(hub)
+
+            async def fail() -> None:
+                await turn()
+                raise InputError("no such thing can be answered")
+
+            StubPeer.meanwhile = fail
+            with pytest.raises(InputError):
+                await hub.open("guest", "whip", CHROMIUM)
+            assert guarded.ended_at is None
+            assert StubPeer.made[-1].closed
+            await turn()
+            assert guarded.ended_at is not None, "nobody came"
+
+    asyncio.run(work())
+
+
+def test_an_offer_to_a_session_that_ends_meanwhile_is_refused() -> None:
+    async def work() -> None:
+        async with running() as hub:
+            opened = await hub.open("guest", "whip", CHROMIUM)
+            StubPeer.meanwhile = lambda: hub.end(opened.guarded)
+            with pytest.raises(Refused, match="has ended meanwhile") as refused:
+                await hub.open("guest", "whip", CHROMIUM)
+            assert refused.value.status == 503
+            assert refused.value.headers == {"Retry-After": "1"}
+            assert all(peer.closed for peer in StubPeer.made)
+            assert (opened.guarded.connection, opened.guarded.coming) == (None, None)
+            StubPeer.meanwhile = None
+            assert (await hub.open("guest", "whip", CHROMIUM)).guarded is not opened.guarded
+
+    asyncio.run(work())
+
+
+def test_a_session_that_is_ended_while_it_begins_leaves_nothing_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        async with running() as hub:
+            begin, loop = hub._begin, asyncio.get_running_loop()
+            begun: list[Guarded] = []
+
+            def ended_first(guarded: Guarded) -> None:
+                asyncio.run_coroutine_threadsafe(hub.end(guarded), loop).result()
+                begin(guarded)
+                begun.append(guarded)
+
+            monkeypatch.setattr(hub, "_begin", ended_first)
+            with pytest.raises(Refused, match="has ended meanwhile"):
+                await hub.open("guest", "whip", CHROMIUM)
+            session = begun[0].session
+            assert session is not None
+            assert session.ended(0.0)
+            row = await asyncio.to_thread(hub.store.session, begun[0].id)
+            assert row is not None
+            assert row["ended_at"] is not None
+            assert StubPeer.made == []
+
+    asyncio.run(work())
