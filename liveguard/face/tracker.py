@@ -4,6 +4,8 @@ The mesh of each face is looked for only where that face was in the picture befo
 a painting elsewhere cannot take its place. Whoever moves without a break keeps the number, whatever the face looks
 like: a face that suddenly looks different is a finding, not another person. Only after a break must a face look as it
 did before. A finder looks for faces that nobody follows yet: seldom when all is well, often when someone went missing.
+When as many are followed as may be, a much larger face takes the place of a small one, so that small pictures behind
+the speaker cannot keep the checks from the speaker.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from liveguard.face.backend import FaceBackend, Mesher, Region, region_of_box, r
 from liveguard.face.finder import Finder
 from liveguard.face.geometry import box_of
 from liveguard.face.looks import looks_of
-from liveguard.face.trail import Trail, distance, growth, overlap
+from liveguard.face.trail import Trail, distance, growth, overlap, size_px
 from liveguard.types import Box, ByteArray, FloatArray, VideoFrame
 
 FIND_EVERY_US = 400_000  # a large newcomer is seen within 1.6 s, a small one within 8 s
@@ -26,7 +28,10 @@ MISSING_US = 3_000_000  # for so long the surroundings of a lost face are search
 LOST_AFTER_US = 400_000  # a face that is not seen for so long is lost: its mesher stops looking
 FORGET_AFTER_US = 20_000_000
 HOLD_US = 1_000_000  # who appears where someone else just vanished waits so long for a number
-TRIAL_US = 400_000  # for so long a newcomer must be a face beyond doubt
+TRIAL_US = 400_000  # for so long a newcomer must be a face beyond doubt, and is not reported
+# By so many times a face must be larger than the one whose place it takes. For the two to swap back, their ratio has to
+# change by the square of it, so that people who lean to and fro in a gallery of faces alike in size all stay.
+MUCH_LARGER, LARGER_THAN_A_STILL_ONE = 2.0, 1.4
 MIN_FACE_PX = 16.0
 # Likeness that gives a number back. Anywhere: 3 % of pairs of strangers reach it; where the face was lost: 13 %.
 ALIKE, ALIKE_NEAR = 0.6, 0.4
@@ -72,7 +77,7 @@ class FaceTracker:
         self._near_at_us: int | None = None
 
     def update(self, frame: VideoFrame) -> list[Face]:
-        """The faces in this picture, by track number. Shape (478, 3) landmarks each."""
+        """The faces in this picture that are no longer on trial, by track number."""
         seen: dict[int, _Sight] = {}
         for trail in self._live:
             sight = self._follow(trail, frame)
@@ -81,13 +86,15 @@ class FaceTracker:
         self._dismiss(frame.t_us, seen)
         self._drop_doubles(frame.image, seen)
         self._retire(frame.t_us, seen)
+        is_first_look = self._next_track == 1
         for box in self._search(frame, seen):
-            self._admit(frame, box, seen)
+            self._admit(frame, box, seen, is_first_look=is_first_look)
+        self._make_room(frame.t_us, seen)
         self._remember(frame, seen)
         faces = [
             Face(trail.track, seen[trail.track].mesh, trail.box, trail.picture)
             for trail in self._live
-            if trail.track in seen
+            if trail.track in seen and frame.t_us >= trail.reported_from_us
         ]
         return sorted(faces, key=lambda face: face.track)
 
@@ -145,11 +152,14 @@ class FaceTracker:
         for trail in list(self._live):
             trail.missing = trail.track not in seen
             if trail.missing and t_us - trail.seen_us > LOST_AFTER_US:
-                trail.mesher.close()
-                trail.forget_motion()
-                self._live.remove(trail)
-                self._lost.append(trail)
+                self._lose(trail)
         self._lost = [trail for trail in self._lost if t_us - trail.seen_us <= FORGET_AFTER_US]
+
+    def _lose(self, trail: Trail) -> None:
+        trail.mesher.close()
+        trail.forget_motion()
+        self._live.remove(trail)
+        self._lost.append(trail)
 
     def _search(self, frame: VideoFrame, seen: dict[int, _Sight]) -> list[Box]:
         """Boxes of faces that nobody follows, if it is time to search; one face may come more than once."""
@@ -167,7 +177,7 @@ class FaceTracker:
     def _absent(self) -> list[Trail]:
         return [trail for trail in self._live if trail.missing] + self._lost
 
-    def _admit(self, frame: VideoFrame, box: Box, seen: dict[int, _Sight]) -> None:
+    def _admit(self, frame: VideoFrame, box: Box, seen: dict[int, _Sight], *, is_first_look: bool) -> None:
         """Give the face in `box` its old number or a new one, if it is a face and nobody follows it."""
         if any(_hides(sight.box, box) for sight in seen.values()):
             return
@@ -179,6 +189,8 @@ class FaceTracker:
         trail = self._owner(frame, sight) or self._newcomer(frame, sight, mesher, alone=not seen)
         if trail is None:
             return
+        if is_first_look:  # nobody is judged yet whom a false face could harm, and all start together
+            trail.reported_from_us = frame.t_us
         if trail not in self._live:
             trail.mesher, self._spare = mesher, None
             self._live.append(trail)
@@ -187,11 +199,12 @@ class FaceTracker:
     def _owner(self, frame: VideoFrame, sight: _Sight) -> Trail | None:
         """The absent trail that this face belongs to, if there is room for it; off the list of the lost."""
         looks = looks_of(frame.image, sight.mesh)
+        has_room = self._has_room(sight.box)
         best, best_score = None, 0.0
         for trail in self._absent():
             near = _could_reach(trail, sight.box, frame.t_us)
             score = trail.likeness(looks) - (ALIKE_NEAR if near else ALIKE)
-            if score > best_score and (trail in self._live or self._has_room()):
+            if score > best_score and (trail in self._live or has_room):
                 best, best_score = trail, score
         if best in self._lost:
             self._lost.remove(best)
@@ -200,20 +213,37 @@ class FaceTracker:
     def _newcomer(self, frame: VideoFrame, sight: _Sight, mesher: Mesher, *, alone: bool) -> Trail | None:
         """A new trail, if there is room, nobody who just vanished here could be it, and it is surely a face.
 
-        Where someone is followed already, a newcomer is on trial for a moment; a lone face is better than none.
+        Where someone is followed already, a newcomer is on trial for a moment, and what fails it has never been reported:
+        a false face would be another person for the checks. A lone face is better than none.
         """
         recent = [trail for trail in self._absent() if frame.t_us - trail.seen_us < HOLD_US]
-        if not self._has_room() or any(_could_reach(trail, sight.box, frame.t_us) for trail in recent):
+        if not self._has_room(sight.box) or any(_could_reach(trail, sight.box, frame.t_us) for trail in recent):
             return None
         region = region_of_mesh(sight.mesh, sight.box)
         if not alone and _mesh(mesher, frame.image, region, certain=True) is None:
             return None
         self._next_track += 1
         trial_ends_us = 0 if alone else frame.t_us + TRIAL_US
-        return Trail(self._next_track - 1, mesher, region, sight.box, frame.t_us, trial_ends_us)
+        return Trail(
+            self._next_track - 1, mesher, region, sight.box, frame.t_us, trial_ends_us, reported_from_us=trial_ends_us
+        )
 
-    def _has_room(self) -> bool:
-        return len(self._live) < self._max_faces
+    def _has_room(self, box: Box) -> bool:
+        """Whether the face in `box` may be followed: one more than allowed, if a much smaller one can make room for it."""
+        if len(self._live) < self._max_faces:
+            return True
+        return len(self._live) == self._max_faces and self._giving_way(box) is not None
+
+    def _giving_way(self, box: Box) -> Trail | None:
+        """Whose place the face in `box` may take: that of a much smaller one, best of one that keeps still."""
+        smaller = [trail for trail in self._live if size_px(box) >= _times_larger(trail) * size_px(trail.box)]
+        return min(smaller, key=lambda trail: (not _keeps_still(trail), size_px(trail.box)), default=None)
+
+    def _make_room(self, t_us: int, seen: dict[int, _Sight]) -> None:
+        """Who came last, and is one too many, takes its place once it is reported: nobody goes for what is no face."""
+        last = self._live[-1] if len(self._live) > self._max_faces else None
+        if last is not None and last.track in seen and t_us >= last.reported_from_us:
+            self._lose(self._giving_way(seen[last.track].box) or last)
 
     def _remember(self, frame: VideoFrame, seen: dict[int, _Sight]) -> None:
         for trail in self._live:
@@ -240,6 +270,14 @@ def _settled(mesher: Mesher, image: ByteArray, region: Region) -> _Sight | None:
     """The mesh for a detector's box, laid twice: the box knows neither the roll nor the exact size of the face."""
     first = _mesh(mesher, image, region)
     return first and _mesh(mesher, image, region_of_mesh(first.mesh, first.box))
+
+
+def _keeps_still(trail: Trail) -> bool:
+    return trail.picture or trail.is_still
+
+
+def _times_larger(trail: Trail) -> float:
+    return LARGER_THAN_A_STILL_ONE if _keeps_still(trail) else MUCH_LARGER
 
 
 def _is_double(a: Box, b: Box) -> bool:

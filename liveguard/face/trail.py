@@ -32,6 +32,7 @@ class Trail:
     box: Box
     seen_us: int
     trial_ends_us: int = 0
+    reported_from_us: int = 0
     missing: bool = False
     looks: FloatArray | None = None
     looked_us: int = 0
@@ -116,13 +117,13 @@ def distance(a: Box, b: Box) -> float:
     """How far apart two boxes are, middle to middle, in sizes of the larger one."""
     dx = a.left + a.width / 2 - b.left - b.width / 2
     dy = a.top + a.height / 2 - b.top - b.height / 2
-    return math.hypot(dx, dy) / max(_size(a), _size(b))
+    return math.hypot(dx, dy) / max(size_px(a), size_px(b))
 
 
 def growth(a: Box, b: Box) -> float:
     """By how much the size differs: |ln| of the ratio."""
-    return abs(math.log(_size(a) / _size(b)))
+    return abs(math.log(size_px(a) / size_px(b)))
 
 
-def _size(box: Box) -> float:
+def size_px(box: Box) -> float:
     return max(box.width, box.height, 1.0)

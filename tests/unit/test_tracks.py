@@ -276,6 +276,92 @@ def test_limit_of_faces_and_closing() -> None:
     assert world.is_closed
 
 
+def test_the_speaker_takes_the_place_of_a_small_still_face_that_was_there_first() -> None:
+    backdrop = [Head(who, 20 + 35 * who, 25, 24.0) for who in range(4)]
+    speaker = Head(9, 210, 115, 90.0)
+    world = World(*backdrop, speaker)
+    tracker = FaceTracker(world, max_faces=4)
+
+    def act(t_s: float) -> None:
+        speaker.shown = 2 <= t_s < 18
+        speaker.quiver = 0.05 * float(np.sin(7 * t_s))
+        sway(speaker, t_s, 210)
+
+    faces = {t_s: {face.track: face for face in faces} for t_s, faces in play(world, tracker, 21.0, act)}
+    assert set(faces[1.9]) == {1, 2, 3, 4}
+    arrived_s = min(t_s for t_s, there in faces.items() if 5 in there)
+    assert arrived_s < 4.1
+    for t_s, there in faces.items():
+        if arrived_s <= t_s < 18:
+            assert len(there) == 4
+            assert there[5].box.width > 80
+    assert set(faces[20.9]) == {1, 2, 3, 4}  # who had to go comes back under the old number
+
+
+@pytest.mark.parametrize(("wall_px", "stays"), [(36.0, True), (24.0, False)])
+def test_a_picture_on_the_wall_goes_before_a_smaller_face_that_lives(wall_px: float, stays: bool) -> None:
+    small, wall, large = Head(1, 40, 40, 20.0), Head(2, 130, 40, wall_px), Head(3, 240, 110, 46.0)
+    world = World(small, wall, large)
+    tracker = FaceTracker(world, max_faces=2)
+
+    def act(t_s: float) -> None:
+        large.shown = t_s >= 5
+        sway(small, t_s, 40, 4.0)
+        sway(large, t_s, 240)
+
+    widths = [round(face.box.width) for face in list(play(world, tracker, 12.0, act))[-1][1]]
+    assert widths == ([wall_px, 46] if stays else [20, 46])
+
+
+def test_nobody_in_a_gallery_of_faces_alike_in_size_makes_room() -> None:
+    """They lean to and fro by a quarter, and one of them has frozen."""
+    heads = [Head(i, 50 + 110 * (i % 3), 40 + 90 * (i // 3), 36.0 + 2 * i) for i in range(6)]
+    world = World(*heads)
+    tracker = FaceTracker(world, max_faces=4)
+
+    def act(t_s: float) -> None:
+        for i, head in enumerate(heads[1:]):
+            head.face_px = 42.0 * (1 + 0.14 * float(np.sin(0.8 * t_s + i)))
+            sway(head, t_s, 50 + 110 * ((i + 1) % 3))
+
+    assert {tuple(face.track for face in faces) for _, faces in play(world, tracker, 30.0, act)} == {(1, 2, 3, 4)}
+
+
+def doubtful_but_when_searched_for(t_s: float) -> bool:
+    """Searches are at 0, 0.5, 0.9, 1.3 s and so on: what is certain only then is admitted and fails its trial."""
+    return round(t_s * FPS) % 4 != 1
+
+
+def test_nobody_makes_room_for_what_turns_out_to_be_no_face() -> None:
+    curtain = Head(9, 210, 115, 90.0)
+    world = World(*[Head(who, 20 + 35 * who, 25, 24.0) for who in range(4)], curtain)
+    tracker = FaceTracker(world, max_faces=4)
+
+    def act(t_s: float) -> None:
+        curtain.shown = t_s >= 1
+        curtain.doubtful = t_s < 10 and doubtful_but_when_searched_for(t_s)
+
+    shown = [(t_s, [face.track for face in faces]) for t_s, faces in play(world, tracker, 12.5, act)]
+    assert all(tracks == [1, 2, 3, 4] for t_s, tracks in shown if t_s < 10.4)
+    assert shown[-1][1][-1] > 5  # it was on trial before, under another number
+    assert len(shown[-1][1]) == 4
+
+
+def test_a_face_is_reported_once_its_trial_is_over_and_never_if_it_fails() -> None:
+    person, other = Head(1, 80, 90), Head(2, 240, 90)
+    world = World(person, other)
+    tracker = FaceTracker(world)
+
+    def act(t_s: float) -> None:
+        other.shown = t_s >= 1
+        other.doubtful = t_s < 10 and doubtful_but_when_searched_for(t_s)
+
+    shown = [(t_s, [face.track for face in faces]) for t_s, faces in play(world, tracker, 12.5, act)]
+    assert all(tracks == [1] for t_s, tracks in shown if t_s < 10.4)
+    assert next(t_s for t_s, tracks in shown if len(tracks) == 2) <= 10 + 1.6 + 0.4
+    assert shown[-1][1][-1] > 2  # it was on trial before, under another number
+
+
 def test_faces_that_come_and_go_leave_no_meshers_behind() -> None:
     head = Head(1, 160, 90)
     world = World(head)
