@@ -50,7 +50,8 @@ def frame_samples(frame: av.AudioFrame) -> npt.NDArray[Any]:
 def mix_down(pcm: npt.NDArray[Any]) -> tuple[FloatArray, int]:
     """Mono float32 (n,) and how many of the given samples were NaN or infinite (they become 0).
 
-    The mean of all channels; where they cancel each other, which nobody with two loudspeakers would notice, the loudest.
+    The mean of all channels; where they cancel each other, which nobody with two loudspeakers would notice, the loudest. That is
+    decided for each piece as it comes, so that only there the way the input is cut may show.
     `pcm`: (n,) or (n, channels); unsigned bytes, signed integers of any width, or floats with full scale 1.
     """
     pcm = pcm[:, None] if pcm.ndim == 1 else pcm

@@ -2,8 +2,7 @@
 
 aiortc 1.16 gathers on all addresses but loopback, and has no ICE restart (RFC 9725 section 4.3.3). `prepare` puts a
 `RestartableIce` where each of its ICE transports keeps its `aioice.Connection`: DTLS and SRTP go on reading from it. This
-is the only file that uses private names of aiortc; they are looked for before they are used. Everything here belongs to
-the event loop.
+uses private names of aiortc, which are looked for before they are used. Everything here belongs to the event loop.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ const ANSWER = {
   403: ["The guard refuses this page.", "Open the page at the address that `liveguard serve` printed."],
   406: ["The guard cannot decode what this browser sends.", "Use a current Chrome, Edge, Firefox or Safari, which send VP8 or H.264."],
   429: ["The guard is asked too often.", "Wait a minute and start again."],
-  503: ["The guard is full.", "End another session (see Sessions), or restart it with room for more."],
+  503: ["The guard cannot take this on now.", "Start again in a moment. Where it is full, end another session (see Sessions), or restart it with room for more."],
 };
 
 /** @returns {{what: string, todo: string}} */
