@@ -10,7 +10,15 @@ from typing import Literal
 from liveguard.fusion import Evidence
 from liveguard.policy import SUSPICIOUS_RISK, Policy
 from liveguard.types import HYPOTHESES, Alert, Hypothesis, Reading, State, Status
-from liveguard.words import HYPOTHESIS_WORDS, NO_MODEL, NOT_RULED_OUT, NOT_SETTLED, SETTLE
+from liveguard.words import (
+    HYPOTHESIS_WORDS,
+    NO_MODEL,
+    NOT_RULED_OUT,
+    NOT_SETTLED,
+    OTHERS,
+    SETTLE,
+    unfollowed_words,
+)
 
 CLEAR_SHARE = 0.25  # an alert is cleared when its evidence has sunk to this share of the threshold
 LEAST_JUDGEMENTS = 3  # of late, before anybody is called genuine
@@ -44,6 +52,7 @@ class AlertMachine:
         self._policy = policy
         self._session_id = session_id
         self._standings: dict[int | None, _Standing] = {}
+        self._unfollowed, self._unfollowed_us = 0, 0
         self._count = 0
 
     def add(self, reading: Reading, hypothesis: Hypothesis, evidence: Evidence) -> list[Alert | Status]:
@@ -64,6 +73,8 @@ class AlertMachine:
         gone = [s.track for s in self._standings.values() if t_us - s.read_us > GONE_AFTER_US]
         for track in gone:
             said += self._dismiss(self._standings.pop(track), t_us)
+        if t_us - self._unfollowed_us > GONE_AFTER_US:
+            said += self.unfollowed(0, t_us)
         for standing in self._standings.values():
             for hypothesis in list(standing.evidence):
                 said += self._judge(standing, hypothesis, t_us)
@@ -72,10 +83,22 @@ class AlertMachine:
                 said.append(self._say(standing, status))
         return said, gone
 
+    def unfollowed(self, count: int, t_us: int) -> list[Status]:
+        """So many faces are in the picture beside those that are followed: what is to be said of it, if it is news."""
+        self._unfollowed_us = t_us
+        if count == self._unfollowed:
+            return []
+        self._unfollowed = count
+        return self._others(t_us) or [Status(t_us, OTHERS, "cannot_judge", None, (LEFT,))]
+
     def statuses(self, t_us: int) -> list[Status]:
         """Where everybody stands at `t_us`."""
         order = sorted(self._standings.values(), key=lambda s: -1 if s.track is None else s.track)
-        return [self._status(standing, t_us) for standing in order]
+        return [*(self._status(standing, t_us) for standing in order), *self._others(t_us)]
+
+    def _others(self, t_us: int) -> list[Status]:
+        why = unfollowed_words(self._unfollowed)
+        return [Status(t_us, OTHERS, "cannot_judge", None, (why,))] if self._unfollowed else []
 
     def _dismiss(self, standing: _Standing, t_us: int) -> list[Alert | Status]:
         """Who has gone cannot be judged any more; what was raised is withdrawn, and said to be unsettled."""

@@ -137,13 +137,14 @@ class Engine:
     def _faces(self, seen: Observation) -> list[Event]:
         self._seen.update(face.track for face in seen.faces)
         self._seen_alive.update(face.track for face in seen.faces if not face.picture)
+        events: list[Event] = [*self._alerts.unfollowed(seen.unfollowed, seen.t_us)]
         if seen.faces:
-            since_us, self._face_seen_us, said = self._face_seen_us, seen.t_us, self._no_face_said
-            self._no_face_said = False
-            return [Gap("video", since_us, seen.t_us, "no_face")] if said else []
-        if seen.t_us - self._face_seen_us >= NO_FACE_AFTER_US:
+            if self._no_face_said:
+                events.append(Gap("video", self._face_seen_us, seen.t_us, "no_face"))
+            self._face_seen_us, self._no_face_said = seen.t_us, False
+        elif seen.t_us - self._face_seen_us >= NO_FACE_AFTER_US:
             self._no_face_said = True
-        return []
+        return events
 
     def _late(self) -> list[Event]:
         fresh = self.timeline.late - self._late_said

@@ -194,7 +194,8 @@ def _records(path: Path) -> Iterator[Mapping[str, Any] | Cut]:
 
 def _sample_record(sample: Sample) -> dict[str, Any]:
     if isinstance(sample, Observation):
-        return {"k": "seen", "frame": _frame_record(sample.frame), "faces": [_face_record(f) for f in sample.faces]}
+        faces = [_face_record(face) for face in sample.faces]
+        return {"k": "seen", "frame": _frame_record(sample.frame), "faces": faces, "unfollowed": sample.unfollowed}
     if isinstance(sample, AudioChunk):
         return {"k": "audio", "t_us": sample.t_us, "pcm": _pack(sample.pcm)}
     if isinstance(sample, Gap):
@@ -226,7 +227,8 @@ def _sample(record: Mapping[str, Any]) -> Sample:
         frame = record["frame"]
         size_and_digest = int(frame["width"]), int(frame["height"]), int(frame["digest"])
         seen = FrameSample(int(frame["t_us"]), *size_and_digest, _unpack(frame["signature"]), float(frame["noise"]))
-        return Observation(seen, tuple(_face(face) for face in record["faces"]))
+        faces = tuple(_face(face) for face in record["faces"])
+        return Observation(seen, faces, int(record.get("unfollowed", 0)))  # older journals do not tell
     if kind == "audio":
         return AudioChunk(int(record["t_us"]), _unpack(record["pcm"]))
     if kind == "gap":

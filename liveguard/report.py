@@ -107,7 +107,7 @@ class ReportBuilder:
     def status(self, status: Status) -> None:
         """A standing; the worst of each participant, and the highest risk, are kept."""
         worst = self._worst.get(status.participant)
-        if worst is None or _rank(status) >= _rank(worst):
+        if worst is None or (_rank(status) >= _rank(worst) and status.why != (LEFT,)):
             self._worst[status.participant] = status
         if status.risk is not None:
             self._risk = max(self._risk or 0.0, status.risk)
@@ -148,7 +148,7 @@ class ReportBuilder:
     def _why(self, verdict: State, checks: Mapping[str, CheckSummary], still: bool) -> tuple[str, ...]:
         if verdict in ("alert", "suspicious"):
             said = [why for status in self._worst.values() if status.state == verdict for why in status.why]
-            return tuple(dict.fromkeys(said))
+            return (*dict.fromkeys(said), *self._unjudged())
         judged = [name for name in checks if self._judged(checks, name)]
         if verdict == "genuine":
             return (f"nothing suspicious found by {', '.join(judged)}", *self._not_ruled_out(judged), *self._unjudged())

@@ -140,10 +140,14 @@ class FrameSample:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """All that the core ever learns of one picture."""
+    """All that the core ever learns of one picture.
+
+    `unfollowed`: how many more faces were found of late than may be followed.
+    """
 
     frame: FrameSample
     faces: tuple[FaceSample, ...]
+    unfollowed: int = 0
 
     @property
     def t_us(self) -> int:

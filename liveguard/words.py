@@ -33,6 +33,16 @@ SETTLE: dict[Hypothesis, str] = {
 }
 NOT_SETTLED = "the face left the picture before anything was settled"
 """What is said, instead of how to settle it, of an alert that is withdrawn because who it is about has gone."""
+OTHERS = "other faces"
+"""The label of all faces together that are in the picture and not followed."""
+
+
+def unfollowed_words(count: int) -> str:
+    """Why nothing can be said of faces that are not followed."""
+    more = "1 more face is" if count == 1 else f"{count} more faces are"
+    return f"{more} in the picture than may be followed, and nobody checks them: raise max_faces, or enlarge who speaks"
+
+
 STATE_WORDS: dict[State, str] = {
     "genuine": "genuine so far",
     "suspicious": "suspicious",

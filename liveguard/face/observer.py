@@ -67,7 +67,7 @@ class Observer:
         self._standing = {key: was for key, was in self._standing.items() if frame.t_us - was[0] < FORGET_AFTER_US}
         if frame.t_us - self._noise_at_us >= NOISE_EVERY_US:
             self._noise, self._noise_at_us = noise_of(frame.image), frame.t_us
-        return Observation(frame_sample(frame, self._noise), faces)
+        return Observation(frame_sample(frame, self._noise), faces, self._tracker.unfollowed)
 
     def close(self) -> None:
         self._tracker.close()

@@ -5,7 +5,7 @@ a painting elsewhere cannot take its place. Whoever moves without a break keeps 
 like: a face that suddenly looks different is a finding, not another person. Only after a break must a face look as it
 did before. A finder looks for faces that nobody follows yet: seldom when all is well, often when someone went missing.
 When as many are followed as may be, a much larger face takes the place of a small one, so that small pictures behind
-the speaker cannot keep the checks from the speaker.
+the speaker cannot keep the checks from the speaker. Whoever finds no place is counted, so that it can be said.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ FIND_MISSING_EVERY_US = 100_000
 MISSING_US = 3_000_000  # for so long the surroundings of a lost face are searched
 LOST_AFTER_US = 400_000  # a face that is not seen for so long is lost: its mesher stops looking
 FORGET_AFTER_US = 20_000_000
+UNFOLLOWED_US = 10_000_000  # the finder has been everywhere once more by then
 HOLD_US = 1_000_000  # who appears where someone else just vanished waits so long for a number
 TRIAL_US = 400_000  # for so long a newcomer must be a face beyond doubt, and is not reported
 # By so many times a face must be larger than the one whose place it takes. For the two to swap back, their ratio has to
@@ -71,6 +72,7 @@ class FaceTracker:
         self._max_faces = max_faces
         self._live: list[Trail] = []
         self._lost: list[Trail] = []
+        self._unfollowed: list[tuple[int, Box]] = []  # faces without a place, and when each was found last
         self._spare: Mesher | None = None  # lays the mesh on faces that have no number yet
         self._next_track = 1
         self._find_at_us: int | None = None
@@ -91,12 +93,22 @@ class FaceTracker:
             self._admit(frame, box, seen, is_first_look=is_first_look)
         self._make_room(frame.t_us, seen)
         self._remember(frame, seen)
+        self._unfollowed = [
+            (found_us, box)
+            for found_us, box in self._unfollowed
+            if frame.t_us - found_us <= UNFOLLOWED_US and not any(_lie_together(box, own.box) for own in seen.values())
+        ]
         faces = [
             Face(trail.track, seen[trail.track].mesh, trail.box, trail.picture)
             for trail in self._live
             if trail.track in seen and frame.t_us >= trail.reported_from_us
         ]
         return sorted(faces, key=lambda face: face.track)
+
+    @property
+    def unfollowed(self) -> int:
+        """How many faces were found of late and are not followed, as all places are taken."""
+        return len(self._unfollowed)
 
     def close(self) -> None:
         for trail in self._live:
@@ -186,7 +198,11 @@ class FaceTracker:
         sight = _settled(mesher, frame.image, region_of_box(box))
         if sight is None or any(_hides(other.box, sight.box) for other in seen.values()):
             return
-        trail = self._owner(frame, sight) or self._newcomer(frame, sight, mesher, alone=not seen)
+        trail = self._owner(frame, sight)
+        if trail is None and not self._has_room(sight.box):
+            self._turn_away(frame, sight, mesher)
+            return
+        trail = trail or self._newcomer(frame, sight, mesher, alone=not seen)
         if trail is None:
             return
         if is_first_look:  # nobody is judged yet whom a false face could harm, and all start together
@@ -211,22 +227,27 @@ class FaceTracker:
         return best
 
     def _newcomer(self, frame: VideoFrame, sight: _Sight, mesher: Mesher, *, alone: bool) -> Trail | None:
-        """A new trail, if there is room, nobody who just vanished here could be it, and it is surely a face.
+        """A new trail, if nobody who just vanished here could be it, and it is surely a face.
 
         Where someone is followed already, a newcomer is on trial for a moment, and what fails it has never been reported:
         a false face would be another person for the checks. A lone face is better than none.
         """
         recent = [trail for trail in self._absent() if frame.t_us - trail.seen_us < HOLD_US]
-        if not self._has_room(sight.box) or any(_could_reach(trail, sight.box, frame.t_us) for trail in recent):
+        if any(_could_reach(trail, sight.box, frame.t_us) for trail in recent):
+            return None
+        if not (alone or _is_surely_a_face(mesher, frame.image, sight)):
             return None
         region = region_of_mesh(sight.mesh, sight.box)
-        if not alone and _mesh(mesher, frame.image, region, certain=True) is None:
-            return None
         self._next_track += 1
         trial_ends_us = 0 if alone else frame.t_us + TRIAL_US
         return Trail(
             self._next_track - 1, mesher, region, sight.box, frame.t_us, trial_ends_us, reported_from_us=trial_ends_us
         )
+
+    def _turn_away(self, frame: VideoFrame, sight: _Sight, mesher: Mesher) -> None:
+        if _is_surely_a_face(mesher, frame.image, sight):
+            others = [(t_us, box) for t_us, box in self._unfollowed if not _lie_together(box, sight.box)]
+            self._unfollowed = [*others, (frame.t_us, sight.box)]
 
     def _has_room(self, box: Box) -> bool:
         """Whether the face in `box` may be followed: one more than allowed, if a much smaller one can make room for it."""
@@ -272,6 +293,10 @@ def _settled(mesher: Mesher, image: ByteArray, region: Region) -> _Sight | None:
     return first and _mesh(mesher, image, region_of_mesh(first.mesh, first.box))
 
 
+def _is_surely_a_face(mesher: Mesher, image: ByteArray, sight: _Sight) -> bool:
+    return _mesh(mesher, image, region_of_mesh(sight.mesh, sight.box), certain=True) is not None
+
+
 def _keeps_still(trail: Trail) -> bool:
     return trail.picture or trail.is_still
 
@@ -290,6 +315,10 @@ def _hides(a: Box, b: Box) -> bool:
         return False
     hair = Box(a.left, a.top - HAIR * a.height, a.width, a.height * (1 + HAIR))
     return overlap(a, b) > INSIDE or (_area(b) < 0.5 * _area(a) and overlap(hair, b) > INSIDE)
+
+
+def _lie_together(a: Box, b: Box) -> bool:
+    return overlap(a, b) > INSIDE
 
 
 def _area(box: Box) -> float:

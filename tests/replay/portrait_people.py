@@ -127,13 +127,13 @@ def follow(
     backend: FaceBackend, images: Iterable[ByteArray], fps: float = 15.0, max_faces: int = 4
 ) -> Iterator[tuple[float, list[Face]]]:
     """The faces in each picture, with its time in seconds; leaves `backend` open."""
-    tracker = FaceTracker(_KeepOpen(backend), max_faces)
+    tracker = FaceTracker(KeepOpen(backend), max_faces)
     for number, image in enumerate(images):
         yield number / fps, tracker.update(VideoFrame(round(number / fps * 1e6), image))
     tracker.close()
 
 
-class _KeepOpen:
+class KeepOpen:
     """A backend that outlives its tracker: making one costs more than many of the tests here."""
 
     def __init__(self, backend: FaceBackend) -> None:

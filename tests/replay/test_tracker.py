@@ -18,7 +18,7 @@ from liveguard.face.backends import open_backend
 from liveguard.face.geometry import box_of, inter_ocular_px
 from liveguard.face.tracker import FaceTracker
 from liveguard.types import ByteArray, FloatArray, VideoFrame
-from tests.replay.portrait_people import Actor, at, draw, follow, middle, portrait, still, swaying
+from tests.replay.portrait_people import Actor, KeepOpen, at, draw, follow, middle, portrait, still, swaying
 
 pytestmark = pytest.mark.replay
 
@@ -125,6 +125,15 @@ def test_the_small_faces_of_a_gallery_are_found(backend: FaceBackend) -> None:
     actors = [Actor("ann", swaying(200 + 400 * i, 150 + 350 * j, 4), 60.0) for i in range(3) for j in range(2)]
     last = [faces for _, faces in follow(backend, film(*actors, seconds=7, fps=3), 3.0, max_faces=6)][-1]
     assert len(last) == 6
+
+
+def test_of_a_larger_gallery_it_is_counted_who_is_not_followed(backend: FaceBackend) -> None:
+    actors = [Actor("ann", swaying(200 + 400 * i, 150 + 350 * j, 4), 60.0) for i in range(3) for j in range(2)]
+    tracker = FaceTracker(KeepOpen(backend), max_faces=4)
+    faces = [
+        tracker.update(VideoFrame(round(k / 3 * 1e6), image)) for k, image in enumerate(film(*actors, seconds=9, fps=3))
+    ][-1]
+    assert (len(faces), tracker.unfollowed) == (4, 2)
 
 
 def test_nothing_is_found_where_there_is_nothing(backend: FaceBackend) -> None:

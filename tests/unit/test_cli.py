@@ -89,10 +89,16 @@ def test_who_else_was_there_and_could_not_be_judged_is_named() -> None:
     builder.status(Status(1, "face 1", "genuine", 0.01, ()))
     builder.status(Status(1, "face 2", "cannot_judge", None, ("face too small",)))
     builder.status(Status(1, "face 3", "cannot_judge", None, ("left the picture",)))
+    builder.status(Status(1, "other faces", "cannot_judge", None, ("2 more faces are in the picture",)))
+    builder.status(Status(2, "other faces", "cannot_judge", None, ("left the picture",)))
     builder.status(Status(1, "feed", "cannot_judge", None, ("no sound arrives",)))
     built = builder.build(8.0, 1.0, 3)
     assert built.verdict == "genuine"
-    assert built.why[2:] == ("face 2 could not be judged: face too small", "face 3 could not be judged")
+    assert built.why[2:] == (
+        "face 2 could not be judged: face too small",
+        "face 3 could not be judged",
+        "other faces could not be judged: 2 more faces are in the picture",
+    )
 
 
 def test_a_check_that_is_switched_off_is_not_said_to_have_looked() -> None:

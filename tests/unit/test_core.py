@@ -172,6 +172,33 @@ def test_a_second_without_a_face_is_said_as_a_gap() -> None:
     assert [(gap.start_us, gap.end_us, gap.reason) for gap in gaps] == [(960_000, 3_000_000, "no_face")]
 
 
+def test_faces_that_find_no_place_are_said_once_and_for_as_long_as_they_are_there() -> None:
+    def crowd(t_us: int) -> int:
+        return 2 if 1_000_000 <= t_us < 2_000_000 else 1 if 2_000_000 <= t_us < 3_000_000 else 0
+
+    engine = Engine(VIDEO, [Spy(need=Need(500_000, 500_000))])
+    times = range(0, 4_000_000, 40_000)
+    told, stand = [], []
+    for t_us in times:
+        told += engine.push(Observation(frame(t_us), (face(t_us),), crowd(t_us)))
+        stand.append([status.why[0] for status in engine.statuses() if status.participant == "other faces"])
+    said = [event for event in told if isinstance(event, Status) and event.participant == "other faces"]
+    assert [status.t_us for status in said] == [1_000_000, 2_000_000, 3_000_000]
+    assert {status.state for status in said} == {"cannot_judge"}
+    words = [status.why[0].split(" in ")[0] for status in said]
+    assert words == ["2 more faces are", "1 more face is", "left the picture"]
+    assert [len(why) for why in stand] == [int(crowd(t_us) > 0) for t_us in times]
+
+
+def test_others_are_forgotten_when_no_more_pictures_come() -> None:
+    engine = Engine(AV, [Spy(need=Need(500_000, audio_us=500_000, scope="feed"))])
+    told = []
+    for sample in by_time([replace(one, unfollowed=1) for one in pictures(1.0)], chunks(voice(9.0), [800])):
+        told += engine.push(sample)
+    said = [event.why[0] for event in told if isinstance(event, Status) and event.participant == "other faces"]
+    assert [why.split(" in ")[0] for why in said] == ["1 more face is", "left the picture"]
+
+
 def test_a_face_that_never_comes_back_is_said_at_the_end() -> None:
     samples: list[Sample] = [
         Observation(frame(t), (face(t),) if t < 1_000_000 else ()) for t in range(0, 3_000_000, 40_000)

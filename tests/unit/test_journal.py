@@ -25,7 +25,8 @@ from tests.synthetic import AV, VIDEO, Says, Spy, by_time, chunks, pictures, voi
 
 
 def session() -> list[Sample]:
-    still = [replace(o, frame=replace(o.frame, signature=np.zeros((9, 16), np.float32))) for o in pictures(9.0)]
+    seen = [replace(one, unfollowed=int(one.t_us > 4_000_000)) for one in pictures(9.0)]
+    still = [replace(o, frame=replace(o.frame, signature=np.zeros((9, 16), np.float32))) for o in seen]
     notes: list[Sample] = [Cue(2_000_000, "light", {"colour": "red", "level": 0.5})]
     mixed = by_time(still, chunks(voice(9.0), [320]), notes)
     return [*mixed, Gap("audio", 9_000_000, 9_200_000, "lost")]
@@ -76,7 +77,7 @@ def test_samples_come_back_as_they_went_in(journal: Path) -> None:
         if isinstance(before, Observation):
             assert isinstance(after, Observation)
             np.testing.assert_array_equal(before.faces[0].landmarks, after.faces[0].landmarks)
-            assert before.frame.digest == after.frame.digest
+            assert (before.frame.digest, before.unfollowed) == (after.frame.digest, after.unfollowed)
         elif isinstance(before, AudioChunk):
             assert isinstance(after, AudioChunk)
             np.testing.assert_array_equal(before.pcm, after.pcm)

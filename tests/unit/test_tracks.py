@@ -276,6 +276,25 @@ def test_limit_of_faces_and_closing() -> None:
     assert world.is_closed
 
 
+def test_faces_without_a_place_are_counted_until_they_have_one_or_leave() -> None:
+    heads = [Head(who, 30 + 60 * who, 90) for who in range(5)]
+    curtain = Head(9, 160, 30, 24.0, doubtful=True)
+    world = World(*heads, curtain)
+    tracker = FaceTracker(world, max_faces=3)
+
+    def act(t_s: float) -> None:
+        heads[0].shown = t_s < 6
+        heads[4].shown = t_s < 12
+        for who, head in enumerate(heads):
+            sway(head, t_s, 30 + 60 * who, 4.0)
+
+    counts = {t_s: tracker.unfollowed for t_s, _ in play(world, tracker, 30.0, act)}
+    assert {count for t_s, count in counts.items() if 2 <= t_s < 6} == {2}
+    assert {count for t_s, count in counts.items() if 8 <= t_s < 12} == {1}
+    assert counts[29.9] == 0
+    assert max(counts.values()) == 2
+
+
 def test_the_speaker_takes_the_place_of_a_small_still_face_that_was_there_first() -> None:
     backdrop = [Head(who, 20 + 35 * who, 25, 24.0) for who in range(4)]
     speaker = Head(9, 210, 115, 90.0)

@@ -10,12 +10,12 @@ export class Card {
   #why = h("ul", { class: "why", "data-testid": "why" });
   #advice = h("p", { class: "advice", "data-testid": "advice", hidden: true });
 
-  /** @param {string} who "feed" or "face 1" @param {any} info what the guard says of itself */
+  /** @param {string} who "feed", "face 1" or "other faces" @param {any} info what the guard says of itself */
   constructor(who, info) {
     this.who = who;
     this.info = info;
     this.charts = new Charts(info.checks);
-    this.thumb = who === "feed" ? null : h("canvas", { class: "thumb", width: 112, height: 112, "aria-hidden": "true" });
+    this.thumb = who.startsWith("face ") ? h("canvas", { class: "thumb", width: 112, height: 112, "aria-hidden": "true" }) : null;
     const heading = newId("card");
     this.element = h(
       "article",

@@ -10,6 +10,7 @@ import { capital, clock, number, stateWords } from "./words.js";
 
 const REFRESH_MS = 250;
 const CHARTS_MS = 1_000;
+const FACE = /^face (\d+)$/;
 const MANY = 4; // cards, of which one is the whole feed's: from so many on they go below the picture, side by side
 const CHART_KEY = "Charts: the last 60 s of each check. Bars up speak for an attack, bars down against one, dots could not judge.";
 
@@ -181,6 +182,7 @@ export class Room {
   }
 }
 
+/** The feed first, then the faces by number, then all those that are not followed. */
 function order(who) {
-  return who === "feed" ? 0 : Number(who.slice(5));
+  return who === "feed" ? 0 : Number(FACE.exec(who)?.[1] ?? Infinity);
 }
