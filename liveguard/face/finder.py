@@ -13,13 +13,18 @@ NEAR_FACES = 6.0  # side of the part around a face that was lost, in face sizes
 LONG_PARTS, SHORT_PARTS = 5, 3
 PART_OVERLAP = 0.2
 SMALLEST_PART_PX = 128  # what the detector reads; smaller parts show it nothing new
+SURELY_SEEN = 5.0  # a face that fills one part in so many of a side is hardly ever missed
 WHOLE_EVERY = 4  # of the looks that are taken in turn, every fourth goes to the whole picture
 
 
 class Finder:
-    """Searches parts of pictures in turn. Owned by one thread; which part is next depends on the calls alone."""
+    """Searches parts of pictures in turn. Owned by one thread; which part is next depends on the calls alone.
+
+    `looked_at`: the part that the last look in turn went to.
+    """
 
     def __init__(self, backend: FaceBackend) -> None:
+        self.looked_at = Box(0, 0, 0, 0)
         self._backend = backend
         self._turn = 0
         self._part = 0
@@ -34,9 +39,11 @@ class Finder:
         self._turn += 1
         parts = _parts(image)
         if not parts or self._turn % WHOLE_EVERY == 0:
-            return self._look(image, _whole(image))
-        self._part = (self._part + 1) % len(parts)
-        return self._look(image, parts[self._part])
+            self.looked_at = _whole(image)
+        else:
+            self._part = (self._part + 1) % len(parts)
+            self.looked_at = parts[self._part]
+        return self._look(image, self.looked_at)
 
     def near(self, image: ByteArray, box: Box) -> list[Box]:
         """Faces around the place where one was lost."""
@@ -52,6 +59,17 @@ class Finder:
             return []
         found = self._backend.find(np.ascontiguousarray(image[top:bottom, left:right]))
         return [Box(box.left + left, box.top + top, box.width, box.height) for box in found]
+
+
+def surely_shows(part: Box, face: Box) -> bool:
+    """Whether a look at `part` would have found the face in that box, if it were there."""
+    inside = (
+        part.left <= face.left
+        and part.top <= face.top
+        and face.left + face.width <= part.left + part.width
+        and face.top + face.height <= part.top + part.height
+    )
+    return inside and SURELY_SEEN * min(face.width, face.height) >= max(part.width, part.height)
 
 
 def _whole(image: ByteArray) -> Box:

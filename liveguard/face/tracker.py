@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from liveguard.face.backend import FaceBackend, Mesher, Region, region_of_box, region_of_mesh
-from liveguard.face.finder import Finder
+from liveguard.face.finder import Finder, surely_shows
 from liveguard.face.geometry import box_of
 from liveguard.face.looks import looks_of
 from liveguard.face.trail import Trail, distance, growth, overlap, size_px
@@ -76,6 +76,7 @@ class FaceTracker:
         self._spare: Mesher | None = None  # lays the mesh on faces that have no number yet
         self._next_track = 1
         self._find_at_us: int | None = None
+        self._looked_us: int | None = None  # when the finder last looked in turn
         self._near_at_us: int | None = None
 
     def update(self, frame: VideoFrame) -> list[Face]:
@@ -96,7 +97,7 @@ class FaceTracker:
         self._unfollowed = [
             (found_us, box)
             for found_us, box in self._unfollowed
-            if frame.t_us - found_us <= UNFOLLOWED_US and not any(_lie_together(box, own.box) for own in seen.values())
+            if self._still_unfollowed(found_us, box, frame.t_us, seen)
         ]
         faces = [
             Face(trail.track, seen[trail.track].mesh, trail.box, trail.picture)
@@ -182,8 +183,11 @@ class FaceTracker:
             boxes = [box for trail in absent for box in self._finder.near(frame.image, trail.box)]
         if self._find_at_us is None or t_us >= self._find_at_us:
             self._find_at_us = t_us + (FIND_EVERY_US if seen else FIND_NOBODY_EVERY_US)
-            look = self._finder.in_turn if seen else self._finder.everywhere
-            boxes += look(frame.image)
+            if seen:
+                self._looked_us = t_us
+                boxes += self._finder.in_turn(frame.image)
+            else:
+                boxes += self._finder.everywhere(frame.image)
         return [box for box in boxes if min(box.width, box.height) >= MIN_FACE_PX]
 
     def _absent(self) -> list[Trail]:
@@ -248,6 +252,12 @@ class FaceTracker:
         if _is_surely_a_face(mesher, frame.image, sight):
             others = [(t_us, box) for t_us, box in self._unfollowed if not _lie_together(box, sight.box)]
             self._unfollowed = [*others, (frame.t_us, sight.box)]
+
+    def _still_unfollowed(self, found_us: int, box: Box, t_us: int, seen: dict[int, _Sight]) -> bool:
+        if any(_lie_together(box, sight.box) for sight in seen.values()):
+            return False
+        missed = self._looked_us == t_us and surely_shows(self._finder.looked_at, box)
+        return found_us == t_us or (not missed and t_us - found_us <= UNFOLLOWED_US)
 
     def _has_room(self, box: Box) -> bool:
         """Whether the face in `box` may be followed: one more than allowed, if a much smaller one can make room for it."""

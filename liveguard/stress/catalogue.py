@@ -14,7 +14,7 @@ from liveguard.stress.feed_attacks import frozen, looped, photo
 from liveguard.stress.hand import hand
 from liveguard.stress.held import hand_held, photo_in_hand
 from liveguard.stress.light import back_light, exposure_steps, low_light, white_balance_steps
-from liveguard.stress.rate_and_size import frame_rate, freezes, lines
+from liveguard.stress.rate_and_size import frame_rate, freezes, lines, size_steps
 from liveguard.stress.room import background_noise, reverberation
 from liveguard.stress.sound_attacks import copy_synthesis, delayed, pitch_shifted
 from liveguard.stress.sound_codec import g711, opus
@@ -57,6 +57,7 @@ _BENIGN: Final = (
     _seen("90 lines", "a picture of 90 lines", lines(90)),
     _seen("180 lines", "a picture of 180 lines", lines(180)),
     _seen("270 lines", "a picture of 270 lines", lines(270)),
+    _seen("size steps", "the sender makes the picture smaller now and then", size_steps(3.0)),
     _seen("freezes", "no picture for up to 1.2 s now and then, as after loss", freezes(3.0)),
     _seen("H.264 150k", "H.264 at 150 kbit/s", coded("h264", 150)),
     _seen("H.264 400k", "H.264 at 400 kbit/s", coded("h264", 400)),

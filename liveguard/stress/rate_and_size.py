@@ -12,6 +12,8 @@ from liveguard.stress.variant import PictureEffect
 from liveguard.taps.grid import FrameGrid
 from liveguard.types import ByteArray, VideoFrame
 
+SENDER_SCALES = (3 / 4, 1 / 2, 3 / 8, 1 / 4)  # the steps that browsers' video senders take
+
 
 def frame_rate(fps: float) -> PictureEffect:
     """At most `fps` pictures a second, on an even grid. Slower footage stays as it is. Raises InputError for rates."""
@@ -31,6 +33,23 @@ def lines(height: int) -> PictureEffect:
 
     def effect(frames: Iterator[VideoFrame], rng: np.random.Generator) -> Iterator[VideoFrame]:  # noqa: ARG001
         return (VideoFrame(frame.t_us, _scaled(frame.image, height)) for frame in frames)
+
+    return effect
+
+
+def size_steps(every_s: float, hold_s: tuple[float, float] = (0.5, 2.5)) -> PictureEffect:
+    """Pictures become smaller for `hold_s` (least, most) every `every_s`, as senders do when the network or their machine is
+    slow: by one of `SENDER_SCALES`, another one each time."""
+
+    def effect(frames: Iterator[VideoFrame], rng: np.random.Generator) -> Iterator[VideoFrame]:
+        spells, scale = Spells(every_s, hold_s, rng), 1.0
+        for frame in frames:
+            if spells.progress(frame.t_us) is None:
+                scale = 1.0
+            elif scale == 1.0:
+                scale = float(rng.choice(SENDER_SCALES))
+            height = _even(scale * frame.image.shape[0])
+            yield frame if scale == 1.0 else VideoFrame(frame.t_us, _scaled(frame.image, height))
 
     return effect
 

@@ -15,7 +15,7 @@ from liveguard.face.observer import noise_of
 from liveguard.stress.feed_attacks import frozen, looped, photo
 from liveguard.stress.held import PRINT, Reach, hand_held, photo_in_hand
 from liveguard.stress.light import exposure_steps, low_light, white_balance_steps
-from liveguard.stress.rate_and_size import frame_rate, freezes, lines
+from liveguard.stress.rate_and_size import SENDER_SCALES, frame_rate, freezes, lines, size_steps
 from liveguard.stress.spells import Spells
 from liveguard.stress.variant import PictureEffect
 from liveguard.stress.video_codec import coded
@@ -28,6 +28,7 @@ EFFECTS = {
     "white_balance_steps": white_balance_steps(1.0, 40.0),
     "frame_rate": frame_rate(12.5),
     "lines": lines(48),
+    "size steps": size_steps(1.0, (0.2, 0.4)),
     "freezes": freezes(1.0, (0.2, 0.4)),
     "vp8": coded("vp8", 200),
     "h264": coded("h264", 200),
@@ -180,6 +181,18 @@ def test_lines_scale_down_only_to_even_sizes_in_the_same_shape(height: int, size
     image = shown(lines(height), film(1))[0].image
     assert image.shape[:2] == size
     assert abs(image.mean() - scene(0).mean()) < 1.5
+
+
+def test_size_steps_come_and_go_and_each_is_one_of_the_senders() -> None:
+    frames = [VideoFrame(n * STEP_US, np.full((96, 128, 3), n % 250, np.uint8)) for n in range(25 * 60)]
+    out = shown(size_steps(3.0, (0.5, 1.5)), frames)
+    assert [f.t_us for f in out] == [f.t_us for f in frames]
+    assert {f.image.shape for f in out} == {(round(s * 96), round(s * 128), 3) for s in (1.0, *SENDER_SCALES)}
+    heights = [f.image.shape[0] for f in out]
+    spells = [height for height, before in zip(heights[1:], heights, strict=False) if before == 96 and height < 96]
+    assert 15 <= len(spells) <= 26
+    assert 0.5 < np.mean([height == 96 for height in heights]) < 0.85
+    assert all(height in (before, 96) or before == 96 for height, before in zip(heights[1:], heights, strict=False))
 
 
 def test_freezes_leave_holes_of_the_length_asked_for() -> None:
