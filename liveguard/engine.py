@@ -81,7 +81,11 @@ class Engine:
         return self._remarks(sample), self._jobs(sample)
 
     def take(self, result: Reading | Fault) -> list[Event]:
-        """Count one result in: itself, then what follows from it, and from the time that has gone by."""
+        """Count one result in: itself, then what follows from it, and from the time that has gone by.
+
+        What a challenge's check says is passed on and no more: it is decided on where it was asked for. As evidence of the
+        call it would count twice there, and an answer that is right would outweigh what the other checks have found.
+        """
         if isinstance(result, Fault):
             return [result]
         events: list[Event] = []
@@ -91,8 +95,15 @@ class Engine:
             self._tick_us = max(self._tick_us + TICK_US, (result.end_us - 1) // TICK_US * TICK_US)
         detector = self._detectors[result.detector]
         result = self._calibration.apply(result)
+        if detector.need.cue:
+            return [*events, result]
         evidence = self.fusion.add(result, detector.hypothesis, detector.need)
         return [*events, result, *self._alerts.add(result, detector.hypothesis, evidence)]
+
+    def worth(self, reading: Reading) -> float:
+        """What the reading adds to the evidence, in nats."""
+        need = self._detectors[reading.detector].need
+        return 0.0 if need.cue else self.fusion.worth(reading, need)
 
     def finish(self) -> list[Event]:
         """The feed has ended: judge what is left."""

@@ -92,14 +92,12 @@ class Guard:
         session_id = new_id()
         engine = self.engine(tap.info, session_id)
         builder = ReportBuilder(name, {d.name: d.hypothesis for d in self.detectors}, self.config.policy)
-        needs = {detector.name: detector.need for detector in self.detectors}
         asked_us = 0
         with closing(self._run(tap, engine, journal, session_id)) as events:
             for event in events:
                 if on_event is not None:
                     on_event(event)
-                worth = engine.fusion.worth(event, needs[event.detector]) if isinstance(event, Reading) else 0.0
-                builder.add(event, worth)
+                builder.add(event, engine.worth(event) if isinstance(event, Reading) else 0.0)
                 if engine.timeline.end_us - asked_us >= ASK_EVERY_US:
                     asked_us = engine.timeline.end_us
                     _ask(engine, builder)

@@ -8,7 +8,7 @@ import pytest
 
 from liveguard.engine import Engine
 from liveguard.types import LASTS, Cue, Need, Observation, Reading, Sample, Window
-from tests.synthetic import VIDEO, face, frame
+from tests.synthetic import VIDEO, Says, face, frame
 
 CUE = "challenge.pose"
 NEED = Need(step_us=4_000_000, video_us=4_000_000, cue=CUE)
@@ -19,12 +19,13 @@ class Notes:
 
     name, hypothesis, about, need = "notes", "feed_injected", "notes windows", NEED
 
-    def __init__(self) -> None:
+    def __init__(self, llr: float = 1.0) -> None:
+        self.llr = llr
         self.windows: list[Window] = []
 
     def evaluate(self, window: Window) -> Reading:
         self.windows.append(window)
-        return Reading(self.name, window.track, window.start_us, window.end_us, 1.0, window.coverage, "seen")
+        return Reading(self.name, window.track, window.start_us, window.end_us, self.llr, window.coverage, "seen")
 
 
 def fed(samples: list[Sample], end: bool = True) -> tuple[list[Window], Engine]:
@@ -92,3 +93,19 @@ def test_when_cues_come_in_changes_nothing(seed: int) -> None:
         samples.insert(dice.randint(max(latest - 6, 0), latest), one)
     assert [(window.end_us, len(window.faces)) for window in fed(samples)[0]] == expected
     assert len(expected) == 3
+
+
+@pytest.mark.parametrize("answer", [6.0, -6.0])
+def test_an_answer_is_passed_on_and_is_no_evidence_of_the_call(answer: float) -> None:
+    """It would count twice against who misunderstood, and a right one would wipe out what another check has found."""
+    samples = with_cues(pictures(8), cue(2_000_000), cue(5_000_000))
+    found = Says("camera", Need(step_us=1_000_000, video_us=1_000_000), 2.0)
+    alone, beside = Engine(VIDEO, [found]), Engine(VIDEO, [found, Notes(answer)])  # type: ignore[list-item]
+    events = [event for sample in samples for event in beside.push(sample)]
+    for sample in samples:
+        alone.push(sample)
+    answers = [event for event in events if isinstance(event, Reading) and event.detector == "notes"]
+    assert [reading.llr for reading in answers] == [answer, answer]
+    assert beside.statuses() == alone.statuses()
+    assert alone.statuses()[0].risk
+    assert [beside.worth(reading) for reading in answers] == [0.0, 0.0]
