@@ -20,11 +20,11 @@ NONCE = bytes(range(16))
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 MEASURES = {
     "light": {"response": 0.7312, "wrong_codes": 0.118, "lag_ms": 231.25},
-    "pose": {"yaw_deg": 21.375, "error_deg": 3.25, "lag_ms": 412.0},
+    "pose": {"yaw_deg": 21.375, "error_deg": 3.25, "lag_ms": 412.0, "artefact_nats": -0.69},
     "occlusion": {"covered_share": 0.94, "hidden_points": 61.0},
     "rhythm": {"hits": 4.0, "off_ms": 118.0},
     "digits": {"heard_of_4": 4.0},
-    "distance": {"nearer": 1.47, "depth_nats": -2.125},
+    "distance": {"nearer": 1.47, "artefact_nats": -0.68},
 }
 
 

@@ -18,6 +18,8 @@ LONGEST_US = 9_000_000
 BEFORE_US = 1_000_000
 MOST_NATS = 6.0
 """No single challenge says more than this, however clear it seems: what it was measured on is bounded, too."""
+ARTEFACT_NATS = "artefact_nats"
+"""Among a reading's measures where what was done was seen well enough to judge how it looked."""
 SEVERAL = "more than one face is in the picture: only the person who is checked should be seen"
 
 
@@ -51,7 +53,7 @@ def cannot_judge(detector: str, window: Window, why: str, measures: Mapping[str,
 
 def reading(detector: str, window: Window, verdict: Verdict) -> Reading:
     """The sum of both halves, bounded; cannot judge where neither could be judged."""
-    halves = {"compliance_nats": verdict.compliance_nats, "artefact_nats": verdict.artefact_nats}
+    halves = {"compliance_nats": verdict.compliance_nats, ARTEFACT_NATS: verdict.artefact_nats}
     known = {name: max(min(nats, MOST_NATS), -MOST_NATS) for name, nats in halves.items() if nats is not None}
     measures = {**verdict.measures, **known}
     if not known:

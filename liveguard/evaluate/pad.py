@@ -72,7 +72,7 @@ class Session:
         if self.report is None or self.policy is None or self.report.verdict == "not_live":
             return -np.inf
         if self.report.verdict == "cannot_judge":
-            results = [StepResult(step["kind"], step["nats"], step["why"]) for step in self.bodies("step")]
+            results = [StepResult(step["kind"], step["nats"], step["why"], step["measures"]) for step in self.bodies("step")]
             passive = self.bodies("decision")[0]["passive"]
             seen = {name: nats for name, nats in passive.items() if nats is not None}
             if decide(replace(self.policy, live_nats=LOWEST_NATS), results, seen).verdict != "live":

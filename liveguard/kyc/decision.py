@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, get_args
 
-from liveguard.challenge.check import MOST_NATS
+from liveguard.challenge.check import ARTEFACT_NATS, MOST_NATS
 from liveguard.challenge.policy import DEPTH, Kind, ProofPolicy
 from liveguard.kyc.hints import Hint, hints
 from liveguard.types import HYPOTHESES, Reading
@@ -19,8 +19,8 @@ from liveguard.words import HYPOTHESIS_WORDS
 Outcome: TypeAlias = Literal["live", "not_live", "cannot_judge"]
 OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 
-LEAST_JUDGED: Final = 2
-"""One challenge alone proves too little, however well it went."""
+LEAST_WELL_DONE: Final = 2
+"""One challenge alone proves too little, however well it went; what speaks neither way is none."""
 OBJECTION_NATS: Final = 2.0
 """A step that speaks for an attack this clearly is not outweighed by others."""
 DECISIVE_NATS: Final = 4.0
@@ -53,6 +53,13 @@ class StepResult:
         """From what the challenge's check said of the window in which it was done."""
         return cls(kind, reading.llr, reading.why, reading.measures)
 
+    @property
+    def depth_nats(self) -> float | None:
+        """> 0: what should show a head looked flat. None: nothing was seen of depth, however well it was done."""
+        if self.kind not in DEPTH or _nats(self.nats) is None:
+            return None
+        return _nats(self.measures.get(ARTEFACT_NATS))
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -70,9 +77,9 @@ def decide(policy: ProofPolicy, results: Sequence[StepResult], passive: Mapping[
     """The verdict on what was asked (`results`, in order, also of steps that were never done) and seen all along.
 
     not_live: the sum reaches `policy.not_live_nats`, or one step 4 nats. live: the sum is at or below
-    `-policy.live_nats`, at least two steps were judged, none speaks for an attack by 2 nats or more, and, where steps
-    that tell a head from a flat picture were asked, at least one of them was judged and none speaks for an attack at all.
-    All else cannot be judged.
+    `-policy.live_nats`, at least two steps speak for a person, none speaks for an attack by 2 nats or more, and, where steps
+    that tell a head from a flat picture were asked, depth was seen in at least one of them, and none, nor its depth alone,
+    speaks for an attack at all. All else cannot be judged.
 
     `passive`: nats of the always-running checks by hypothesis. Only the strongest that speaks for an attack counts, up to
     4: the hypotheses are ways to attack, of which one is enough, and a call that merely looks well proves nobody live.
@@ -87,9 +94,12 @@ def decide(policy: ProofPolicy, results: Sequence[StepResult], passive: Mapping[
     if not missing:
         return Decision("live", total_nats, tuple(f"{STEP_WORDS[it.kind]}: {it.why}" for it, _ in _by_weight(judged)))
     unjudged = [f"{STEP_WORDS[it.kind]} could not be judged: {it.why}" for it in results if _nats(it.nats) is None]
+    shallow = [it for it, nats in judged if it.kind in DEPTH and it.depth_nats is None and nats <= 0]
+    depthless = [f"{STEP_WORDS[it.kind]} was done, and showed no depth: {it.why}" for it in shallow]
     doubts = _objections(judged, against, seen_nats)
-    reasons = (*missing, *doubts, *unjudged, *_advice(unjudged, doubts))
-    return Decision("cannot_judge", total_nats, reasons, hints(it.why for it in results if _nats(it.nats) is None))
+    reasons = (*missing, *doubts, *depthless, *unjudged, *_advice(unjudged, doubts))
+    told = hints(it.why for it in results if _nats(it.nats) is None or it in shallow)
+    return Decision("cannot_judge", total_nats, reasons, told)
 
 
 def _nats(nats: float | None) -> float | None:
@@ -125,14 +135,15 @@ def _objections(judged: Judged, against: str, seen_nats: float) -> tuple[str, ..
 def _missing(policy: ProofPolicy, results: Sequence[StepResult], judged: Judged, total_nats: float) -> tuple[str, ...]:
     """What stands between this session and "live"."""
     said = []
-    if len(judged) < LEAST_JUDGED:
-        said.append(f"{len(judged)} of {len(results)} challenges could be judged, at least {LEAST_JUDGED} must be")
+    well_done = sum(nats < 0 for _, nats in judged)
+    if well_done < LEAST_WELL_DONE:
+        said.append(f"{well_done} of {len(results)} challenges speak for a person, at least {LEAST_WELL_DONE} must")
     if any(nats >= OBJECTION_NATS for _, nats in judged):
         said.append("one challenge looks like an attack, which the others do not outweigh")
-    deep = [nats for result, nats in judged if result.kind in DEPTH]
-    if any(result.kind in DEPTH for result in results) and not deep:
+    depth = [nats for result in results if (nats := result.depth_nats) is not None]
+    if any(result.kind in DEPTH for result in results) and not depth:
         said.append("nothing has shown that this is a head and no flat picture")
-    if any(nats > 0 for nats in deep):
+    if any(nats > 0 for nats in [*depth, *(nats for result, nats in judged if result.kind in DEPTH)]):
         said.append("what should show a head looked flat")
     if not total_nats <= -policy.live_nats:
         said.append(f"the evidence adds up to {total_nats:+.1f} nats; {-policy.live_nats:g} or less would say live")

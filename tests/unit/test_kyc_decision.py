@@ -9,18 +9,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liveguard.challenge.policy import KINDS, Kind, ProofPolicy
+from liveguard.challenge.policy import DEPTH, KINDS, Kind, ProofPolicy
 from liveguard.kyc.decision import StepResult, decide
 from liveguard.types import HYPOTHESES, Reading
 
 POLICY = ProofPolicy(live_nats=4.0, not_live_nats=3.0)
 NATS = st.none() | st.floats(-7, 7) | st.just(math.nan)
-RESULTS = st.lists(st.builds(StepResult, st.sampled_from(KINDS), NATS, st.just("why")), max_size=6)
+MEASURES = st.fixed_dictionaries({}, optional={"artefact_nats": st.floats(-6, 6)})
+RESULTS = st.lists(st.builds(StepResult, st.sampled_from(KINDS), NATS, st.just("why"), MEASURES), max_size=6)
 PASSIVE = st.dictionaries(st.sampled_from(HYPOTHESES), st.floats(), max_size=4)
 
 
 def results(**nats: float | None) -> list[StepResult]:
-    return [StepResult(kind, each, f"why {kind}") for kind, each in nats.items()]  # type: ignore[arg-type]
+    """Steps that went so, depth as clearly as all of it where it is one of depth."""
+    return [step(kind, each, each) for kind, each in nats.items()]  # type: ignore[arg-type]
+
+
+def step(kind: Kind, nats: float | None, depth_nats: float | None = None) -> StepResult:
+    seen = kind in DEPTH and depth_nats is not None
+    return StepResult(kind, nats, f"why {kind}", {"artefact_nats": depth_nats} if seen and depth_nats is not None else {})
 
 
 @pytest.mark.parametrize(
@@ -51,13 +58,34 @@ def test_the_rules(steps: dict[str, float | None], passive: dict[str, float], ve
     assert decide(POLICY, results(**steps), passive).verdict == verdict
 
 
+@pytest.mark.parametrize("kind", sorted(DEPTH))
+def test_whoever_moves_too_little_for_depth_to_show_is_no_head_yet(kind: Kind) -> None:
+    """A flat picture on a tablet can be brought nearer by 1.18 times, or turned by 10 degrees, as well as a head."""
+    decided = decide(POLICY, [step(kind, -1.5), *results(rhythm=-3.4)], {})
+    assert decided.verdict == "cannot_judge"
+    assert decided.reasons[0] == "nothing has shown that this is a head and no flat picture"
+    assert any("showed no depth: why" in reason for reason in decided.reasons)
+    assert decide(POLICY, [step(kind, -1.5, -0.7), *results(rhythm=-3.4)], {}).verdict == "live"
+
+
+def test_what_looked_flat_is_not_outweighed_by_doing_it_well() -> None:
+    decided = decide(POLICY, [step("pose", -2.0, 1.0), *results(rhythm=-3.4)], {})
+    assert (decided.verdict, decided.reasons[0]) == ("cannot_judge", "what should show a head looked flat")
+
+
+def test_a_step_that_speaks_neither_way_is_not_one_of_the_two() -> None:
+    decided = decide(POLICY, results(pose=-5.2, digits=0.0, light=None), {})
+    assert decided.verdict == "cannot_judge"
+    assert decided.reasons[0] == "1 of 3 challenges speak for a person, at least 2 must"
+
+
 @settings(max_examples=50)
 @given(results=RESULTS, passive=PASSIVE)
 def test_live_is_said_of_nothing_less(results: list[StepResult], passive: dict[str, float]) -> None:
     decided = decide(POLICY, results, passive)
     judged = [it.nats for it in results if it.nats is not None and not math.isnan(it.nats)]
     if decided.verdict == "live":
-        assert len(judged) >= 2
+        assert sum(nats < 0 for nats in judged) >= 2
         assert sum(judged) <= -4 + 1e-9
         assert max(judged) < 2
     assert math.isfinite(decided.nats)
@@ -102,7 +130,7 @@ def test_reasons_are_words_the_weightiest_first() -> None:
     assert attack.nats == pytest.approx(7.5)
     unsure = decide(POLICY, results(light=None, pose=-3.0), {})
     assert unsure.reasons == (
-        "1 of 2 challenges could be judged, at least 2 must be",
+        "1 of 2 challenges speak for a person, at least 2 must",
         "the evidence adds up to -3.0 nats; -4 or less would say live",
         "the coloured light could not be judged: why light",
         "try again in even light, alone in the picture, with the face large and the camera still",
