@@ -1,7 +1,8 @@
 """Digits read aloud: were they those that were shown, were they said after that, and did these lips say them?
 
 Compliance is a likelihood ratio of what was said, not a match of what was recognised: how much better other digits, and any
-speech at all, explain the sound than the digits that were asked for (`recogniser`). Limits: only English digits; a puppet
+speech at all, explain the sound than the digits that were asked for (`recogniser`). It speaks for nobody whose lips were
+not seen to say it. Limits: only English digits; a puppet
 whose operator reads the digits in his own or in a cloned voice complies; the model was measured on few voices.
 """
 
@@ -94,7 +95,12 @@ class DigitsChallenge:
             # The voice may be somebody else's in the room, so lips that do not fit it would be held against the person twice.
             return reading(self.name, window, Verdict(nats, None, said, measures))
         lips, seen, lip_measures = lips_nats(window, *(cue.t_us + round(1e6 * at) for at in (starts_s, ends_s)))
-        return reading(self.name, window, Verdict(nats, lips, f"{said}; {seen}", measures | lip_measures))
+        measures |= lip_measures
+        if nats < 0 and lips is None:  # anybody in the room may have read them
+            return cannot_judge(self.name, window, f"{said}; {seen}", measures)
+        if lips is not None and lips > 0:  # the right digits are nothing in favour of lips that did not say them
+            nats = max(nats, -lips)
+        return reading(self.name, window, Verdict(nats, lips, f"{said}; {seen}", measures))
 
 
 def asked_of(cue: Cue) -> tuple[int, ...]:

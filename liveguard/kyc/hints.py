@@ -25,7 +25,7 @@ _PHRASES: Final[tuple[tuple[Hint, tuple[str, ...]], ...]] = (
     ("softer", ("overexposed", "too bright")),
     ("still", ("hold still", "blurred")),
     ("open", ("eyes cannot be seen", "mouth is covered")),
-    ("view", ("in view", "no face", "was lost", "out of sight", "was seen for", "of face seen", "turned away")),
+    ("view", ("in view", "no face", "was lost", "out of sight", "was seen for", "of face seen", "lips and sound together", "turned away")),
 )
 
 

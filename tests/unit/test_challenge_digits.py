@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from liveguard.challenge import digits
 from liveguard.challenge.check import SEVERAL
 from liveguard.challenge.digits import DigitsChallenge, compliance_nats
 from liveguard.challenge.recogniser import Heard
@@ -85,13 +86,35 @@ def test_it_is_a_detector() -> None:
     assert (detector.name, detector.hypothesis, detector.need.cue) == ("digits", "av_mismatch", "challenge.digits")
 
 
-def test_the_right_digits_speak_for_a_person() -> None:
+def test_the_right_digits_by_these_lips_speak_for_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digits, "lips_nats", lambda *_: (-0.5, "lips and voice go together", {}))
     reading = read()
     assert reading.measures["compliance_nats"] < -1
-    assert "were read aloud" in reading.why
-    assert "no face in view" in reading.why
-    assert "artefact_nats" not in reading.measures
+    assert reading.llr == pytest.approx(reading.measures["compliance_nats"] - 0.5)
+    assert reading.why == "the digits were read aloud; lips and voice go together"
     assert reading.measures["answer_s"] == pytest.approx(1.1, abs=0.15)
+
+
+STILL = Person(speech=0, tremble=0, breathing=0, turn_deg=2)
+
+
+@pytest.mark.parametrize(
+    ("seen", "why"), [((), "no face in view"), (faces(STILL, 9.0, 9.0), "frame rate 9 fps")], ids=["no face", "9 fps"]
+)
+def test_the_right_digits_by_lips_that_were_not_seen_prove_nothing(seen: list[FaceSample], why: str) -> None:
+    """The operator of a puppet can read them aloud; so can anybody beside the camera."""
+    reading = DigitsChallenge(Fake()).evaluate(window(sound(), seen=seen, track=1 if seen else None))
+    assert reading.llr is None
+    assert "the digits were read aloud; the lips could not be judged" in reading.why
+    assert why in reading.why
+
+
+@pytest.mark.parametrize("lips", [0.6, 2.0, 4.0])
+def test_the_right_digits_by_other_lips_never_speak_for_a_person(monkeypatch: pytest.MonkeyPatch, lips: float) -> None:
+    monkeypatch.setattr(digits, "lips_nats", lambda *_: (lips, "the voice does not fit what the lips do", {}))
+    reading = read()
+    assert reading.llr is not None
+    assert 0 <= reading.llr < lips
 
 
 def test_other_digits_and_other_speech_speak_against() -> None:
@@ -160,7 +183,7 @@ def test_other_languages_cannot_be_judged() -> None:
     reading = read(cue=german)
     assert reading.llr is None
     assert "de-AT" in reading.why
-    assert read(cue=replace(ASKED, params={**ASKED.params, "locale": "en-GB"})).llr is not None
+    assert read(OTHER, cue=replace(ASKED, params={**ASKED.params, "locale": "en-GB"})).llr is not None
 
 
 def test_without_the_recogniser_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,8 +199,8 @@ def test_several_people_cannot_be_judged() -> None:
 
 
 def test_a_mouth_that_keeps_still_did_not_say_it() -> None:
-    still = faces(Person(speech=0, tremble=0, breathing=0, turn_deg=2), 9.0)
-    silent = DigitsChallenge(Fake()).evaluate(window(sound(), seen=still, track=1))
+    silent = DigitsChallenge(Fake()).evaluate(window(sound(), seen=faces(STILL, 9.0), track=1))
+    assert silent.llr == 0
     assert silent.measures["artefact_nats"] > 1
     assert "hardly moves" in silent.why
     speaking = faces(Person(speech=120), 9.0)

@@ -64,6 +64,9 @@ def test_every_reason_of_the_checks_has_a_hint_of_its_own() -> None:
         ("too dark: face luma 12 of 255, 25 needed", "brighter"),
         ("the room is too bright for the screen's light to be seen: draw a curtain or turn the lamp off", "softer"),
         ("no sound arrives, or too quiet: unmute the microphone and come closer", "louder"),
+        ("the digits were read aloud; the lips could not be judged: frame rate 9 fps, 10 needed", "pictures"),
+        ("the digits were read aloud; the lips could not be judged: no face in view: face the camera", "view"),
+        ("the digits were read aloud; the lips could not be judged: lips and sound together for 1.2 s only", "view"),
         ("this is music or a tone rather than a voice", "quieter"),
     ],
 )
