@@ -18,6 +18,7 @@ from liveguard.challenge.script import Step
 from liveguard.kyc.decision import StepResult
 from liveguard.kyc.framing import Framing
 from liveguard.kyc.page import Page
+from liveguard.scheduler import PICTURE_WHY
 from liveguard.server.guarded import Guarded
 from liveguard.types import Event, Reading
 
@@ -38,8 +39,8 @@ class Asked:
 
     @property
     def waits(self) -> bool:
-        """Whether it was seen, and its check has not spoken yet."""
-        return self.cue_us is not None and not self.readings
+        """Whether it was seen, and its check has not spoken yet of anybody but a picture on the wall."""
+        return self.cue_us is not None and all(reading.why == PICTURE_WHY for reading in self.readings)
 
     def is_about(self, reading: Reading) -> bool:
         seen = self.cue_us is not None and reading.end_us == self.cue_us + self.step.lasts_us
@@ -47,12 +48,14 @@ class Asked:
 
     @property
     def result(self) -> StepResult:
-        """Where there are several faces their checks refuse to judge, and that is what counts."""
+        """Where there are several faces their checks refuse to judge, and that is what counts. A picture on the wall is
+        none of them: its refusal counts where nobody else was judged."""
         kind = self.step.kind
         if self.cue_us is None or not self.readings:
             return StepResult(kind, None, NOT_SHOWN if self.cue_us is None else NOT_JUDGED, {})
-        refused = [reading for reading in self.readings if reading.llr is None]
-        return StepResult.of(kind, (refused or self.readings)[0])
+        people = [reading for reading in self.readings if reading.why != PICTURE_WHY] or self.readings
+        refused = [reading for reading in people if reading.llr is None]
+        return StepResult.of(kind, (refused or people)[0])
 
 
 class Attempt:

@@ -15,7 +15,7 @@ HINTS: Final[tuple[Hint, ...]] = get_args(Hint)
 
 # By what the reasons of the checks say, the first that fits; `when_asked` is for all that went well but told too little.
 _PHRASES: Final[tuple[tuple[Hint, tuple[str, ...]], ...]] = (
-    ("alone", ("more than one face", "still picture in the room")),
+    ("alone", ("more than one face", "still picture in the room", "picture on the wall")),
     ("quieter", ("too noisy", "music", "several people talk")),
     ("louder", ("too quiet",)),
     ("lower", ("overdriven",)),

@@ -19,6 +19,7 @@ from liveguard.kyc.flow import NOT_JUDGED, NOT_SHOWN, Attempt
 from liveguard.kyc.framing import Framing
 from liveguard.kyc.messages import Pong, Ready, Shown, Stop, parse
 from liveguard.kyc.page import Page, Stopped
+from liveguard.scheduler import PICTURE_WHY
 from liveguard.server.guarded import Guarded
 from liveguard.session import Tick
 from liveguard.types import LASTS, Box, FaceSample, FrameSample, Observation, Reading
@@ -77,10 +78,10 @@ def attempt(answer: Callable[[Attempt, Page, dict[str, Any]], None]) -> tuple[li
     return told, asyncio.run(run()), feed.tap
 
 
-def judge(going: Attempt, kind: str, nats: float | None, track: int = 1) -> None:
+def judge(going: Attempt, kind: str, nats: float | None, track: int = 1, why: str = "") -> None:
     asked = next(asked for asked in going.asked if asked.step.kind == kind)
     assert asked.cue_us is not None
-    going.heard(Reading(kind, track, 0, asked.cue_us + asked.step.lasts_us, nats, 1.0, f"{kind} done"))
+    going.heard(Reading(kind, track, 0, asked.cue_us + asked.step.lasts_us, nats, 1.0, why or f"{kind} done"))
 
 
 def well_behaved(going: Attempt, page: Page, message: dict[str, Any]) -> None:
@@ -149,6 +150,36 @@ def test_of_several_faces_the_refusal_counts(monkeypatch: pytest.MonkeyPatch) ->
 
     _, results, _ = attempt(answer)
     assert results[0].nats is None
+
+
+def test_a_portrait_on_the_wall_is_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused at once; the person's reading is waited for, and counts."""
+    monkeypatch.setattr(flow, "LOOK_EVERY_S", 0.0)
+
+    def answer(going: Attempt, page: Page, message: dict[str, Any]) -> None:
+        if message["type"] == "judging":
+            for kind, later_s in (("pose", 0.0), ("rhythm", 0.02)):
+                judge(going, kind, None, track=2, why=PICTURE_WHY)
+                asyncio.get_running_loop().call_later(later_s, judge, going, kind, -5.2)
+        elif message["type"] == "step":
+            well_behaved(going, page, message)
+
+    _, results, _ = attempt(answer)
+    assert [(result.nats, result.why) for result in results] == [(-5.2, "pose done"), (-5.2, "rhythm done")]
+
+
+def test_where_nothing_but_a_picture_was_seen_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flow, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(flow, "JUDGE_WITHIN_S", 0.01)
+
+    def answer(going: Attempt, page: Page, message: dict[str, Any]) -> None:
+        if message["type"] == "step":
+            well_behaved(going, page, message)
+        elif message["type"] == "step_over":
+            judge(going, STEPS[message["number"] - 1].kind, None, why=PICTURE_WHY)
+
+    _, results, _ = attempt(answer)
+    assert [(result.nats, result.why) for result in results] == [(None, PICTURE_WHY)] * 2
 
 
 @pytest.mark.parametrize("word", [Stop(type="stop"), None])

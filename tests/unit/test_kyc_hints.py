@@ -13,6 +13,7 @@ import liveguard
 from liveguard.challenge.check import SEVERAL
 from liveguard.kyc.flow import NOT_JUDGED, NOT_SHOWN
 from liveguard.kyc.hints import HINTS, hint, hints
+from liveguard.scheduler import PICTURE_WHY
 
 # Where the checks say that they cannot judge: functions of these names give nothing but such reasons.
 REFUSALS = {"shortfall", "unfit", "_unfit", "_music", "_unclear", "seen_around"}
@@ -57,6 +58,7 @@ def test_every_reason_of_the_checks_has_a_hint_of_its_own() -> None:
     ("why", "wanted"),
     [
         (SEVERAL, "alone"),
+        (PICTURE_WHY, "alone"),
         (NOT_SHOWN, "pictures"),
         (NOT_JUDGED, "pictures"),
         ("too few pictures: 3 a second, 8 needed: check light and connection", "pictures"),
