@@ -86,13 +86,16 @@ class ProofPolicy:
                 given[name] = value
         return cls(**given)
 
+    def spared(self, cannot: Iterable[str]) -> tuple[Kind, ...]:
+        """The kinds that are left out for a person who cannot do some. Raises ConfigError for what is not known."""
+        needs = set(cannot)
+        if unknown := sorted(needs - set(SPARES)):
+            raise ConfigError(f"needs: {unknown[0]!r} is not known: there are {', '.join(SPARES)}")
+        return tuple(kind for kind in self.kinds if any(SPARES[cast("Ability", need)] == kind for need in needs))
+
     def kinds_for(self, cannot: Iterable[str]) -> tuple[Kind, ...]:
         """The kinds that are left for a person who cannot do some. Raises ConfigError where fewer than two are."""
-        spared = set()
-        for ability in cannot:
-            if ability not in SPARES:
-                raise ConfigError(f"needs: {ability!r} is not known: there are {', '.join(SPARES)}")
-            spared.add(SPARES[cast("Ability", ability)])
+        spared = self.spared(cannot)
         left = tuple(kind for kind in self.kinds if kind not in spared)
         if len(left) < 2:
             raise ConfigError(

@@ -28,7 +28,7 @@ from liveguard.evaluate.figures import Figures, interval, number
 from liveguard.evaluate.manifest import LABELS, MOST_ROWS
 from liveguard.kyc.canonical import LONGEST_BYTES
 from liveguard.kyc.decision import OUTCOMES, StepResult, decide
-from liveguard.kyc.report import VERSION_NAME, Verified, verify
+from liveguard.kyc.report import VERSION_NAME, Verified, needs_of, verify
 
 COLUMNS: Final = ("report", "label", "species", "method")
 NO_REPORT: Final = "no_report"
@@ -72,10 +72,12 @@ class Session:
         if self.report is None or self.policy is None or self.report.verdict == "not_live":
             return -np.inf
         if self.report.verdict == "cannot_judge":
-            results = [StepResult(step["kind"], step["nats"], step["why"], step["measures"]) for step in self.bodies("step")]
+            steps = self.bodies("step")
+            results = [StepResult(step["kind"], step["nats"], step["why"], step["measures"]) for step in steps]
             passive = self.bodies("decision")[0]["passive"]
             seen = {name: nats for name, nats in passive.items() if nats is not None}
-            if decide(replace(self.policy, live_nats=LOWEST_NATS), results, seen).verdict != "live":
+            policy = replace(self.policy, live_nats=LOWEST_NATS)
+            if decide(policy, results, seen, *needs_of(self.report.entries)).verdict != "live":
                 return -np.inf
         return -self.report.nats
 

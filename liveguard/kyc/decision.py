@@ -6,7 +6,7 @@ Evidence adds up; a step that cannot be judged adds nothing, and nothing is neve
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, get_args
 
@@ -27,6 +27,8 @@ DECISIVE_NATS: Final = 4.0
 """A step that speaks for an attack this clearly decides by itself."""
 PASSIVE_MOST_NATS: Final = 4.0
 """No more is added for the checks that run all the time: they are not what the session is decided on."""
+
+ASK_A_PERSON: Final = "all that tells a head from a flat picture was left out by the person: ask somebody to check"
 
 STEP_WORDS: Final[Mapping[Kind, str]] = {
     "light": "the coloured light",
@@ -64,22 +66,32 @@ class StepResult:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """`nats`: all evidence together, > 0 speaks for an attack. `reasons`: in words, the weightiest first, for the caller.
-    `hints`: what the person is told to change, where it could not be judged.
+    `hints`: what the person is told to change, where it could not be judged. `final`: another try could not be live either.
     """
 
     verdict: Outcome
     nats: float
     reasons: tuple[str, ...]
     hints: tuple[Hint, ...] = ()
+    final: bool = False
 
 
-def decide(policy: ProofPolicy, results: Sequence[StepResult], passive: Mapping[str, float]) -> Decision:
+def decide(
+    policy: ProofPolicy,
+    results: Sequence[StepResult],
+    passive: Mapping[str, float],
+    needs: Collection[str] = (),
+    own_needs: Collection[str] = (),
+) -> Decision:
     """The verdict on what was asked (`results`, in order, also of steps that were never done) and seen all along.
 
     not_live: the sum reaches `policy.not_live_nats`, or one step 4 nats. live: the sum is at or below
-    `-policy.live_nats`, at least two steps speak for a person, none speaks for an attack by 2 nats or more, and, where steps
-    that tell a head from a flat picture were asked, depth was seen in at least one of them, and none, nor its depth alone,
-    speaks for an attack at all. All else cannot be judged.
+    `-policy.live_nats`, at least two steps speak for a person, none speaks for an attack by 2 nats or more, depth was seen in
+    at least one step, and no step that tells a head from a flat picture, nor its depth alone, speaks for an attack at all.
+    All else cannot be judged.
+
+    `needs`: what the caller said that the person cannot do; `own_needs`: what only they themselves did. Only a caller can do
+    without depth: whoever is examined does not choose to be examined less.
 
     `passive`: nats of the always-running checks by hypothesis. Only the strongest that speaks for an attack counts, up to
     4: the hypotheses are ways to attack, of which one is enough, and a call that merely looks well proves nobody live.
@@ -88,18 +100,23 @@ def decide(policy: ProofPolicy, results: Sequence[StepResult], passive: Mapping[
     against, seen_nats = _strongest(passive)
     total_nats = math.fsum([*(nats for _, nats in judged), seen_nats])
     worst_nats = max((nats for _, nats in judged), default=0.0)
+    left_out = _left_out(policy, needs, own_needs)
     if total_nats >= policy.not_live_nats or worst_nats >= DECISIVE_NATS:
-        return Decision("not_live", total_nats, _objections(judged, against, seen_nats))
-    missing = _missing(policy, results, judged, total_nats)
+        return Decision("not_live", total_nats, (*_objections(judged, against, seen_nats), *left_out))
+    deep = set(policy.kinds) & DEPTH - set(policy.spared(needs))
+    missing = _missing(policy, results, judged, total_nats, depth_needed=bool(deep))
     if not missing:
-        return Decision("live", total_nats, tuple(f"{STEP_WORDS[it.kind]}: {it.why}" for it, _ in _by_weight(judged)))
+        done = [f"{STEP_WORDS[it.kind]}: {it.why}" for it, _ in _by_weight(judged)]
+        return Decision("live", total_nats, (*done, *left_out))
     unjudged = [f"{STEP_WORDS[it.kind]} could not be judged: {it.why}" for it in results if _nats(it.nats) is None]
     shallow = [it for it, nats in judged if it.kind in DEPTH and it.depth_nats is None and nats <= 0]
     depthless = [f"{STEP_WORDS[it.kind]} was done, and showed no depth: {it.why}" for it in shallow]
     doubts = _objections(judged, against, seen_nats)
-    reasons = (*missing, *doubts, *depthless, *unjudged, *_advice(unjudged, doubts))
+    in_vain = bool(deep) and deep <= set(policy.spared(own_needs))
+    advice = (ASK_A_PERSON,) if in_vain else _advice(unjudged, doubts)
     told = hints(it.why for it in results if _nats(it.nats) is None or it in shallow)
-    return Decision("cannot_judge", total_nats, reasons, told)
+    reasons = (*missing, *doubts, *depthless, *unjudged, *advice, *left_out)
+    return Decision("cannot_judge", total_nats, reasons, ("left_out",) if in_vain else told, final=in_vain)
 
 
 def _nats(nats: float | None) -> float | None:
@@ -132,7 +149,17 @@ def _objections(judged: Judged, against: str, seen_nats: float) -> tuple[str, ..
     return tuple(words for _, words in sorted(said, key=lambda each: -each[0]))
 
 
-def _missing(policy: ProofPolicy, results: Sequence[StepResult], judged: Judged, total_nats: float) -> tuple[str, ...]:
+def _left_out(policy: ProofPolicy, needs: Collection[str], own_needs: Collection[str]) -> tuple[str, ...]:
+    """What could not be drawn, and who said so."""
+    spared = (("the caller", policy.spared(needs)), ("the person", policy.spared(own_needs)))
+    return tuple(
+        f"left out by {who}: {', '.join(STEP_WORDS[kind] for kind in kinds)}" for who, kinds in spared if kinds
+    )
+
+
+def _missing(
+    policy: ProofPolicy, results: Sequence[StepResult], judged: Judged, total_nats: float, *, depth_needed: bool
+) -> tuple[str, ...]:
     """What stands between this session and "live"."""
     said = []
     well_done = sum(nats < 0 for _, nats in judged)
@@ -141,7 +168,7 @@ def _missing(policy: ProofPolicy, results: Sequence[StepResult], judged: Judged,
     if any(nats >= OBJECTION_NATS for _, nats in judged):
         said.append("one challenge looks like an attack, which the others do not outweigh")
     depth = [nats for result in results if (nats := result.depth_nats) is not None]
-    if any(result.kind in DEPTH for result in results) and not depth:
+    if depth_needed and not depth:
         said.append("nothing has shown that this is a head and no flat picture")
     if any(nats > 0 for nats in [*depth, *(nats for result, nats in judged if result.kind in DEPTH)]):
         said.append("what should show a head looked flat")

@@ -33,15 +33,17 @@ class Entry:
 
 
 def opened(at: datetime, policy: ProofPolicy, needs: Iterable[str], locale: str, versions: Mapping[str, str]) -> Entry:
-    """The proof was opened. `needs`: what the person cannot do, as the script was drawn for. `versions`: of our programs."""
+    """The proof was opened. `needs`: what the person cannot do, as the caller says. `versions`: of our programs."""
     said = {_name(name): plain(version, NAME_LENGTH) for name, version in versions.items()}
     body = {"policy": policy_dict(policy), "needs": sorted(needs), "locale": plain(locale, 32), "versions": said}
     return Entry("opened", at, body)
 
 
-def consent(at: datetime, text: str) -> Entry:
-    """The person agreed to this text."""
-    return Entry("consent", at, {"text": plain(text, CONSENT_LENGTH)})
+def consent(at: datetime, text: str, own_needs: Iterable[str] = ()) -> Entry:
+    """The person agreed to this text. `own_needs`: what they cannot do besides, as only they themselves say."""
+    body = {"text": plain(text, CONSENT_LENGTH)}
+    needs = sorted(own_needs)
+    return Entry("consent", at, {**body, "needs": needs} if needs else body)
 
 
 def script(at: datetime, nonce: bytes, steps: Sequence[Step]) -> Entry:

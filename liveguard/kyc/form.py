@@ -120,15 +120,24 @@ BODIES: Final[Mapping[str, Mapping[str, Check]]] = {
 }
 
 
-def check_fields(where: str, value: Mapping[str, Any], checks: Mapping[str, Check]) -> None:
+OPTIONAL: Final[Mapping[str, Mapping[str, Check]]] = {"consent": {"needs": _list(_text)}}
+"""Fields of a body that are there only where there is something to say."""
+
+
+def check_fields(
+    where: str, value: Mapping[str, Any], checks: Mapping[str, Check], optional: Mapping[str, Check] | None = None
+) -> None:
     """Raises ReportError that names the first field that is missing, unknown, or of the wrong kind."""
-    for name, check in checks.items():
+    optional = optional or {}
+    for name, check in {**checks, **optional}.items():
         if name not in value:
+            if name in optional:
+                continue
             raise ReportError(f"{where}: {name} is missing")
         if not check(value[name]):
             raise ReportError(f"{where}: {name} is not of the kind that is expected")
     for name in value:
-        if name not in checks:
+        if name not in checks and name not in optional:
             raise ReportError(f"{where}: it has a field that is not known")  # foreign text, not to be repeated
 
 

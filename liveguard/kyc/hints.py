@@ -10,10 +10,12 @@ from typing import Final, Literal, TypeAlias, get_args
 
 Hint: TypeAlias = Literal[
     "alone", "view", "pictures", "closer", "brighter", "softer", "still", "open", "louder", "lower", "quieter", "when_asked",
+    "left_out",
 ]  # fmt: skip
 HINTS: Final[tuple[Hint, ...]] = get_args(Hint)
 
 # By what the reasons of the checks say, the first that fits; `when_asked` is for all that went well but told too little.
+# `left_out` is no check's: it is given where the person has left out what it takes (see `decision`).
 _PHRASES: Final[tuple[tuple[Hint, tuple[str, ...]], ...]] = (
     ("alone", ("more than one face", "still picture in the room", "picture on the wall")),
     ("quieter", ("too noisy", "music", "several people talk")),
@@ -25,7 +27,8 @@ _PHRASES: Final[tuple[tuple[Hint, tuple[str, ...]], ...]] = (
     ("softer", ("overexposed", "too bright")),
     ("still", ("hold still", "blurred")),
     ("open", ("eyes cannot be seen", "mouth is covered")),
-    ("view", ("in view", "no face", "was lost", "out of sight", "was seen for", "of face seen", "lips and sound together", "turned away")),
+    ("view", ("in view", "no face", "was lost", "out of sight", "was seen for", "of face seen", "turned away")),
+    ("view", ("lips and sound together",)),
 )
 
 

@@ -59,7 +59,7 @@ class Record:
         assert proof.policy is not None  # of one that is not erased
         entries = [opened(proof.created_at, proof.policy, proof.needs, proof.locale, {VERSION_NAME: __version__})]
         if proof.consent_at is not None:
-            entries.append(consent(proof.consent_at, CONSENT))
+            entries.append(consent(proof.consent_at, CONSENT, proof.own_needs))
         entries += self._attempt
         watched = {name: float(nats) for name, nats in self.passive.items()}
         entries.append(injection(at, {**self._facts, "attempts": len(self._earlier)}, watched, self._earlier[:-1]))

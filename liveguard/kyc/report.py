@@ -27,7 +27,7 @@ from liveguard.kyc.canonical import canonical, parse
 from liveguard.kyc.decision import Outcome
 from liveguard.kyc.entries import Entry, steps_list
 from liveguard.kyc.errors import ReportError
-from liveguard.kyc.form import BODIES, ENTRY, REPORT, check_fields, check_order
+from liveguard.kyc.form import BODIES, ENTRY, OPTIONAL, REPORT, check_fields, check_order
 from liveguard.kyc.keys import fingerprint, grouped, raw_public
 
 FORMAT: Final = "liveguard.proof.1"
@@ -123,6 +123,12 @@ def verify(report: bytes | Mapping[str, Any], public_key: Ed25519PublicKey | str
     )
 
 
+def needs_of(entries: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
+    """What the person cannot do: as the caller said, and as only they themselves did."""
+    bodies = {entry["kind"]: entry["body"] for entry in entries}
+    return bodies["opened"]["needs"], bodies.get("consent", {}).get("needs", [])
+
+
 def stamp(at: datetime) -> str:
     """ISO 8601 in UTC to the millisecond, always of the same length; ValueError for a time that does not say its zone."""
     if at.tzinfo is None:
@@ -149,19 +155,20 @@ def _check_entries(entries: Sequence[Mapping[str, Any]]) -> None:
             )
         if entry["hash"] != _sha256(canonical({name: value for name, value in entry.items() if name != "hash"})):
             raise ReportError(f"{where} ({entry['kind']}): it was changed, its hash does not fit")
-        check_fields(f"{where} ({entry['kind']})", entry["body"], BODIES[entry["kind"]])
+        kind = entry["kind"]
+        check_fields(f"{where} ({kind})", entry["body"], BODIES[kind], OPTIONAL.get(kind))
         prev = entry["hash"]
     check_order(entries)
 
 
 def _check_drawn(entries: Sequence[Mapping[str, Any]]) -> None:
     """Raises ReportError unless the script is what the nonce gives under the report's own policy and needs."""
-    opened = entries[0]["body"]
+    opened, needs = entries[0]["body"], [need for each in needs_of(entries) for need in each]
     for entry in entries:
         if entry["kind"] != "script":
             continue
         try:
-            steps = draw(bytes.fromhex(entry["body"]["nonce"]), ProofPolicy.of(opened["policy"]), opened["needs"])
+            steps = draw(bytes.fromhex(entry["body"]["nonce"]), ProofPolicy.of(opened["policy"]), needs)
         except ConfigError as error:
             raise ReportError(f"entry {entry['seq']} (script): it cannot be drawn again: {error}") from error
         if canonical(steps_list(steps)) != canonical(entry["body"]["steps"]):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response, WebSocket, WebSocketDisconnect
 
+from liveguard.challenge.policy import Kind
 from liveguard.errors import ConfigError, InputError, LiveguardError
 from liveguard.kyc import html
 from liveguard.kyc.errors import LockedOut, ProofClosed, UnknownProof, WrongToken
@@ -155,7 +156,10 @@ async def _converse(proofs: Proofs, proof: str, socket: WebSocket) -> None:
 
 
 def describe(proof: Proof) -> Json:
-    """A proof as the API shows it; of one that has ended, the decision's reasons and how each challenge went."""
+    """A proof as the API shows it; of one that has ended, the decision's reasons and how each challenge went.
+
+    `left_out`: the challenges that could not be drawn, because the caller or the person themselves said so.
+    """
     ended, consent = proof.ended_at, proof.consent_at
     entries = verify(proof.report).entries if proof.report is not None else ()
     steps = [entry["body"] for entry in entries if entry["kind"] == "step"]
@@ -167,9 +171,14 @@ def describe(proof: Proof) -> Json:
         "expires_at": iso(unix_us(proof.expires_at)),
         "consent_at": None if consent is None else iso(unix_us(consent)),
         "ended_at": None if ended is None else iso(unix_us(ended)),
+        "left_out": {"by_caller": _left_out(proof, proof.needs), "by_person": _left_out(proof, proof.own_needs)},
         "reasons": list(entries[-1]["body"]["reasons"]) if entries else [],
         "challenges": [{"kind": step["kind"], "nats": step["nats"], "why": step["why"]} for step in steps],
     }
+
+
+def _left_out(proof: Proof, needs: Sequence[str]) -> list[Kind]:
+    return [] if proof.policy is None else list(proof.policy.spared(needs))
 
 
 def _bearer(authorization: str) -> str:

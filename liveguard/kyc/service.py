@@ -177,7 +177,7 @@ class Proofs:
         running.record = Record(proof)
         for number in range(1, MOST_ATTEMPTS + 1):
             decision = running.decision = await self._attempt(proof, running.record, page, number)
-            again = decision.verdict == "cannot_judge" and number < MOST_ATTEMPTS
+            again = decision.verdict == "cannot_judge" and not decision.final and number < MOST_ATTEMPTS
             if not again:
                 await self._finish(running, decision)
             said = {"type": "done", "verdict": decision.verdict, "hints": list(decision.hints), "retry": again}
@@ -192,7 +192,7 @@ class Proofs:
     async def _attempt(self, proof: Proof, record: Record, page: Page, number: int) -> Decision:
         assert proof.policy is not None  # of one that is not erased
         nonce = proof.nonce if number == 1 else new_nonce()
-        steps = draw(nonce, proof.policy, proof.needs)
+        steps = draw(nonce, proof.policy, [*proof.needs, *proof.own_needs])
         guarded = self._feed(proof.id)
         attempt = Attempt(guarded, steps, page)
         record.begin(_now(), nonce, steps)
@@ -202,7 +202,7 @@ class Proofs:
         finally:
             guarded.on_event = None
         record.passive = self._passive(guarded)
-        decision = decide(proof.policy, results, record.passive)
+        decision = decide(proof.policy, results, record.passive, proof.needs, proof.own_needs)
         record.result(_now(), results, [asked.cue_us for asked in attempt.asked], guarded.tap.facts, decision)
         return decision
 

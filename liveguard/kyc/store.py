@@ -64,8 +64,8 @@ class ProofStore(ProofArchive):
     ) -> NewProof:
         """A new proof that waits `link_s` for its token. Raises LockedOut, and ConfigError for needs that leave too little.
 
-        `subject` None: nobody is counted, so nobody is locked out. `needs`: what the person cannot do. `notify`: the
-        result is one that the webhook is to be told (`untold`).
+        `subject` None: nobody is counted, so nobody is locked out. `needs`: what the person cannot do, as the caller says.
+        `notify`: the result is one that the webhook is to be told (`untold`).
         """
         needs = sorted(set(needs))
         policy.kinds_for(needs)
@@ -123,15 +123,15 @@ class ProofStore(ProofArchive):
         return matches(key, stored)
 
     def consent(self, proof: str, now: datetime, needs: Iterable[str] = ()) -> None:
-        """Note, once, that the person agrees, and what they cannot do besides what the caller has said.
+        """Note, once, that the person agrees, and apart from what the caller has said, what they say they cannot do.
 
         Raises ProofClosed, and ConfigError for needs that leave too little.
         """
         stored = self._known(proof)
-        needs = sorted({*stored.needs, *needs})
+        own_needs = sorted(set(needs) - set(stored.needs))
         if stored.policy is not None:
-            stored.policy.kinds_for(needs)
-        agreed = {"consent_us": unix_us(now), "needs": packed(needs)}
+            stored.policy.kinds_for([*stored.needs, *own_needs])
+        agreed = {"consent_us": unix_us(now), "own_needs": packed(own_needs)}
         self._move(proof, now, agreed, PROOFS.c.state == "redeemed", PROOFS.c.consent_us.is_(None))
 
     def begin(self, proof: str, now: datetime) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaDa
 
 from liveguard.challenge.policy import ProofPolicy
 
-PROOFS_VERSION: Final = "1"
+PROOFS_VERSION: Final = "2"
 ID_LENGTH: Final = 64
 WORD_LENGTH: Final = 32
 HASH_LENGTH: Final = 64
@@ -50,7 +50,9 @@ PROOFS = Table(
     Column("wrong_tokens", Integer, nullable=False),
     Column("policy", String(POLICY_LENGTH)),
     Column("locale", String(WORD_LENGTH)),
+    # What the caller says that the person cannot do, and what only they themselves do.
     Column("needs", String(POLICY_LENGTH)),
+    Column("own_needs", String(POLICY_LENGTH)),
     Column("nonce", LargeBinary),
     Column("report", LargeBinary),
     # Whether the server's webhook is to be told of the result, and when its message was stored for delivery.
@@ -62,7 +64,10 @@ KEPT_WHEN_ERASED: Final = frozenset({"id", "state", "created_us", "expires_us", 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One proof as it is stored. What an erased one does not have any more is None, or empty."""
+    """One proof as it is stored. What an erased one does not have any more is None, or empty.
+
+    `needs`: what the caller says that the person cannot do; `own_needs`: what only they themselves do.
+    """
 
     id: str
     state: ProofState
@@ -70,6 +75,7 @@ class Proof:
     policy: ProofPolicy | None
     locale: str
     needs: tuple[str, ...]
+    own_needs: tuple[str, ...]
     nonce: bytes
     created_at: datetime
     expires_at: datetime
@@ -87,6 +93,7 @@ def proof_of(row: Row[Any]) -> Proof:
         policy=None if row.policy is None else ProofPolicy.of(json.loads(row.policy)),
         locale=row.locale or "",
         needs=() if row.needs is None else tuple(json.loads(row.needs)),
+        own_needs=() if row.own_needs is None else tuple(json.loads(row.own_needs)),
         nonce=bytes(row.nonce or b""),
         created_at=at_of(row.created_us),
         expires_at=at_of(row.expires_us),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveguard.challenge.policy import DEPTH, KINDS, Kind, ProofPolicy
-from liveguard.kyc.decision import StepResult, decide
+from liveguard.kyc.decision import ASK_A_PERSON, StepResult, decide
 from liveguard.types import HYPOTHESES, Reading
 
 POLICY = ProofPolicy(live_nats=4.0, not_live_nats=3.0)
@@ -27,7 +28,9 @@ def results(**nats: float | None) -> list[StepResult]:
 
 def step(kind: Kind, nats: float | None, depth_nats: float | None = None) -> StepResult:
     seen = kind in DEPTH and depth_nats is not None
-    return StepResult(kind, nats, f"why {kind}", {"artefact_nats": depth_nats} if seen and depth_nats is not None else {})
+    return StepResult(
+        kind, nats, f"why {kind}", {"artefact_nats": depth_nats} if seen and depth_nats is not None else {}
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,11 +48,11 @@ def step(kind: Kind, nats: float | None, depth_nats: float | None = None) -> Ste
         ({"pose": None, "light": -6.0, "rhythm": -6.0}, {}, "cannot_judge"),  # flat for all that is known
         ({"pose": None, "distance": -6.0, "rhythm": -6.0}, {}, "live"),
         ({"pose": -6.0, "distance": 0.5, "rhythm": -6.0}, {}, "cannot_judge"),
-        ({"light": -3.0, "rhythm": -3.0}, {}, "live"),  # nothing of depth was asked
+        ({"light": -3.0, "rhythm": -3.0}, {}, "cannot_judge"),  # nothing of depth was asked
         ({"light": 1.5, "rhythm": 1.5}, {}, "not_live"),
         ({"light": None, "rhythm": None}, {"av_mismatch": 9.0}, "not_live"),
         ({"light": 1.0, "rhythm": None}, {"av_mismatch": 1.0, "feed_injected": 1.9}, "cannot_judge"),  # the strongest
-        ({"light": -6.0, "rhythm": -6.0}, {"feed_injected": 99.0}, "live"),  # no more than 4 of it
+        ({"pose": -6.0, "rhythm": -6.0}, {"feed_injected": 99.0}, "live"),  # no more than 4 of it
         ({"light": -2.0, "rhythm": -1.0}, {"feed_injected": -99.0}, "cannot_judge"),  # nobody is live by it
         ({}, {}, "cannot_judge"),
     ],
@@ -77,6 +80,42 @@ def test_a_step_that_speaks_neither_way_is_not_one_of_the_two() -> None:
     decided = decide(POLICY, results(pose=-5.2, digits=0.0, light=None), {})
     assert decided.verdict == "cannot_judge"
     assert decided.reasons[0] == "1 of 3 challenges speak for a person, at least 2 must"
+
+
+DEPTHLESS = ("no_head_turns", "no_moving")
+
+
+@pytest.mark.parametrize(
+    ("by_caller", "by_person", "verdict"),
+    [
+        (DEPTHLESS, (), "live"),
+        ((), DEPTHLESS, "cannot_judge"),
+        (DEPTHLESS[:1], DEPTHLESS[1:], "cannot_judge"),
+        (DEPTHLESS, ("no_flashes",), "live"),
+    ],
+)
+def test_only_the_caller_can_do_without_depth(by_caller: Sequence[str], by_person: Sequence[str], verdict: str) -> None:
+    """Whoever is examined could drop what would expose them, and pass on the rest."""
+    decided = decide(POLICY, results(rhythm=-3.4, digits=-3.0), {}, by_caller, by_person)
+    assert decided.verdict == verdict
+    assert decided.final == (verdict == "cannot_judge")
+    assert (ASK_A_PERSON in decided.reasons, decided.hints == ("left_out",)) == (decided.final, decided.final)
+    attack = decide(POLICY, results(rhythm=1.8, digits=3.0), {}, by_caller, by_person)
+    assert (attack.verdict, attack.final) == ("not_live", False)
+
+
+def test_what_a_policy_never_asks_for_is_not_missing() -> None:
+    policy = ProofPolicy(kinds=("light", "rhythm"))
+    assert decide(policy, results(light=-3.0, rhythm=-3.0), {}).verdict == "live"
+
+
+@pytest.mark.parametrize("nats", [-3.0, 0.0, 3.0])
+def test_the_reasons_say_what_was_left_out_and_by_whom(nats: float) -> None:
+    decided = decide(POLICY, results(pose=nats, light=nats), {}, ["no_speech"], ["no_moving", "no_hands"])
+    assert decided.reasons[-2:] == (
+        "left out by the caller: the spoken digits",
+        "left out by the person: the hand before the face, coming nearer",
+    )
 
 
 @settings(max_examples=50)

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from liveguard.challenge.script import draw
 from liveguard.cli import main
 from liveguard.errors import ConfigError
 from liveguard.kyc import entries, keys
@@ -28,8 +29,8 @@ from liveguard.kyc.decision import Decision, StepResult, decide
 from liveguard.kyc.entries import Entry
 from liveguard.kyc.errors import ReportError
 from liveguard.kyc.html import page
-from liveguard.kyc.report import DOMAIN, build, sign, stamp, verify
-from tests.proof_parts import KEY, POLICY, T0, after, session, signed
+from liveguard.kyc.report import DOMAIN, build, needs_of, sign, stamp, verify
+from tests.proof_parts import KEY, NONCE, POLICY, T0, after, session, signed
 
 PUBLIC = KEY.public_key()
 REPORT = signed()
@@ -188,6 +189,24 @@ def test_a_signed_script_must_have_been_drawn() -> None:
     told[0] = entries.opened(T0, POLICY, ["no_juggling"], "en", {})
     with pytest.raises(ReportError, match="cannot be drawn again"):
         verify(forged(told))
+
+
+def test_a_report_tells_whose_word_left_something_out() -> None:
+    steps = draw(NONCE, POLICY, ["no_speech", "no_hands"])
+    told = [
+        entries.opened(T0, POLICY, ["no_speech"], "en", {}),
+        entries.consent(T0, "I agree", ["no_hands"]),
+        entries.script(T0, NONCE, steps),
+        entries.decision(T0, Decision("cannot_judge", 0.0, ()), {}),
+    ]
+    found = verify(sign(build("a", told), KEY))
+    assert needs_of(found.entries) == (["no_speech"], ["no_hands"])
+    told[1] = entries.consent(T0, "I agree", ["no_speech", "no_blinks"])  # not what the script was drawn for
+    with pytest.raises(ReportError, match="not drawn from its nonce"):
+        sign(build("a", told), KEY)
+    told[1] = Entry("consent", T0, {"text": "I agree", "needs": "no_hands"})
+    with pytest.raises(ReportError, match=r"entry 1 \(consent\): needs is not of the kind"):
+        build("a", told)
 
 
 @pytest.mark.parametrize(

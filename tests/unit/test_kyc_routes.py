@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from liveguard.challenge.script import Step
+from liveguard.kyc import service
+from liveguard.kyc.decision import ASK_A_PERSON, StepResult
 from liveguard.kyc.report import verify
 from liveguard.server.app import create_app
 from liveguard.server.settings import ServerSettings
@@ -108,6 +112,14 @@ def test_needs_that_leave_too_little_are_said_before_anything_begins(client: Tes
     assert answer.status_code == 204
 
 
+def test_the_caller_learns_what_was_left_out_and_by_whom(client: TestClient) -> None:
+    proof, headers = redeemed(client, cannot=["no_speech"])
+    client.post(f"/proof/api/{proof}/consent", json={"agreed": True, "cannot": ["no_hands"]}, headers=headers)
+    known = client.get(f"/api/kyc/sessions/{proof}").json()
+    assert known["left_out"] == {"by_caller": ["digits"], "by_person": ["occlusion"]}
+    assert client.get(f"/api/kyc/sessions/{new(client)['id']}").json()["left_out"] == {"by_caller": [], "by_person": []}
+
+
 @pytest.mark.parametrize(
     ("wanted", "status", "why"),
     [
@@ -158,6 +170,49 @@ def test_a_page_that_leaves_ends_with_a_signed_report(client: TestClient) -> Non
     assert proof in page_of_it.text
     assert "script-src" not in page_of_it.headers["content-security-policy"]
     assert "default-src 'none'" in page_of_it.headers["content-security-policy"]
+
+
+class Passes:
+    """An attempt whose every step went well."""
+
+    def __init__(self, guarded: Any, steps: Sequence[Step], page: Any) -> None:
+        self.steps = steps
+        self.asked = [SimpleNamespace(cue_us=0) for _ in steps]
+
+    def heard(self, event: Any) -> None: ...
+
+    async def run(self) -> tuple[StepResult, ...]:
+        return tuple(StepResult(step.kind, -3.0, "done") for step in self.steps)
+
+
+@pytest.mark.parametrize("by", ["caller", "person"])
+def test_who_leaves_out_all_that_shows_a_head_is_not_live_by_their_own_word(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    feed = SimpleNamespace(on_event=None, tick=None, tap=SimpleNamespace(facts={}))
+    monkeypatch.setattr(service, "Attempt", Passes)
+    monkeypatch.setattr(service.Proofs, "_feed", lambda *_: feed)
+    cannot = ["no_flashes", "no_head_turns", "no_hands", "no_moving"]
+    proof, headers = redeemed(client, cannot=cannot if by == "caller" else [])
+    agreed = {"agreed": True, "cannot": cannot if by == "person" else []}
+    client.post(f"/proof/api/{proof}/consent", json=agreed, headers=headers)
+    key = headers["Authorization"].removeprefix("Bearer ")
+    with client.websocket_connect(
+        f"{SOCKETS}/proof/live/{proof}", subprotocols=["liveguard.v1", f"bearer.{key}"]
+    ) as page:
+        page.send_json({"type": "ready"})
+        said = next(message for message in iter(page.receive_json, None) if message["type"] == "done")
+    known = client.get(f"/api/kyc/sessions/{proof}").json()
+    assert {challenge["kind"] for challenge in known["challenges"]} == {"rhythm", "digits"}
+    left_out = (
+        "left out by the " + by + ": the coloured light, turning the head, the hand before the face, coming nearer"
+    )
+    assert known["reasons"][-1] == left_out
+    if by == "caller":
+        assert (known["verdict"], said["verdict"]) == ("live", "live")
+    else:  # and no further try could be
+        assert (known["verdict"], said["retry"], said["hints"]) == ("cannot_judge", False, ["left_out"])
+        assert ASK_A_PERSON in known["reasons"]
 
 
 def test_sockets_without_the_key_learn_nothing(client: TestClient) -> None:

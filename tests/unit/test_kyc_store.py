@@ -72,16 +72,12 @@ def test_a_proof_from_its_opening_to_its_result(store: ProofStore) -> None:
     key = store.redeem(new.id, new.token, after(599))
     assert store.knows(new.id, key)
     assert not store.knows(new.id, new.token)
-    store.consent(new.id, after(610), ["no_hands"])
+    store.consent(new.id, after(610), ["no_speech", "no_hands"])
     store.begin(new.id, after(620))
     proof = store.proof(new.id)
     assert proof is not None
-    assert (proof.state, proof.locale, proof.needs, proof.nonce) == (
-        "running",
-        "de-CH",
-        ("no_hands", "no_speech"),
-        new.nonce,
-    )
+    assert (proof.state, proof.locale, proof.nonce) == ("running", "de-CH", new.nonce)
+    assert (proof.needs, proof.own_needs) == (("no_speech",), ("no_hands",))  # who said what stays apart
     assert (proof.policy, proof.created_at, proof.consent_at) == (POLICY, T0, after(610))
     assert proof.expires_at == after(599 + POLICY.answer_s)
     store.finish(new.id, "live", REPORT, after(650))
@@ -299,7 +295,8 @@ def columns(path: Path, proof: str) -> list[bytes]:
     """What must not be found when it is erased: all that can be told from other rows."""
     with contextlib.closing(sqlite3.connect(path)) as db:
         row = db.execute(
-            "SELECT subject_hash, key_hash, nonce, report, needs FROM liveguard_proofs WHERE id = ?", (proof,)
+            "SELECT subject_hash, key_hash, nonce, report, needs, own_needs FROM liveguard_proofs WHERE id = ?",
+            (proof,),
         ).fetchone()
     return [each if isinstance(each, bytes) else each.encode() for each in row]
 
@@ -315,10 +312,10 @@ def test_nothing_of_it_stays_in_the_file_or_its_log(tmp_path: Path) -> None:
         secrets: dict[str, list[bytes]] = {}
         for n in range(24):  # enough for pages to be split, merged and used again
             proof = running(store, f"subject {n}", n)
-            needs = b"needs-%d-end" % n
+            needs = [f'["needs-{n}-end"]', f'["own-needs-{n}-end"]']
             with database.transaction() as connection:
                 connection.exec_driver_sql(
-                    "UPDATE liveguard_proofs SET needs = ? WHERE id = ?", (f'["{needs.decode()}"]', proof)
+                    "UPDATE liveguard_proofs SET needs = ?, own_needs = ? WHERE id = ?", (*needs, proof)
                 )
             report = b"report-of-%d." % n * (1 + 37 * (n % 5) ** 2)  # within a page, and over several
             store.finish(proof, "not_live", report, after(n))
@@ -377,7 +374,7 @@ def test_tables_beside_those_of_an_older_store_and_of_an_unknown_version(tmp_pat
             assert ProofStore(opened.database).untold() == []
             opened.open_session("s", "guest", "webcam", T0)
     with sqlite3.connect(tmp_path / "s.sqlite") as db:
-        db.execute("UPDATE liveguard_proof_settings SET value = '2' WHERE name = 'version'")
+        db.execute("UPDATE liveguard_proof_settings SET value = '9' WHERE name = 'version'")
     with contextlib.closing(Store(tmp_path / "s.sqlite")) as opened, pytest.raises(ConfigError, match="version"):
         ProofStore(opened.database)
 

@@ -170,6 +170,7 @@ export default {
       lower: "Sprechen Sie etwas leiser oder weiter weg vom Mikrofon.",
       quieter: "Gehen Sie dorthin, wo es still ist: keine Musik, und niemand sonst, der spricht.",
       when_asked: "Machen Sie alles gleich, wenn Sie darum gebeten werden, und ganz.",
+      left_out: "Das Drehen des Kopfes und das Näherkommen wurden ausgelassen. Ohne eines davon muss ein Mensch prüfen: Sagen Sie das der Stelle, die Ihnen den Link geschickt hat.",
     },
     tips: [
       "Lassen Sie Licht auf Ihr Gesicht fallen, nicht von hinten.",
