@@ -20,6 +20,8 @@ MOST_NATS = 6.0
 """No single challenge says more than this, however clear it seems: what it was measured on is bounded, too."""
 ARTEFACT_NATS = "artefact_nats"
 """Among a reading's measures where what was done was seen well enough to judge how it looked."""
+MIRRORED = "the camera mirrors its picture: switch that off"
+"""What was asked for was done to the other side. It excuses a step and no more: see `liveguard.kyc.decision`."""
 SEVERAL = "more than one face is in the picture: only the person who is checked should be seen"
 
 

@@ -6,11 +6,22 @@ arXiv 2210.06186) found a hand before the face to be among the challenges that d
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, cast
 
 import numpy as np
 
-from liveguard.challenge.check import BEFORE_US, LONGEST_US, SEVERAL, Verdict, cannot_judge, its_cue, reading, since
+from liveguard.challenge.check import (
+    BEFORE_US,
+    LONGEST_US,
+    MIRRORED,
+    SEVERAL,
+    Verdict,
+    cannot_judge,
+    its_cue,
+    reading,
+    since,
+)
 from liveguard.challenge.covering import Covering, Phases, covering
 from liveguard.challenge.covering_odds import Region, artefact_nats, compliance_nats
 from liveguard.challenge.patches import AROUND_FACE, FACE_PATCHES
@@ -27,6 +38,9 @@ LEAST_COVERED_SHARE: Final = 0.3
 REACTS_S: Final = 0.2  # nobody moves a hand sooner after a cue
 SETTLED_S: Final = 0.3  # what is seen lags behind what is asked
 GONE_S: Final = 0.75
+OTHER_SIDE: Final[Mapping[Region, Region]] = {"left_cheek": "right_cheek", "right_cheek": "left_cheek"}
+MIRRORED_NATS: Final = 0.5
+"""So clearly the other cheek must be covered as asked before the camera is said to mirror; a covering says 0.9 at most."""
 
 
 class OcclusionChallenge:
@@ -50,6 +64,11 @@ class OcclusionChallenge:
         region = REGIONS.index(name)
         seen = covering(t_s, patches, around, phases, region)
         did = compliance_nats(seen, name)
+        other = OTHER_SIDE.get(name)
+        if did > 0 and other is not None:
+            there = covering(t_s, patches, around, phases, REGIONS.index(other))
+            if compliance_nats(there, other) < -MIRRORED_NATS and artefact_nats(there, other) <= 0:
+                return cannot_judge(self.name, window, MIRRORED, _measures(seen))
         # Where nothing covers the face there is nothing that could look wrong about it.
         look = artefact_nats(seen, name) if did < 0 else None
         return reading(self.name, window, Verdict(did, look, _words(seen, did, look, region), _measures(seen)))

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from liveguard.challenge.check import LONGEST_US, Verdict, cannot_judge, its_cue, reading
+from liveguard.challenge.check import LONGEST_US, MIRRORED, Verdict, cannot_judge, its_cue, reading
 from liveguard.challenge.follow import GRID_S, Axis, Floats, Followed, followed, on_grid
 from liveguard.challenge.planar import Depth, against_attacks, depth_between, depth_share, flat_nats, furthest, stretch
 from liveguard.challenge.script import NODS_DEG, TURNS_DEG, cue_name
@@ -21,10 +21,14 @@ HELD_S: Final = (0.7, 0.6)
 """A target is looked at some time from so long after it was shown until so long after the next one."""
 TURNED_FOR_S: Final = 0.4
 GAINS: Final = np.linspace(0.5, 1.5, 9)
+OTHER_SIDE: Final = np.array([-1.0, 1.0])
 # People nod less than they are asked to, and the tracker sees less of it.
 NOD_GAINS: Final = np.linspace(0.3, 1.5, 9)
 DEVIATES_DEG: Final = (5.0, 4.0)  # yaw, pitch
 OFFSET_DEG: Final = (4.0, 5.0)
+MIRRORED_NATS: Final = 2.0
+"""So clearly a turn must fit the script to the other side, and not the script, before the camera is said to mirror. Whoever
+does another script that was drawn the same way looks like that in 5 % of 150."""
 
 
 class PoseChallenge:
@@ -44,6 +48,9 @@ class PoseChallenge:
         answer = compliance(seen, targets, each_s)
         turns = turns_of(seen, len(targets) - 1, each_s)
         artefact_nats, found = against_attacks(flat_nats(turns)), _rounded(_measures(seen, answer, turns))
+        mirrored = answer.nats > MIRRORED_NATS and compliance(seen, targets * OTHER_SIDE, each_s).nats < -MIRRORED_NATS
+        if mirrored and (artefact_nats or 0.0) <= 0:
+            return cannot_judge(self.name, window, MIRRORED, found)
         return reading(self.name, window, Verdict(answer.nats, artefact_nats, _why(answer, turns), found))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, get_args
 
-from liveguard.challenge.check import ARTEFACT_NATS, MOST_NATS
+from liveguard.challenge.check import ARTEFACT_NATS, MIRRORED, MOST_NATS
 from liveguard.challenge.policy import DEPTH, Kind, ProofPolicy
 from liveguard.kyc.hints import Hint, hints
 from liveguard.types import HYPOTHESES, Reading
@@ -87,8 +87,9 @@ def decide(
 
     not_live: the sum reaches `policy.not_live_nats`, or one step 4 nats. live: the sum is at or below
     `-policy.live_nats`, at least two steps speak for a person, none speaks for an attack by 2 nats or more, depth was seen in
-    at least one step, and no step that tells a head from a flat picture, nor its depth alone, speaks for an attack at all.
-    All else cannot be judged.
+    at least one step, no step that tells a head from a flat picture, nor its depth alone, speaks for an attack at all, and
+    none was done to the other side: a mirrored camera is no attack, and no attack gains by looking like one. All else cannot
+    be judged.
 
     `needs`: what the caller said that the person cannot do; `own_needs`: what only they themselves did. Only a caller can do
     without depth: whoever is examined does not choose to be examined less.
@@ -172,6 +173,10 @@ def _missing(
         said.append("nothing has shown that this is a head and no flat picture")
     if any(nats > 0 for nats in [*depth, *(nats for result, nats in judged if result.kind in DEPTH)]):
         said.append("what should show a head looked flat")
+    if any(result.why == MIRRORED for result in results):
+        said.append(
+            "a step was done to the other side, as by a mirrored camera or by somebody who was asked something else"
+        )
     if not total_nats <= -policy.live_nats:
         said.append(f"the evidence adds up to {total_nats:+.1f} nats; {-policy.live_nats:g} or less would say live")
     return tuple(said)

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 Hint: TypeAlias = Literal[
     "alone", "view", "pictures", "closer", "brighter", "softer", "still", "open", "louder", "lower", "quieter", "when_asked",
-    "left_out",
+    "left_out", "mirror",
 ]  # fmt: skip
 HINTS: Final[tuple[Hint, ...]] = get_args(Hint)
 
@@ -18,6 +18,7 @@ HINTS: Final[tuple[Hint, ...]] = get_args(Hint)
 # `left_out` is no check's: it is given where the person has left out what it takes (see `decision`).
 _PHRASES: Final[tuple[tuple[Hint, tuple[str, ...]], ...]] = (
     ("alone", ("more than one face", "still picture in the room", "picture on the wall")),
+    ("mirror", ("mirrors its picture",)),
     ("quieter", ("too noisy", "music", "several people talk")),
     ("louder", ("too quiet",)),
     ("lower", ("overdriven",)),

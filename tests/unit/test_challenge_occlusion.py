@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from liveguard.challenge.check import LONGEST_US, SEVERAL
+from liveguard.challenge.check import LONGEST_US, MIRRORED, SEVERAL
 from liveguard.challenge.occlusion import OcclusionChallenge
 from liveguard.challenge.patches import AROUND, AROUND_FACE, FACE_PATCHES, PATCH
 from liveguard.challenge.script import REGIONS, cue_name
@@ -112,12 +112,29 @@ def test_nothing_covered_is_an_attack(region: str) -> None:
 @pytest.mark.parametrize("asked", REGIONS)
 def test_another_region_covered_is_an_attack_and_is_named(asked: str) -> None:
     for covered in REGIONS:
-        if covered == asked:
+        if covered == asked or {asked, covered} == CHEEKS:
             continue
         reading = read(Scene(asked=asked, covered=covered))
         assert reading.llr is not None
         assert reading.llr > 3
         assert f"covered the {covered.replace('_', ' ')}, not" in reading.why
+
+
+CHEEKS = {"left_cheek", "right_cheek"}
+
+
+@pytest.mark.parametrize("asked", sorted(CHEEKS))
+def test_the_other_cheek_is_that_of_a_mirrored_camera(asked: str) -> None:
+    (other,) = CHEEKS - {asked}
+    assert (read(Scene(asked=asked, covered=other)).llr, read(Scene(asked=asked, covered=other)).why) == (
+        None,
+        MIRRORED,
+    )
+    drawn_over = [{"through": 0.6}, {"edge": False}, {"flicker_hz": 2.5}, {"everything": True}]
+    for how in (*drawn_over, {"into_s": 2.6, "out_s": 3.6}):
+        reading = read(Scene(asked=asked, covered=other, **how))  # type: ignore[arg-type]
+        assert reading.llr is not None, how
+        assert reading.llr > 1, how
 
 
 def test_a_change_of_the_whole_face_is_no_covering() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from liveguard.challenge.check import SEVERAL
+from liveguard.challenge.check import MIRRORED, SEVERAL
 from liveguard.challenge.follow import MISREAD
 from liveguard.challenge.planar import depth_between, flat_nats, stretch
 from liveguard.challenge.pose import PoseChallenge, pitches_deg, yaws_deg
@@ -52,6 +53,28 @@ def test_another_script_fails_though_it_is_a_head() -> None:
     assert reading.llr > 2  # real as it is: a recording of a head is one, too
     assert reading.measures["artefact_nats"] < -0.6
     assert "did not turn as asked" in reading.why
+
+
+def to_the_other_side(held: Callable[[float], Held]) -> Callable[[float], Held]:
+    return lambda t_s: replace(held(t_s), yaw_deg=-held(t_s).yaw_deg)
+
+
+@pytest.mark.parametrize(("lag_s", "gain"), [(0.3, 1.0), (0.7, 0.7), (1.0, 1.25)])
+def test_a_camera_that_mirrors_accuses_nobody(lag_s: float, gain: float) -> None:
+    faces = samples(ASKED, to_the_other_side(follows(ASKED, lag_s, gain)))
+    reading = read(POSE, ASKED, faces)
+    assert (reading.llr, reading.why) == (None, MIRRORED)
+    assert "artefact_nats" not in reading.measures  # nothing of it shows a head, either
+
+
+def test_only_a_head_that_did_the_very_script_to_the_other_side_is_mirrored() -> None:
+    mirrored = to_the_other_side(follows(ASKED, gain=1.2))
+    flat = read(POSE, ASKED, samples(ASKED, mirrored, flat=True))
+    late = read(POSE, ASKED, samples(ASKED, to_the_other_side(follows(ASKED, lag_s=2.2))))
+    one_side = read(POSE, ASKED, samples(ASKED, lambda t_s: mirrored(min(t_s, 2.2))))
+    for reading in (flat, late, one_side):
+        assert reading.llr is not None
+        assert reading.llr > 2
 
 
 def test_a_head_that_keeps_still_fails_and_its_depth_is_not_judged() -> None:

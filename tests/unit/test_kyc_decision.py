@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from liveguard.challenge.check import MIRRORED
 from liveguard.challenge.policy import DEPTH, KINDS, Kind, ProofPolicy
 from liveguard.kyc.decision import ASK_A_PERSON, StepResult, decide
 from liveguard.types import HYPOTHESES, Reading
@@ -116,6 +117,17 @@ def test_the_reasons_say_what_was_left_out_and_by_whom(nats: float) -> None:
         "left out by the caller: the spoken digits",
         "left out by the person: the hand before the face, coming nearer",
     )
+
+
+def test_what_was_done_to_the_other_side_accuses_nobody_and_clears_nobody() -> None:
+    """A camera may mirror; a replay that happens to look like it must not be better off than one that does not."""
+    others = results(distance=-3.0, rhythm=-3.4)
+    decided = decide(POLICY, [*others, StepResult("pose", None, MIRRORED)], {})
+    assert (decided.verdict, decided.final, decided.hints) == ("cannot_judge", False, ("mirror",))
+    assert "to the other side" in decided.reasons[0]
+    assert decide(POLICY, [*others, StepResult("pose", None, "too dark")], {}).verdict == "live"
+    attack = decide(POLICY, [*results(light=4.0), StepResult("occlusion", None, MIRRORED)], {})
+    assert attack.verdict == "not_live"
 
 
 @settings(max_examples=50)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import liveguard
-from liveguard.challenge.check import SEVERAL
+from liveguard.challenge.check import MIRRORED, SEVERAL
 from liveguard.kyc.flow import NOT_JUDGED, NOT_SHOWN
 from liveguard.kyc.hints import HINTS, hint, hints
 from liveguard.scheduler import PICTURE_WHY
@@ -59,6 +59,7 @@ def test_every_reason_of_the_checks_has_a_hint_of_its_own() -> None:
     [
         (SEVERAL, "alone"),
         (PICTURE_WHY, "alone"),
+        (MIRRORED, "mirror"),
         (NOT_SHOWN, "pictures"),
         (NOT_JUDGED, "pictures"),
         ("too few pictures: 3 a second, 8 needed: check light and connection", "pictures"),
