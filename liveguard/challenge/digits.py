@@ -100,6 +100,8 @@ class DigitsChallenge:
             return cannot_judge(self.name, window, f"{said}; {seen}", measures)
         if lips is not None and lips > 0:  # the right digits are nothing in favour of lips that did not say them
             nats = max(nats, -lips)
+        elif lips is not None and nats == 0:  # nor are lips that fit for digits that came too early
+            lips = 0.0
         return reading(self.name, window, Verdict(nats, lips, f"{said}; {seen}", measures))
 
 

@@ -148,10 +148,12 @@ def test_only_what_came_after_the_cue_is_heard() -> None:
     assert "nothing was said" in over.why
 
 
-def test_an_answer_that_came_before_it_could_be_read_proves_nothing() -> None:
+def test_an_answer_that_came_before_it_could_be_read_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     early = read(replace(RIGHT, start_s=0.0), sound(starts_s=-2.5, lasts_s=5.0))
     assert early.measures["compliance_nats"] == 0
     assert "before it could be read" in early.why
+    monkeypatch.setattr(digits, "lips_nats", lambda *_: (-0.5, "lips and voice go together", {}))
+    assert read(replace(RIGHT, start_s=0.0), sound(starts_s=-2.5, lasts_s=5.0)).llr == 0  # as those of a recording do
     against = read(replace(OTHER, start_s=0.0), sound(starts_s=-2.5, lasts_s=5.0))
     assert against.measures["compliance_nats"] > 1
 
