@@ -84,10 +84,11 @@ def run(arguments: argparse.Namespace) -> int:
     import uvicorn
 
     from liveguard.server.app import create_app
+    from liveguard.server.sinks import each_call_its_own
     from liveguard.server.store import Store
 
     settings = settings_of(arguments)
-    for sink in open_sinks(settings.config.sinks):  # each call opens its own; one that is set wrongly stops the start
+    for sink in open_sinks(each_call_its_own(settings.config.sinks)):  # one that is set wrongly stops the start
         sink.close()
     listening = listen(settings.host, settings.port)
     settings = replace(settings, port=listening.getsockname()[1])
