@@ -24,7 +24,20 @@ from liveguard.inbox import Inbox, Shed
 from liveguard.journal import JournalWriter
 from liveguard.scheduler import Job
 from liveguard.speaker import Speaker
-from liveguard.types import Alert, Event, Fault, Gap, Observation, Reading, Sample, Sink, Status, Tap, VideoFrame
+from liveguard.types import (
+    Alert,
+    Event,
+    Fault,
+    Gap,
+    Observation,
+    Origin,
+    Reading,
+    Sample,
+    Sink,
+    Status,
+    Tap,
+    VideoFrame,
+)
 
 if TYPE_CHECKING:
     from liveguard.face.observer import Observer
@@ -79,7 +92,7 @@ def observe_or_fault(observer: Observer, picture: VideoFrame) -> tuple[Sample, F
 class Session:
     """Guards one feed until it ends or is closed. All methods are for any thread.
 
-    `observer` may be None where the feed has no pictures.
+    `observer` may be None where the feed has no pictures. `origin`: see `Speaker`.
     """
 
     def __init__(
@@ -91,11 +104,12 @@ class Session:
         pool: ThreadPoolExecutor | None = None,
         journal: JournalWriter | None = None,
         on_tick: Callable[[Tick], None] | None = None,
+        origin: Callable[[], Origin] | None = None,
     ) -> None:
         self._tap, self._engine, self._observer = tap, engine, observer
         self._pool, self._journal, self._on_tick = pool, journal, on_tick
         self._inbox = Inbox(live=tap.info.live)
-        self._speaker = Speaker(sinks)
+        self._speaker = Speaker(sinks, origin)
         self._ages_ms: deque[float] = deque(maxlen=AGES_KEPT)
         self._flying: dict[tuple[str, int | None], Future[Reading | Fault]] = {}
         self._jobs_skipped = 0

@@ -217,7 +217,9 @@ class Hub:
         sinks: list[Sink] = [publisher]
         try:
             sinks += self._sinks.open()
-            guarded.session = self.guard.watch(guarded.tap, sinks, on_tick=tick, session_id=guarded.id)
+            guarded.session = self.guard.watch(
+                guarded.tap, sinks, on_tick=tick, session_id=guarded.id, origin=guarded.origin
+            )
         except BaseException:
             for sink in sinks:
                 sink.close()

@@ -1,7 +1,7 @@
 """Alerts to an HTTPS receiver: stored before they are sent, at least once, in order, signed.
 
 The body is `{"type": "alert.raised", "timestamp": "2025-...Z", "data": {...}}` with the event as
-`liveguard.wire` writes it; the headers are those of Standard Webhooks. `webhook-id` is the idempotency key: a
+`liveguard.wire` writes it, from a server with its `origin`; the headers are those of Standard Webhooks. `webhook-id` is the idempotency key: a
 receiver that has seen it skips the message.
 """
 
