@@ -1,8 +1,8 @@
 """Alerts to an HTTPS receiver: stored before they are sent, at least once, in order, signed.
 
 The body is `{"type": "alert.raised", "timestamp": "2025-...Z", "data": {...}}` with the event as
-`liveguard.wire` writes it, from a server with its `origin`; the headers are those of Standard Webhooks. `webhook-id` is the idempotency key: a
-receiver that has seen it skips the message.
+`liveguard.wire` writes it, from a server with its `origin`; the headers are those of Standard Webhooks.
+`webhook-id` is the idempotency key: a receiver that has seen it skips the message.
 """
 
 from __future__ import annotations
