@@ -26,6 +26,7 @@ from liveguard.types import (
     Event,
     Fault,
     FeedInfo,
+    Origin,
     Reading,
     Sample,
     Sink,
@@ -118,10 +119,12 @@ class Guard:
         journal: Path | None = None,
         on_tick: Callable[[Tick], None] | None = None,
         session_id: str | None = None,
+        origin: Callable[[], Origin] | None = None,
     ) -> Session:
         """Guard a live feed in threads of its own; the session returned has been started, and closes tap and sinks.
 
-        `session_id` begins the ids of its alerts, and must be unlike all others (the default is).
+        `session_id` begins the ids of its alerts, and must be unlike all others (the default is). `origin` is asked with
+        each event, on any thread, for what goes along with it to the sinks.
         """
         session_id = session_id or new_id()
         engine = self.engine(tap.info, session_id)
@@ -130,7 +133,7 @@ class Guard:
             with self._lock:
                 if self._pool is None:
                     self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="liveguard-model")
-                session = Session(tap, engine, observer, sinks, self._pool, writer, on_tick)
+                session = Session(tap, engine, observer, sinks, self._pool, writer, on_tick, origin)
                 session.start()
                 undo.pop_all()
                 self._sessions = [*(other for other in self._sessions if not other.join(0.0)), session]

@@ -24,12 +24,28 @@ from liveguard.inbox import Inbox, Shed
 from liveguard.journal import JournalWriter
 from liveguard.scheduler import Job
 from liveguard.speaker import Speaker
-from liveguard.types import Alert, Event, Fault, Gap, Observation, Reading, Sample, Sink, Status, Tap, VideoFrame
+from liveguard.types import (
+    Alert,
+    AudioChunk,
+    Event,
+    Fault,
+    Gap,
+    Observation,
+    Origin,
+    Reading,
+    Sample,
+    Sink,
+    Status,
+    Tap,
+    VideoFrame,
+)
 
 if TYPE_CHECKING:
     from liveguard.face.observer import Observer
 
 AGES_KEPT = 300
+NO_PICTURE_US = 1_000_000  # so much sound after the last picture, and sound brings ticks
+TICK_OF_SOUND_US = 250_000
 LAST_JOBS_S = 5.0  # for models that are still at work when the feed ends
 CLOSE_S = 15.0
 
@@ -48,7 +64,7 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """What a screen shows after each picture, and when one stays away: where everybody stands, and what was seen.
+    """What a screen shows after each picture, and where none comes after gaps and sound: where everybody stands, what was seen.
 
     `picture` is at hand only during the call; whoever keeps it keeps its pixels. `age_ms`: how long ago it arrived.
     """
@@ -79,7 +95,7 @@ def observe_or_fault(observer: Observer, picture: VideoFrame) -> tuple[Sample, F
 class Session:
     """Guards one feed until it ends or is closed. All methods are for any thread.
 
-    `observer` may be None where the feed has no pictures.
+    `observer` may be None where the feed has no pictures. `origin`: see `Speaker`.
     """
 
     def __init__(
@@ -91,15 +107,17 @@ class Session:
         pool: ThreadPoolExecutor | None = None,
         journal: JournalWriter | None = None,
         on_tick: Callable[[Tick], None] | None = None,
+        origin: Callable[[], Origin] | None = None,
     ) -> None:
         self._tap, self._engine, self._observer = tap, engine, observer
         self._pool, self._journal, self._on_tick = pool, journal, on_tick
         self._inbox = Inbox(live=tap.info.live)
-        self._speaker = Speaker(sinks)
+        self._speaker = Speaker(sinks, origin)
         self._ages_ms: deque[float] = deque(maxlen=AGES_KEPT)
         self._flying: dict[tuple[str, int | None], Future[Reading | Fault]] = {}
         self._jobs_skipped = 0
         self._arrived_s: dict[int, float] = {}
+        self._sound_ticks_from_us = 0
         self._aborted = self._closed = self._tick_broken = False
         self._error: LiveguardError | None = None
         self.alerts_raised = 0
@@ -214,7 +232,7 @@ class Session:
                 self._take(sample)
             elif sample is not None:
                 self._push(sample)
-                if isinstance(sample, Gap):
+                if isinstance(sample, Gap) or self._sounds_alone(sample):
                     self._tick()
             self._land()
         if self._aborted:
@@ -225,6 +243,13 @@ class Session:
         self._say_all(self._engine.finish())
         self._tick()
 
+    def _sounds_alone(self, sample: Sample) -> bool:
+        """Whether this is sound without a picture of late, and the last such tick is a while ago."""
+        if not isinstance(sample, AudioChunk) or sample.t_us < self._sound_ticks_from_us:
+            return False
+        self._sound_ticks_from_us = sample.t_us + TICK_OF_SOUND_US
+        return True
+
     def _take(self, picture: VideoFrame) -> None:
         if self._observer is None:
             return
@@ -233,6 +258,8 @@ class Session:
         if fault is not None:
             self._speaker.say(fault)
         self._push(sample)
+        # Counted from the sound: under load it is taken in far ahead of the pictures.
+        self._sound_ticks_from_us = self._engine.timeline.end_us + NO_PICTURE_US
         end_s = time.monotonic()
         self._inbox.worked(picture.t_us, round((end_s - start_s) * 1e6))
         arrived_s = self._arrived_s.get(picture.t_us)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from liveguard.errors import LiveguardError
-from liveguard.types import Alert, Event, Fault, Gap, Reading, Sink
+from liveguard.types import Alert, Event, Fault, Gap, Origin, Reading, Sink
 
 MOST_EVENTS = 4096  # behind which readings and statuses are dropped
 MOST_WAIT_EVENTS = 64  # between two tries to deliver what is owed
@@ -157,11 +157,15 @@ class _Line:
 
 
 class Speaker:
-    """All sinks. Any thread may call anything; `end` once, after the last event."""
+    """All sinks. Any thread may call anything; `end` once, after the last event.
 
-    def __init__(self, sinks: Sequence[Sink]) -> None:
+    `origin` is asked with each event, on the thread that says it, and goes along with it.
+    """
+
+    def __init__(self, sinks: Sequence[Sink], origin: Callable[[], Origin] | None = None) -> None:
         self._all_done = threading.Barrier(max(len(sinks), 1))
         self._lines = [_Line(sink, self._all_done, self._tell) for sink in sinks]
+        self._origin = origin
         self._repeats = Repeats()
         self._lock = threading.Lock()
 
@@ -211,6 +215,8 @@ class Speaker:
     def _spread(self, event: Event, but: _Line | None) -> None:
         with self._lock:
             said = self._repeats.admit(event) if isinstance(event, Fault) else event
+            if said is not None and self._origin is not None:
+                said = replace(said, origin=self._origin())
             if said is not None:
                 for line in self._lines:
                     if line is not but:

@@ -75,7 +75,26 @@ LASTS: Final = "lasts_us"
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class Origin:
+    """Which of several calls something is said about: its session, and the participant as whoever publishes has named it.
+
+    `simulation`: the attack that the participant's page says it plays, to try the guard out.
+    """
+
+    session: str
+    participant: str
+    simulation: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What all events have in common. `origin` is None where only one feed is guarded, and within the core."""
+
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap(Said):
     """Data of one track that is missing between `start_us` and `end_us`, and why."""
 
     kind: Track
@@ -260,7 +279,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Said):
     """What a check says about one window.
 
     `llr`: natural-log likelihood ratio, > 0 speaks for an attack; None: cannot judge, and `why` says the reason.
@@ -300,7 +319,7 @@ State: TypeAlias = Literal["genuine", "suspicious", "alert", "cannot_judge"]
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class Status(Said):
     """The standing of one participant at `t_us`: state, risk 0..1 (None: cannot judge) and the reasons in words."""
 
     t_us: int
@@ -311,7 +330,7 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Said):
     """An alert raised or cleared. `id` is the same for both; (`id`, `state`) is the key that a receiver dedupes by.
 
     `lag_us`: from the estimated onset of the evidence to the alert, in stream time.
@@ -331,7 +350,7 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Said):
     """Something of ours broke; it is said, and never turned into a score."""
 
     t_us: int

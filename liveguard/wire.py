@@ -2,8 +2,9 @@
 
 Each dict has `type` (reading, status, alert, fault or gap) and `v`, the version of this format. Times stay
 integer microseconds (`..._us`); `..._s` beside them are for people and are ignored on the way back, as are
-fields that this version does not know. Every other field must be there. JSON has no NaN or infinity: both
-become null, and null comes back as NaN, or as None where the field allows "cannot judge".
+fields that this version does not know. `origin`, which a server adds to say which call an event is about, may be
+missing; every other field must be there. JSON has no NaN or infinity: both become null, and null comes back as NaN,
+or as None where the field allows "cannot judge".
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import json
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar, get_args
 
 from liveguard.errors import InputError
-from liveguard.types import HYPOTHESES, Alert, Event, Fault, Gap, GapReason, Reading, State, Status, Track
+from liveguard.types import HYPOTHESES, Alert, Event, Fault, Gap, GapReason, Origin, Reading, State, Status, Track
 
 WIRE_VERSION = 1
 
@@ -48,7 +50,7 @@ def to_dict(event: Event) -> dict[str, Any]:
     """The event as a dict that JSON can hold; `WireError` if one of its fields is of the wrong type."""
     name = kind(event)
     try:
-        return {"type": name, "v": WIRE_VERSION, **_BODIES[name](event)}
+        return {"type": name, "v": WIRE_VERSION, **_origin(event.origin), **_BODIES[name](event)}
     except (TypeError, ValueError, OverflowError, AttributeError) as exc:
         raise WireError(f"{name}: a field cannot be written: {exc}") from exc
 
@@ -63,7 +65,8 @@ def from_dict(record: object) -> Event:
     read = _READERS.get(name)
     if read is None:
         raise WireError(f"type: {name[:40]!r} is not one of {', '.join(sorted(_READERS))}")
-    return read(fields)
+    event = read(fields)
+    return event if fields.get("origin") is None else replace(event, origin=_read_origin(fields))
 
 
 def dumps(event: Event) -> str:
@@ -100,6 +103,19 @@ def _str(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{type(value).__name__} where text belongs")
     return value
+
+
+def _origin(origin: Origin | None) -> dict[str, Any]:
+    if origin is None:
+        return {}
+    simulation = None if origin.simulation is None else _str(origin.simulation)
+    return {
+        "origin": {
+            "session": _str(origin.session),
+            "participant": _str(origin.participant),
+            "simulation": simulation,
+        }
+    }
 
 
 def _reading(event: Reading) -> dict[str, Any]:
@@ -234,6 +250,12 @@ def _choice(fields: _Fields, name: str, allowed: tuple[_E, ...]) -> _E:
 
 def _measure(name: str, value: object) -> float:
     return math.nan if value is None else _finite(value, f"measures {name[:40]!r}")  # foreign text, too
+
+
+def _read_origin(fields: _Fields) -> Origin:
+    origin = _mapping(_get(fields, "origin"), "origin")
+    simulation = None if _get(origin, "simulation") is None else _text(origin, "simulation")
+    return Origin(_text(origin, "session"), _text(origin, "participant"), simulation)
 
 
 def _read_reading(fields: _Fields) -> Reading:

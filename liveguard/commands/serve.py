@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import signal
 import socket
+import ssl
 import webbrowser
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,14 +87,15 @@ def run(arguments: argparse.Namespace) -> int:
     import uvicorn
 
     from liveguard.server.app import create_app
+    from liveguard.server.sinks import each_call_its_own
     from liveguard.server.store import Store
 
     settings = settings_of(arguments)
-    for sink in open_sinks(settings.config.sinks):  # each call opens its own; one that is set wrongly stops the start
+    for sink in open_sinks(each_call_its_own(settings.config.sinks)):  # one that is set wrongly stops the start
         sink.close()
     listening = listen(settings.host, settings.port)
     settings = replace(settings, port=listening.getsockname()[1])
-    with listening, closing(Store(settings.database)) as store, Guard(settings.config) as guard:
+    with ended_by_sigterm(), listening, closing(Store(settings.database)) as store, Guard(settings.config) as guard:
         app = create_app(settings, guard, store)
         config = uvicorn.Config(
             app,
@@ -123,6 +127,30 @@ def listen(host: str, port: int) -> socket.socket:
         raise ConfigError(f"cannot listen on {host} port {port}: {why}: choose another --host or --port") from error
 
 
+def check_certificate(cert: Path, key: Path) -> None:
+    """Raises ConfigError unless both can be read and belong together."""
+    for file in (cert, key):
+        if not file.is_file():
+            raise ConfigError(f"{file}: there is no such file")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
+    except ssl.SSLError as error:
+        why = f" ({error.reason.lower().replace('_', ' ')})" if error.reason else ""
+        raise ConfigError(f"{cert} and {key} are not a certificate chain and its key, both in PEM{why}") from error
+    except OSError as error:
+        raise ConfigError(f"{cert} or {key} cannot be read: {error.strerror}") from error
+
+
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """Within, SIGTERM does what Ctrl-C does: all that is open is closed."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def settings_of(arguments: argparse.Namespace) -> ServerSettings:
     """The settings on the command line. Raises ConfigError that says what is allowed."""
     from liveguard.kyc.keys import KEY_NAME
@@ -132,9 +160,8 @@ def settings_of(arguments: argparse.Namespace) -> ServerSettings:
     token = arguments.token or os.environ.get("LIVEGUARD_TOKEN", "")
     if not token and not is_loopback(arguments.host):
         token = secrets.token_urlsafe(24)
-    for file in (arguments.tls_cert, arguments.tls_key):
-        if file is not None and not file.is_file():
-            raise ConfigError(f"{file}: there is no such file")
+    if arguments.tls_cert is not None and arguments.tls_key is not None:
+        check_certificate(arguments.tls_cert, arguments.tls_key)
     servers = parse_ice_servers(arguments.ice_server)
     database = arguments.database or default_database()
     beside = None if "://" in database else Path(database).parent

@@ -85,7 +85,7 @@ class AvClock:
             late_us = self._audio_late_us if one is self._audio else 0
             self._anchor, one.origin_us = one, max(self._start_us, self._at_us - late_us) - media_us
         self._align()
-        return one.place(media_us, self._start_us) if one is self._video else media_us + one.origin_us
+        return one.place(media_us, self._start_us, self._at_us) if one is self._video else media_us + one.origin_us
 
     def reported(self, track: Track, media_us: int, ntp_us: int) -> None:
         """Take in a sender report: the sender's wall clock `ntp_us` (0: it has none) at `media_us` of the track.

@@ -38,6 +38,9 @@ class MediaTrack:
         self._last_media_us: int | None = None
         self._last_us = -1
         self._usual_us = 0
+        self._first_us = (
+            0  # delay of the first sample, which lies where it arrived; falls with a clock by DRIFT_US at most
+        )
 
     @property
     def heard(self) -> int:
@@ -49,7 +52,8 @@ class MediaTrack:
 
         A fall is believed at once, as nothing arrives before it is sent. A rise may be a network that stood still, so it
         is believed only when it has lasted. It counts from the least delay that is usual, not from the last one: a sender
-        whose clock has slowed down moves it little by little, but without end.
+        whose clock has slowed down moves it little by little, but without end. A fall counts from the first delay too: what
+        is below it leads the track ahead of the present. The end of a congestion hardly does, a clock that runs fast does.
         """
         delay_us, number, before_us = at_us - media_us, at_us // BUCKET_US, self.lowest_us
         passed = number - self._buckets[-1].number if self._buckets else 0
@@ -64,16 +68,20 @@ class MediaTrack:
         lowest_us = min(bucket.lowest_us for bucket in self._buckets)
         settled = number - self._buckets[0].number >= SETTLED_BUCKETS
         if before_us is None:
-            self.lowest_us = self._usual_us = lowest_us
+            self.lowest_us = self._usual_us = self._first_us = lowest_us
             return 0
         if lowest_us > before_us and not settled:
             lowest_us = before_us
         self.lowest_us = lowest_us
         self._usual_us = min(self._usual_us + passed * DRIFT_US, before_us)
+        self._first_us = min(self._first_us, max(self._first_us - passed * DRIFT_US, lowest_us))
         jump_us = lowest_us - self._usual_us
         if abs(jump_us) <= RESTART_US:
-            return 0
+            jump_us = lowest_us - self._first_us
+            if jump_us >= -RESTART_US:
+                return 0
         self._usual_us = lowest_us
+        self._first_us += jump_us
         return jump_us
 
     def begin_anew(self, jump_us: int) -> None:
@@ -82,11 +90,13 @@ class MediaTrack:
         self.reports.clear()
         self._last_media_us = None
 
-    def place(self, media_us: int, start_us: int) -> int:
+    def place(self, media_us: int, start_us: int, at_us: int) -> int:
         """`t_us` of a sample, never before `start_us`, and later than that of the one before: where it would not be, time
-        runs at half speed until it has caught up."""
+        runs at half speed until it has caught up, but no farther ahead of `at_us` than a clock may lead."""
         past_us = 0 if self._last_media_us is None else media_us - self._last_media_us
-        t_us = max(media_us + self.origin_us, start_us, self._last_us + max(past_us // 2, 1))
+        latest_us = at_us - self._first_us + self.origin_us + RESTART_US
+        catching_up_us = max(min(self._last_us + past_us // 2, latest_us), self._last_us + 1)
+        t_us = max(media_us + self.origin_us, start_us, catching_up_us)
         self._last_media_us, self._last_us = media_us, t_us
         return t_us
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from liveguard.server.tables import iso, unix_us
 from liveguard.session import Session, Stats, Tick
 from liveguard.taps.webrtc import WebRtcTap
-from liveguard.types import Event, Track
+from liveguard.types import Event, Origin, Track
 from liveguard.wire import to_dict
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Connection:
 
 @dataclass(slots=True, eq=False)
 class Guarded:
-    """For the event loop's thread, but for `simulated`, `tick`, `previewed_s` and `on_event`, which the sink's thread calls."""
+    """For the event loop's thread, but for `origin`, `tick`, `previewed_s` and `on_event`, which the session's threads call."""
 
     id: str
     participant: str
@@ -71,9 +71,10 @@ class Guarded:
         elif self.simulation is not None:
             self._simulated_until_s = time.monotonic() + SIMULATED_FOR_S
 
-    def simulated(self) -> str | None:
-        """What an alert of now should be marked with. Any thread."""
-        return self._simulation if time.monotonic() < self._simulated_until_s else None
+    def origin(self) -> Origin:
+        """What goes along with what is said of this participant now. Any thread."""
+        simulated = self._simulation if time.monotonic() < self._simulated_until_s else None
+        return Origin(self.id, self.participant, simulated)
 
     def find(self, key: str) -> Connection | None:
         return next((c for c in (self.connection, self.coming) if c is not None and c.key == key), None)

@@ -29,7 +29,7 @@ class Herald:
         self._loop = loop
 
     def tick(self, guarded: Guarded, tick: Tick) -> None:
-        """After each picture."""
+        """After each picture, and where none comes after gaps and sound."""
         guarded.tick = Tick(tick.statuses, tick.seen, None, tick.age_ms)  # without its pixels
         if tick.age_ms is not None:
             self._metrics.frame(tick.age_ms / 1000)

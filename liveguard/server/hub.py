@@ -13,7 +13,6 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any
 
-from liveguard.commands.options import open_sinks
 from liveguard.errors import LiveguardError
 from liveguard.guard import Guard, new_id
 from liveguard.rtc.peer import Peer
@@ -25,6 +24,7 @@ from liveguard.server.herald import Herald
 from liveguard.server.metrics import Metrics
 from liveguard.server.publisher import PublisherSink
 from liveguard.server.settings import ServerSettings
+from liveguard.server.sinks import ServerSinks
 from liveguard.server.store import Store
 from liveguard.taps.webrtc import Line, WebRtcTap
 from liveguard.types import Sink, Track
@@ -58,7 +58,7 @@ class Opened:
 
 
 class Hub:
-    """`start` within a running loop, `close` at the end."""
+    """`start` within a running loop, `close` at the end. Raises ConfigError or SinkError where a webhook cannot be opened."""
 
     def __init__(self, settings: ServerSettings, guard: Guard, store: Store, metrics: Metrics) -> None:
         self.settings, self.guard, self.store, self.metrics = settings, guard, store, metrics
@@ -68,6 +68,7 @@ class Hub:
         self._tasks: set[asyncio.Task[None]] = set()
         self._housekeeping: asyncio.Task[None]
         self._herald = Herald(self.broadcast, metrics)
+        self._sinks = ServerSinks(settings.config.sinks)
         self._pruned_s = float("-inf")
 
     # --- for the routes ---------------------------------------------------------------------------------------------
@@ -180,6 +181,7 @@ class Hub:
         await asyncio.gather(self._housekeeping, return_exceptions=True)
         await asyncio.gather(*(self.end(guarded) for guarded in self.live()))
         await asyncio.gather(*self._tasks, return_exceptions=True)  # what was being closed: not left half done
+        await asyncio.to_thread(self._sinks.close)
 
     # --- one participant --------------------------------------------------------------------------------------------
 
@@ -214,8 +216,10 @@ class Hub:
         tick = partial(self._herald.tick, guarded)
         sinks: list[Sink] = [publisher]
         try:
-            sinks += open_sinks(self.settings.config.sinks)
-            guarded.session = self.guard.watch(guarded.tap, sinks, on_tick=tick, session_id=guarded.id)
+            sinks += self._sinks.open()
+            guarded.session = self.guard.watch(
+                guarded.tap, sinks, on_tick=tick, session_id=guarded.id, origin=guarded.origin
+            )
         except BaseException:
             for sink in sinks:
                 sink.close()

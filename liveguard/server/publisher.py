@@ -22,7 +22,7 @@ class PublisherSink:
         self, store: Store, metrics: Metrics, guarded: Guarded, say: Callable[[Guarded, dict[str, Any]], None]
     ) -> None:
         self._metrics, self._guarded, self._say = metrics, guarded, say
-        self._store = StoreSink(store, guarded.id, lambda: datetime.now(timezone.utc), guarded.simulated)
+        self._store = StoreSink(store, guarded.id, lambda: datetime.now(timezone.utc))
         self._owed: set[tuple[str, str]] = set()  # alerts that were told before they could be stored
 
     def send(self, event: Event) -> None:
@@ -45,7 +45,7 @@ class PublisherSink:
 
     def _tell(self, message: dict[str, Any], event: Event) -> None:
         self._say(self._guarded, message)
-        self._metrics.event(event, self._guarded.simulated() is not None)
+        self._metrics.event(event, event.origin is not None and event.origin.simulation is not None)
         if self._guarded.on_event is not None:
             self._guarded.on_event(event)
 

@@ -226,28 +226,22 @@ def _rows(limit: int) -> int:
 class StoreSink:
     """Stores the alerts of one session; all other events pass it by. `close` leaves the store open.
 
-    `now` and `simulation` (what the caller's page simulates, None for a real call) are asked when an alert is first
-    told, and that holds however often the store must be tried.
+    `now` is asked when an alert is first told, and that holds however often the store must be tried.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        session: str,
-        now: Callable[[], datetime],
-        simulation: Callable[[], str | None],
-    ) -> None:
-        self._store, self._session, self._now, self._simulation = store, session, now, simulation
-        self._first: dict[tuple[str, str], tuple[datetime, str | None]] = {}
+    def __init__(self, store: Store, session: str, now: Callable[[], datetime]) -> None:
+        self._store, self._session, self._now = store, session, now
+        self._first: dict[tuple[str, str], datetime] = {}
 
     def store(self, event: Alert) -> dict[str, Any]:
         """Store an alert, and return the ALERT of the API as it now is; StoreError if it is not stored."""
         key = event.id, event.state
         if key not in self._first:
-            self._first[key] = self._now(), self._simulation()
+            self._first[key] = self._now()
             if len(self._first) > MOST_UNSTORED:
                 del self._first[next(iter(self._first))]
-        stored = self._store.put_alert(self._session, event, *self._first[key])
+        simulation = None if event.origin is None else event.origin.simulation
+        stored = self._store.put_alert(self._session, event, self._first[key], simulation)
         del self._first[key]
         return stored
 

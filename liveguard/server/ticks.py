@@ -19,7 +19,7 @@ PREVIEW_QUALITY = 70
 
 
 def tick_message(session: str, tick: Tick, rate_hz: float, mesh: bool) -> dict[str, Any]:
-    """The tick as JSON-ready dict; `mesh`: with all points of each face."""
+    """The tick as JSON-ready dict; `mesh`: with all points of each face. Without a picture `size` is null."""
     message: dict[str, Any] = {
         "type": "tick",
         "session": session,

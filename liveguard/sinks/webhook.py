@@ -1,8 +1,8 @@
 """Alerts to an HTTPS receiver: stored before they are sent, at least once, in order, signed.
 
 The body is `{"type": "alert.raised", "timestamp": "2025-...Z", "data": {...}}` with the event as
-`liveguard.wire` writes it; the headers are those of Standard Webhooks. `webhook-id` is the idempotency key: a
-receiver that has seen it skips the message.
+`liveguard.wire` writes it, from a server with its `origin`; the headers are those of Standard Webhooks.
+`webhook-id` is the idempotency key: a receiver that has seen it skips the message.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def destination_name(url: str) -> str:
 class WebhookSink:
     """Stores events of `kinds` on the caller's thread and delivers them on one thread of its own.
 
-    `send` and `close` are for one thread. `outbox` is a file, which other sinks and processes may share; two
+    Any thread may call `send`, one `close`. `outbox` is a file, which other sinks and processes may share; two
     sinks with the same `name` and file share their messages. The default name changes with the URL, and what
     is pending under an old name stays there. `secrets`: `whsec_...` or raw bytes, the newest first.
     `on_fault` is called, on either thread, when a receiver stops answering, when a message is given up and

@@ -22,7 +22,10 @@ _DAMAGE = (av.error.FFmpegError, InputError, ValueError, KeyError)
 
 
 def stamp_us(pts: int | None, time_base: Fraction | None) -> int | None:
-    """`pts` in microseconds, rounded to the nearest, exact for any size."""
+    """`pts` in microseconds, rounded to the nearest, exact for any size.
+
+    The frames that a decoder holds back until the end come without a time base: theirs is the stream's.
+    """
     if pts is None or not time_base:
         return None
     return (2 * pts * time_base.numerator * 1_000_000 + time_base.denominator) // (2 * time_base.denominator)
@@ -68,7 +71,8 @@ class VideoTrack:
                 yield from self._take(frame)
 
     def _take(self, frame: av.VideoFrame) -> Iterator[VideoFrame | Gap]:
-        t_us = self._timeline.place("video", stamp_us(frame.pts, frame.time_base), self._step_us)
+        stamp = stamp_us(frame.pts, frame.time_base or self.stream.time_base)
+        t_us = self._timeline.place("video", stamp, self._step_us)
         if t_us < 0 or (self._last_us is not None and t_us <= self._last_us):
             return
         hole_us = t_us - self.end_us
@@ -128,7 +132,7 @@ class SoundTrack:
         pcm, rate_hz = frame_samples(frame), frame.sample_rate
         if rate_hz <= 0 or not len(pcm):
             return []
-        stamp = stamp_us(frame.pts, frame.time_base)
+        stamp = stamp_us(frame.pts, frame.time_base or self.stream.time_base)
         t_us = self._timeline.place("audio", stamp, len(pcm) * 1_000_000 // rate_hz)
         out = self.sound.push(pcm, rate_hz, None if stamp is None else t_us)
         self.decoded += 1

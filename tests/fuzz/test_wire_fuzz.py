@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveguard import wire
-from liveguard.types import Alert, Event, Fault, Gap, Reading, Status
+from liveguard.types import Alert, Event, Fault, Gap, Origin, Reading, Status
 
 pytestmark = pytest.mark.fuzz
 
@@ -23,6 +23,7 @@ SEEDS: list[Event] = [
     Alert("a1", "guest", "raised", "face_manipulated", 9, 0.97, 8.0, 6.5, (READING,), 100, "head turn"),
     Fault(7, "detector mesh", "division by zero"),
     Gap("video", 1, 2, "lost"),
+    Fault(7, "tap", "broke", origin=Origin("5f1c", "alice", "freeze")),
 ]
 ODD: list[Any] = [
     None,

@@ -254,6 +254,16 @@ def test_variable_frame_rate(tmp_path: Path) -> None:
     assert [(gap.kind, gap.reason, gap.end_us) for gap in gaps_of(samples)] == [("video", "lost", 2_500_000)]
 
 
+@pytest.mark.parametrize("threads", [1, 4])
+def test_pictures_that_the_decoder_holds_back_until_the_end_keep_their_times(tmp_path: Path, threads: int) -> None:
+    """Of a stream with B-frames, and with threads, the last ones come after the last packet."""
+    times = [*(k * 0.033 for k in range(30)), 1.2, 1.4, 1.6, 3.2]
+    clip = Clip(tmp_path / "a.mp4", audio=None, times_s=times, video_options={"bf": "3", "b-adapt": "0"})
+    _, samples = play(write(clip), threads=threads)
+    assert [frame.t_us for frame in frames_of(samples)] == [pytest.approx(t * 1e6, abs=1_000) for t in times]
+    assert [(gap.kind, gap.reason, gap.end_us) for gap in gaps_of(samples)] == [("video", "lost", 3_200_000)]
+
+
 def test_tracks_that_start_apart(tmp_path: Path) -> None:
     _, samples = play(write(Clip(tmp_path / "a.mkv", start_s=10.0, audio_start_s=10.5)))
     assert frames_of(samples)[0].t_us == pytest.approx(0, abs=1_000)

@@ -1,4 +1,4 @@
-"""A server that is killed in mid-call: what it has raised is not lost, and whoever was guarded can come again."""
+"""A server that is killed or told to end in mid-call: what it has raised is not lost, and whoever was guarded can come again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pytest
 from aiortc.mediastreams import AudioStreamTrack
 from skimage.data import astronaut
 
+from liveguard.server.store import Store
 from tests.server_parts import Film, Publisher, publishing, wait_until
 
 pytestmark = pytest.mark.replay
@@ -75,6 +76,23 @@ def test_alerts_survive_and_sessions_are_marked_ended(tmp_path: Path) -> None:
         assert kept["connected"] is False
         assert httpx.get(f"{url}/api/sessions?active=true").json() == {"sessions": []}
         asyncio.run(come_again())
+
+
+def test_a_server_that_is_told_to_end_closes_everything(tmp_path: Path) -> None:
+    port, database = _free_port(), tmp_path / "guard.sqlite"
+
+    async def until_ended(process: subprocess.Popen[bytes]) -> None:
+        async with publishing(f"http://127.0.0.1:{port}", "guest"):
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(process.wait, 60) == 0
+
+    with served(database, port) as process:
+        with suppress(httpx.TransportError):  # the publisher's leave finds nobody any more
+            asyncio.run(until_ended(process))
+        assert process.returncode == 0
+    assert not database.with_name("guard.sqlite-wal").exists(), "the database was closed"
+    with closing(Store(database)) as store:
+        assert [session["ended_at"] is None for session in store.sessions()] == [False]
 
 
 def _info(port: int) -> bool:

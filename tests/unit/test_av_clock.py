@@ -334,6 +334,34 @@ def test_a_clock_that_has_slowed_down_does_not_hold_time_up(slow: tuple[Track, .
         assert (reached_us[-1] or 0) > 62_000_000
 
 
+@pytest.mark.parametrize("speed", [1.02, 1.5, 4.0, 200.0])
+@pytest.mark.parametrize("fast", [("video",), ("audio",), TRACKS])
+def test_a_clock_that_runs_fast_does_not_lead_into_the_future(fast: tuple[Track, ...], speed: float) -> None:
+    call, fast_from_us = Call(seconds=150.0), 12_000_000
+
+    def hastened(event: Event) -> Event:
+        ahead_us = max(event.at_us - fast_from_us, 0) if event.track in fast else 0
+        return replace(event, media_us=event.media_us + round(ahead_us * (speed - 1)))
+
+    placed = [one for one in follow(call, map(hastened, events(call))) if one.t_us is not None]
+    assert max(one.t_us - one.event.at_us for one in placed if one.t_us is not None) < 2_300_000
+    for track in TRACKS:
+        reached_us = [one.t_us for one in placed if one.event.track == track]
+        assert (reached_us[-1] or 0) > 147_000_000, "nor does it stay behind"
+
+
+def test_a_call_that_begins_behind_a_full_queue_breaks_nothing_off() -> None:
+    """The queue drains in a burst: the delay falls below that of the first samples, but the clock is right."""
+    call = Call(seconds=40.0)
+
+    def delayed(event: Event) -> Event:
+        return replace(event, at_us=event.at_us + max(1_900_000 - event.at_us // 2, 0))
+
+    seen = samples(follow(call, sorted(map(delayed, events(call)), key=lambda event: event.at_us)))
+    assert len({one.t_us - one.event.media_us for one in seen if one.event.track == "video" and one.t_us}) == 1
+    assert seen[-1].offset.source == "sender_report"
+
+
 @pytest.mark.parametrize("ppm", [-200, 200])
 def test_clocks_that_differ_never_break_off(ppm: int) -> None:
     """Six hours, 4.3 s of drift."""

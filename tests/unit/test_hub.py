@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from liveguard.config import Config
 from liveguard.errors import InputError
 from liveguard.server import hub as hub_module
 from liveguard.server.guarded import Guarded
@@ -16,10 +19,12 @@ from liveguard.server.hub import Hub, Opened, Refused
 from liveguard.server.metrics import Metrics
 from liveguard.server.settings import ServerSettings
 from liveguard.server.store import Store
+from liveguard.sinks.post import Answer
 from liveguard.types import Need
 from tests.server_parts import FakeGuard
 from tests.synthetic import Says
 from tests.unit.test_rtc_sdp import CHROMIUM
+from tests.unit.test_webhook import SECRET, URL, alert
 
 NEED = Need(step_us=500_000, video_us=1_000_000)
 
@@ -51,10 +56,11 @@ def stubs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[Hub]:
+async def running(sinks: Sequence[Mapping[str, Any]] = ()) -> AsyncIterator[Hub]:
     """A hub that waits for nobody: who stays away is given up as soon as the loop turns."""
     store, guard = Store("sqlite://"), FakeGuard([Says("camera", NEED)])
-    hub = Hub(ServerSettings(linger_s=0.0), guard, store, Metrics(guard.detectors))
+    settings = ServerSettings(Config(sinks=tuple(sinks)), linger_s=0.0)
+    hub = Hub(settings, guard, store, Metrics(guard.detectors))
     await hub.start()
     try:
         yield hub
@@ -151,5 +157,36 @@ def test_a_session_that_is_ended_while_it_begins_leaves_nothing_running(monkeypa
             assert row is not None
             assert row["ended_at"] is not None
             assert StubPeer.made == []
+
+    asyncio.run(work())
+
+
+def test_what_the_sinks_get_of_a_call_says_which_one_it_is_and_that_an_attack_is_played(tmp_path: Path) -> None:
+    told: list[dict[str, Any]] = []
+
+    def receive(body: bytes, _headers: Mapping[str, str]) -> Answer:
+        told.append(json.loads(body)["data"])
+        return Answer(204)
+
+    lines = tmp_path / "events.jsonl"
+    outbox = {"secrets": SECRET, "outbox": tmp_path / "outbox.sqlite"}
+    webhook = {"kind": "webhook", "url": URL, **outbox, "transport": receive}
+
+    async def work() -> None:
+        async with running([webhook, {"kind": "jsonl", "target": str(lines), "kinds": ["alert"]}]) as hub:
+            origins = []
+            for number, (name, attack) in enumerate((("alice", "freeze"), ("bob", None)), 1):
+                guarded = (await hub.open(name, "whip", CHROMIUM)).guarded
+                guarded.simulate(attack)
+                assert guarded.session is not None
+                guarded.session._speaker.say(alert(number))
+                await hub.end(guarded)
+                row = await asyncio.to_thread(hub.store.alert, f"alert-{number}")
+                assert row is not None
+                origins.append({name: row[name] for name in ("session", "participant", "simulation")})
+            assert [(one["participant"], one["simulation"]) for one in origins] == [("alice", "freeze"), ("bob", None)]
+        # With the hub its webhook has ended, too, and sent what it owed.
+        assert [one["origin"] for one in told] == origins
+        assert [json.loads(line)["origin"] for line in lines.read_text().splitlines()] == origins
 
     asyncio.run(work())

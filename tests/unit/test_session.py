@@ -21,11 +21,12 @@ from liveguard.types import (
     Observation,
     Reading,
     Sample,
+    TapSample,
     VideoFrame,
     Window,
 )
-from tests.live_parts import END_S, NEED, Collect, EndlessTap, FakeObserver, ListTap, Stuck, faults, film
-from tests.synthetic import AUDIO, VIDEO, Breaks, Says, Spy, face, frame
+from tests.live_parts import END_S, NEED, PIXELS, Collect, EndlessTap, FakeObserver, ListTap, Stuck, faults, film
+from tests.synthetic import AUDIO, AV, VIDEO, Breaks, Says, Spy, face, frame
 
 
 class BrokenSink(Collect):
@@ -97,6 +98,34 @@ def test_alerts_reach_the_sinks_and_the_state_is_told() -> None:
     shown = [tick for tick in ticks if tick.picture is not None]
     assert [tick.picture.t_us for tick in shown] == [sample.t_us for sample in film(12.0)], "one after each picture"
     assert all(tick.seen is not None and tick.seen.t_us == tick.picture.t_us for tick in shown)
+
+
+def sound(seconds: float) -> list[TapSample]:
+    return [AudioChunk(t_us, np.zeros(800, np.float32)) for t_us in range(0, int(seconds * 1e6), 50_000)]
+
+
+def test_of_sound_alone_the_state_is_told_too_a_few_times_a_second() -> None:
+    ticks: list[Tick] = []
+    voice = Need(step_us=500_000, audio_us=1_000_000, scope="feed")
+    guard(ListTap(sound(8.0), info=AUDIO), [Says("voice", voice, 0.1)], [], on_tick=ticks.append)
+    *during, last = ticks
+    assert len(during) == 4 * 8
+    states = [[status.participant for status in tick.statuses] for tick in during]
+    assert states[0] == []
+    assert states[-1] == ["feed"]
+    assert last.statuses[0].state == "genuine"
+    assert {(tick.seen, tick.picture, tick.age_ms) for tick in ticks} == {(None, None, None)}
+
+
+def test_sound_beside_pictures_brings_no_ticks_until_they_stay_away() -> None:
+    pictures = [VideoFrame(t_us, PIXELS) for t_us in range(0, 4_000_000, 330_000)]  # 3 a second, as under load
+    mixed = sorted((*pictures, *sound(8.0)), key=lambda sample: (sample.t_us, isinstance(sample, AudioChunk)))
+    shown: list[bool] = []
+    tap = ListTap(mixed, info=AV)
+    guard(tap, [Says("says", NEED, 0.1)], [], on_tick=lambda tick: shown.append(tick.picture is not None))
+    assert shown[: len(pictures)] == [True] * len(pictures)
+    # From 5 s on, 1 s after what was heard when the last picture came, up to the end; and one at the end itself.
+    assert shown[len(pictures) :] == [False] * (4 * 3 + 1)
 
 
 def test_a_slow_heavy_check_skips_windows_and_holds_nothing_up() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveguard import wire
-from liveguard.types import HYPOTHESES, Alert, Event, Fault, Gap, GapReason, Reading, State, Status, Track
+from liveguard.types import HYPOTHESES, Alert, Event, Fault, Gap, GapReason, Origin, Reading, State, Status, Track
 
 TIME_US = st.integers(-(2**62), 2**62)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -66,7 +66,9 @@ def events(number: st.SearchStrategy[float]) -> st.SearchStrategy[Event]:
         end_us=TIME_US,
         reason=st.sampled_from(get_args(GapReason)),
     )
-    return st.one_of(readings(number), status, alert, fault, gap)
+    origin = st.none() | st.builds(Origin, TEXT, TEXT, st.none() | TEXT)
+    event = st.one_of(readings(number), status, alert, fault, gap)
+    return st.builds(lambda event, origin: dataclasses.replace(event, origin=origin), event, origin)
 
 
 @given(events(FINITE))
@@ -110,6 +112,15 @@ def test_the_record_of_a_reading() -> None:
         "why": "residual jitter",
         "measures": {"jitter_px": 0.25},
     }
+
+
+def test_what_a_server_says_tells_which_call_it_is_about_and_whether_an_attack_is_played() -> None:
+    bare = wire.to_dict(reading())
+    marked = wire.to_dict(reading(origin=Origin("5f1c", "alice", "freeze")))
+    assert marked == bare | {"origin": {"session": "5f1c", "participant": "alice", "simulation": "freeze"}}
+    assert wire.from_dict(marked | {"origin": None}) == reading(), "as if it were not there"
+    with pytest.raises(wire.WireError, match="session: missing"):
+        wire.from_dict(marked | {"origin": {"participant": "alice", "simulation": None}})
 
 
 def test_numpy_scalars_become_plain_numbers() -> None:

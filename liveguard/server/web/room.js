@@ -165,7 +165,11 @@ export class Room {
       setText(this.meter, `${at}${old?.words ?? "waiting for the guard"}`);
       return;
     }
-    const { rate_hz, age_ms } = entry.tick;
+    const { rate_hz, age_ms, size } = entry.tick;
+    if (!size) {
+      setText(this.meter, `${clock(entry.t_us / 1e6)} · no picture`);
+      return;
+    }
     const faces = entry.tick.faces.length;
     const age = age_ms === null ? "" : ` · picture age ${number(age_ms)} ms`;
     const judged = `up to ${number(rate_hz)} pictures a second judged`;
