@@ -38,9 +38,8 @@ class MediaTrack:
         self._last_media_us: int | None = None
         self._last_us = -1
         self._usual_us = 0
-        self._first_us = (
-            0  # delay of the first sample, which lies where it arrived; falls with a clock by DRIFT_US at most
-        )
+        # The delay of the first sample, which lies where it arrived; falls with a clock by DRIFT_US at most.
+        self._first_us = 0
 
     @property
     def heard(self) -> int:
