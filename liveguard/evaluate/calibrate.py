@@ -11,7 +11,8 @@ import numpy as np
 from liveguard.calibration import Calibration, CheckCalibration, Tail
 from liveguard.evaluate.calls import Call, call
 from liveguard.evaluate.discount import ceiling_nats, evidence_us, likeness
-from liveguard.evaluate.honest import fit_check, fits, share_seen, windows_of
+from liveguard.evaluate.honest import fit_check, fits, windows_of
+from liveguard.evaluate.kinds import share_seen
 from liveguard.evaluate.metrics import Array
 from liveguard.evaluate.run import Run
 from liveguard.evaluate.scores import main_readings

@@ -23,7 +23,7 @@ from liveguard.evaluate.figures import (
     number,
     short_figures,
 )
-from liveguard.evaluate.honest import windows_of
+from liveguard.evaluate.honest import Windows, windows_of
 from liveguard.evaluate.leakage import leakage
 from liveguard.evaluate.run import Run
 from liveguard.evaluate.scores import Scores, scores_of
@@ -61,8 +61,8 @@ def summarise(
             "refused": _refused(runs),
             "faults": dict(Counter(fault for run in all_well for fault in run.faults).most_common(10)),
         },
-        "checks": {d.name: check_figures(scores_of(d, plain), windows_of(d, honest)) for d in detectors},
-        "stills": _stills([calibrated(run, policy_of(run)) for run in stills], detectors),
+        "checks": {d.name: check_figures(scores_of(d, plain), _said_about(d, honest, policy_of)) for d in detectors},
+        "stills": _stills([calibrated(run, policy_of(run)) for run in stills], detectors, policy_of),
         "checks_by_variant": _by_variant(honest, detectors),
         "sessions": {
             **call_figures([c for c in calls if c.run.variant == AS_IS]),
@@ -78,11 +78,19 @@ def summarise(
     }
 
 
-def _stills(stills: Sequence[Run], detectors: Sequence[Detector]) -> Figures:
+def _stills(stills: Sequence[Run], detectors: Sequence[Detector], policy_of: Callable[[Run], Policy]) -> Figures:
     """Still pictures, apart: of the checks that can judge one."""
     if not stills:
         return {}
-    return {d.name: check_figures(scores_of(d, stills), windows_of(d, stills)) for d in detectors if d.need.still}
+    can = [d for d in detectors if d.need.still]
+    return {d.name: check_figures(scores_of(d, stills), _said_about(d, stills, policy_of)) for d in can}
+
+
+def _said_about(detector: Detector, honest: Sequence[Run], policy_of: Callable[[Run], Policy]) -> Windows:
+    """The windows that a check's ratios are about: those of all kinds of attack where its calibration says the ratio of their
+    mixture, else of the kinds that it is made for."""
+    lines = (policy_of(run).calibration.checks.get(detector.name) for run in honest)
+    return windows_of(detector, honest, mixture=any(line is not None and line.share < 1 for line in lines))
 
 
 def calibrated(run: Run, policy: Policy) -> Run:

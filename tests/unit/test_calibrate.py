@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 
 from liveguard.calibration import Calibration, CheckCalibration, Condition, Tail, parse, read
+from liveguard.detectors.voice import Voice
 from liveguard.evaluate.calibrate import calibrate, cross_calibrate, tails
 from liveguard.evaluate.calls import Call
 from liveguard.evaluate.discount import ceiling_nats, evidence_us, likeness
 from liveguard.evaluate.honest import fit_check, windows_of
+from liveguard.evaluate.kinds import share_seen
 from liveguard.evaluate.manifest import Item
 from liveguard.evaluate.run import Run
+from liveguard.evaluate.scores import scores_of
 from liveguard.evaluate.toml import toml_of
 from liveguard.policy import Policy
 from liveguard.types import HYPOTHESES, Need, Reading
@@ -82,6 +85,38 @@ def test_a_check_is_calibrated_on_the_kinds_that_it_is_made_for_and_counts_for_t
     assert len(windows_of(check, runs).own) == len(windows_of(CHECK, runs).own) - 3 * 100
     text = toml_of(Calibration({"mesh": seeing}), "about")
     assert "share = 0.5" in text
+
+
+class HearsVoices(Says):
+    hypothesis = "voice_synthetic"
+    kinds = Voice.kinds
+
+
+def kind_of(some: Run, name: str, kind: str) -> Run:
+    return replace(some, item=replace(some.item, name=name, kind=kind, subject=name))
+
+
+def test_attacks_on_a_face_teach_nothing_about_voices_nor_cloned_voices_about_faces() -> None:
+    """A talking head may speak in the genuine voice of the performance that drives it."""
+    voice = HearsVoices("voice", CHECK.need)
+    heard = [replace(r, readings=tuple(replace(x, detector="voice") for x in r.readings)) for r in people(50)]
+    assert not windows_of(voice, heard).attack.any()
+    assert fit_check(windows_of(voice, heard)) is None, "so the voice check stays as it was"
+    assert not scores_of(voice, heard).attack.any(), "and no figures of synthetic voices are made of them"
+    cloned = [kind_of(r, f"tts{k}", "tts") for k, r in enumerate(heard) if r.attack]
+    assert windows_of(voice, [*heard, *cloned]).attack.sum() == 3 * len(cloned)
+    assert scores_of(voice, [*heard, *cloned]).attack.sum() == len(cloned)
+    seen = people(50)
+    with_voices = [*seen, *(kind_of(r, f"tts{k}", "tts") for k, r in enumerate(seen) if r.attack)]
+    assert len(windows_of(CHECK, with_voices).own) == len(windows_of(CHECK, seen).own)
+
+
+def test_the_share_of_a_check_is_of_the_kinds_of_its_hypothesis() -> None:
+    runs = people(50)
+    runs += other_kind(runs)
+    swap = SwapsAlone("mesh", CHECK.need)
+    cloned = [kind_of(r, f"{kind}{k}", kind) for k, r in enumerate(runs) if r.attack for kind in Voice.kinds]
+    assert share_seen(swap, runs) == share_seen(swap, [*runs, *cloned]) == 0.5
 
 
 def test_evidence_that_says_nothing_is_silenced() -> None:
