@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     detectors = load_detectors(config.only, config.without, config.options)
     folds = folds_of(arguments.held_out)
     runs = judged(arguments, config, out, folds)
-    policy_of, how = _policies(arguments.held_out, runs, detectors, config.policy)
+    policy_of, how = _policies(arguments.held_out, runs, detectors, config)
     conditions = {**_conditions(arguments, detectors, config.policy, folds), "calibration": how}
     figures = summarise(runs, detectors, policy_of, conditions)
     report = page(figures, plots(figures, scores_as_is(runs, detectors, policy_of)))
@@ -160,15 +159,15 @@ def judged(arguments: argparse.Namespace, config: Config, out: Path, folds: Fold
 
 
 def _policies(
-    held_out: str | None, runs: list[Run], detectors: list[Detector], policy: Policy
+    held_out: str | None, runs: list[Run], detectors: list[Detector], config: Config
 ) -> tuple[Callable[[Run], Policy], str]:
     """What guards each run as it is reported, and how that is said."""
     if held_out is None:
-        return lambda _: policy, "as shipped"
+        return lambda _: config.policy, "as shipped"
     from liveguard.evaluate.calibrate import cross_calibrate
 
-    by_source = cross_calibrate(runs, detectors, policy)
-    policies = {source: replace(policy, calibration=calibration) for source, calibration in by_source.items()}
+    by_source = cross_calibrate(runs, detectors, config)
+    policies = {source: config.calibrated(calibration).policy for source, calibration in by_source.items()}
     how = "each source by a calibration fitted on all others"
     return lambda run: policies[run.item.source], f"{how}, weights and models too" if _names(held_out) else how
 

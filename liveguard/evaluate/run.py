@@ -34,12 +34,12 @@ class Task:
     item: Item
     variant: str = AS_IS
     seed: int = 0
-    foreign: Path | None = None
+    foreign: Item | None = None
 
     @property
     def key(self) -> str:
         """The same for the same task, whatever else is judged with it."""
-        parts = (self.item.name, self.variant, str(self.seed), self.foreign.name if self.foreign else "")
+        parts = (self.item.name, self.variant, str(self.seed), self.foreign.file.name if self.foreign else "")
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
 
 
@@ -48,7 +48,8 @@ class Run:
     """What came of a task. `error`: why it could not be judged at all; then there is nothing else.
 
     `label`, `hypothesis`, `onset_s`, `play_s`, `judged`: as the variant makes them of the item. `readings` are in order, as
-    the checks gave them: no calibration is in them, so that any can be tried. `still`: of a single picture.
+    the checks gave them: no calibration is in them, so that any can be tried. `still`: of a single picture. `foreign`: whose
+    sound it has, where that is somebody else's.
     """
 
     item: Item
@@ -65,6 +66,7 @@ class Run:
     faults: tuple[str, ...] = ()
     error: str = ""
     still: bool = False
+    foreign: Item | None = None
 
     @property
     def attack(self) -> bool:
@@ -99,9 +101,10 @@ def judge(guard: Guard, task: Task) -> dict[str, Any]:
 
 
 def _tap(task: Task) -> Tap:
+    foreign = task.foreign.file if task.foreign else None
     if task.variant == AS_IS:
         return open_recording(task.item.file)
-    return VariantTap(task.item.file, variant(task.variant), task.seed, task.foreign)
+    return VariantTap(task.item.file, variant(task.variant), task.seed, foreign)
 
 
 def run_of(task: Task, record: dict[str, Any]) -> Run:
@@ -126,6 +129,7 @@ def run_of(task: Task, record: dict[str, Any]) -> Run:
             readings=tuple(event for event in events if isinstance(event, Reading)),
             faults=tuple(record["faults"]),
             still=bool(record["still"]),
+            foreign=task.foreign,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"damaged record of {item.name}: {type(error).__name__}: {error}") from error
@@ -179,7 +183,7 @@ def _file(task: Task, folder: Path) -> Path:
 
 def _made_by(task: Task, checks: str) -> list[str]:
     """What a record depends on: code, settings, and the recording itself, by size and time of its last change."""
-    files = [file for file in (task.item.file, task.foreign) if file is not None]
+    files = [item.file for item in (task.item, task.foreign) if item is not None]
     return [fingerprint(task.variant != AS_IS), checks, *map(_stamp, files)]
 
 

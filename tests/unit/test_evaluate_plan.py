@@ -102,7 +102,7 @@ def test_foreign_sound_is_that_of_another_person_who_talks_in_step(clips: Path) 
     mute, fake = item(clips, "mute.mkv", subject="eve", **REAL), item(clips, "heard.mkv", "attack", "zoe", **REAL)
     wanted = ("bench foreign sound",)
     tasks = {task.item.name: task for task in plan([ann, bob, mute, fake], wanted, seed=3) if task.foreign}
-    assert {name: task.foreign for name, task in tasks.items()} == {"av.mkv": bob.file, "long.mkv": ann.file}
+    assert {name: task.foreign for name, task in tasks.items()} == {"av.mkv": bob, "long.mkv": ann}
     assert {task.seed for task in tasks.values()} == {3}
     assert not any(task.foreign for task in plan([ann, twin, mute, fake], wanted)), "nobody else talks"
 
@@ -186,7 +186,7 @@ def test_a_task_has_a_key_of_its_own_that_does_not_change(clips: Path) -> None:
         Task(one, "5 fps"),
         Task(item(clips, "long.mkv")),
         Task(one, "bench foreign sound"),
-        Task(one, "bench foreign sound", foreign=clips / "long.mkv"),
+        Task(one, "bench foreign sound", foreign=item(clips, "long.mkv")),
     ]
     assert len({task.key for task in tasks}) == len(tasks)
     assert Task(item(clips, "av.mkv", "attack")).key == tasks[0].key
