@@ -21,6 +21,7 @@ from liveguard.evaluate.figures import (
     detection_shares,
     false_alert_figures,
     number,
+    person,
     short_figures,
 )
 from liveguard.evaluate.honest import Windows, windows_of
@@ -151,12 +152,12 @@ def _trade_off(calls: Sequence[Call]) -> list[Figures]:
         first = [
             min((c.passed_s[h][index] for h in c.meant() if len(c.passed_s[h]) > index), default=inf) for c in attacks
         ]
-        delays = [t_s for t_s in first if 0 <= t_s <= WITHIN_S]
+        delays = [t_s if 0 <= t_s <= WITHIN_S else None for t_s in first]
         found.append(
             {
                 "threshold_nats": nats,
                 "false_alerts_per_hour": number(false / hours if hours else nan),
-                **detection_shares(delays, len(attacks)),
+                **detection_shares(delays, [person(c) for c in attacks]),
             }
         )
     return found
