@@ -57,8 +57,8 @@ class Windows:
 
 
 def fits(run: Run, detector: Detector) -> bool:
-    """Whether a run may teach: footage of both labels in the same conditions, and the check's own bench attacks. The benign
-    stress set is kept for the test."""
+    """Whether a run may teach: footage of both labels in the same conditions, and the check's own bench attacks. Of the benign
+    stress set only VP8 150k, VP8 300k and talk are such footage; the rest is kept for the test."""
     if run.error or (run.judged and detector.hypothesis not in run.judged):
         return False
     if run.bench:

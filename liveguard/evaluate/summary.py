@@ -47,6 +47,7 @@ def summarise(
     well, stills = [run for run in all_well if not run.still], [run for run in all_well if run.still]
     calls = [call(run, detectors, policy_of(run), call_s) for run in well]
     genuine = [c for c in calls if not c.run.attack]
+    stressed = [c for c in genuine if c.run.variant != AS_IS]
     honest = [calibrated(run, policy_of(run)) for run in well]
     as_is = [run for run in well if run.variant == AS_IS]
     plain = [run for run in honest if run.variant == AS_IS]
@@ -69,7 +70,7 @@ def summarise(
             **call_figures([c for c in calls if c.run.variant == AS_IS]),
             "trade_off": _trade_off([c for c in calls if c.run.variant == AS_IS]),
         },
-        "stress": {**false_alert_figures(genuine), "by_variant": _stress_by_variant(genuine)},
+        "stress": {**false_alert_figures(stressed), "by_variant": _stress_by_variant(stressed)},
         "bench": {
             name: detection_figures([c for c in calls if c.run.bench and c.run.variant == name])
             for name in _variants(run for run in well if run.bench)

@@ -49,6 +49,14 @@ def test_an_exact_check_of_one_kind_is_honest_about_the_mixture_that_its_ratio_i
     assert own["ece"] < 0.05, "without a share the ratio is about its own kinds, and measured on them"
 
 
+def test_recordings_as_they_are_are_no_stress() -> None:
+    policy = Policy(calibration=Calibration())
+    plain = run("ann", "real", 0.0)
+    assert summarise([plain], [SWAP], lambda _: policy, {})["stress"]["hours"] == 0
+    found = summarise([plain, run("bob", "real", 0.0, "low light")], [SWAP], lambda _: policy, {})["stress"]
+    assert (found["people"], list(found["by_variant"])) == (1, ["low light"])
+
+
 def test_in_a_mixture_every_kind_weighs_the_same_however_many_there_are() -> None:
     """A hundred talking heads that it takes for genuine do not drown the one swap that it sees."""
     policy = Policy(calibration=Calibration({"swap": CheckCalibration(share=0.5)}))
