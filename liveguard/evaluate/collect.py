@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache, partial
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,11 @@ def collect(
             with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
                 _count(pool.map(work, missing), on_done)
         except BrokenProcessPool as error:
+            # Tasks are begun in order: those at work are the first that have left no record.
+            left = (task for task, config in missing if load(task, folder, _checks(config)) is None)
+            at_work = ", ".join(f"{task.item.name} ({task.variant})" for task in islice(left, jobs))
             raise BackendError(
-                "a process that was judging died, perhaps for lack of memory: try fewer --jobs"
+                f"a process that was judging died, perhaps for lack of memory: try fewer --jobs. At work were {at_work}"
             ) from error
     else:
         _count(map(work, missing), on_done)

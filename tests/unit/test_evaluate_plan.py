@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from liveguard import wire
 from liveguard.calibration import Calibration, CheckCalibration
 from liveguard.config import Config
-from liveguard.errors import ConfigError, InputError
+from liveguard.errors import BackendError, ConfigError, InputError
 from liveguard.evaluate import collect as collecting
 from liveguard.evaluate import plan as planning
 from liveguard.evaluate import run as running
@@ -312,6 +313,26 @@ def test_progress_begins_with_what_was_there(tmp_path: Path) -> None:
     done: list[int] = []
     list(collect(TASKS, lambda _: Config(), tmp_path / "runs", on_done=done.append))
     assert done == [2, 1]
+
+
+class DyingPool:
+    """Judges one task; then the process that judges the next one is killed."""
+
+    def __init__(self, *_: object, **__: object) -> None: ...
+    def __enter__(self) -> DyingPool:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+    def map(self, work: Callable[[Any], None], tasks: Iterable[Any]) -> Iterator[None]:
+        yield work(next(iter(tasks)))
+        raise BrokenProcessPool
+
+
+@pytest.mark.usefixtures("judged")
+def test_when_a_process_dies_what_it_was_at_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collecting, "ProcessPoolExecutor", DyingPool)
+    with pytest.raises(BackendError, match=r"fewer --jobs. At work were b.mp4 \(as is\), c.mp4 \(as is\)$"):
+        list(collect(TASKS, lambda _: Config(), tmp_path / "runs", jobs=2))
 
 
 def test_what_could_not_be_judged_is_tried_again(judged: Judge, tmp_path: Path) -> None:
