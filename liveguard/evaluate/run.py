@@ -24,7 +24,11 @@ from liveguard.taps.recording import open_recording
 from liveguard.types import HYPOTHESES, Event, Fault, Hypothesis, Reading, Tap
 
 _JUDGING = ("audio", "detectors", "face", "taps")  # what decides which readings come of a recording
-_JUDGING_FILES = ("engine.py", "evaluate/facts.py", "guard.py", "onnx.py", "scheduler.py", "timeline.py", "types.py")
+_JUDGING_FILES = (
+    "challenge/planar.py", "engine.py", "evaluate/facts.py", "guard.py", "onnx.py", "scheduler.py", "timeline.py", "types.py",
+    "wire.py",
+)  # fmt: skip
+_NOT_JUDGING = "detectors/weights.toml"  # only weighs measures that are in the readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +148,15 @@ def _judged(item: Item, judged: tuple[Hypothesis, ...]) -> tuple[Hypothesis, ...
 
 @cache
 def fingerprint(with_variants: bool) -> str:
-    """Changes when the code or the models that readings depend on change: records of another one are made anew.
-
-    Weights are left out where they only weigh measures that are in the readings.
-    """
+    """Changes when the code, the data or the models that readings depend on change: records of another one are made anew."""
     package = Path(str(files("liveguard")))
     folders = (*_JUDGING, "stress") if with_variants else _JUDGING
-    found = (path for folder in folders for path in sorted((package / folder).rglob("*.py")))
-    models = sorted(path for path in (package / "models").rglob("*") if path.is_file())
+    found = (path for folder in (*folders, "models") for path in sorted((package / folder).rglob("*")))
+    files_found = [path for path in found if path.is_file() and "__pycache__" not in path.parts]
     digest = hashlib.sha256()
-    for path in (*found, *(package / name for name in _JUDGING_FILES), *models):
+    for path in (*files_found, *(package / name for name in _JUDGING_FILES)):
+        if path == package / _NOT_JUDGING:
+            continue
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import liveguard
 from liveguard import wire
 from liveguard.calibration import Calibration, CheckCalibration
 from liveguard.config import Config
@@ -356,6 +360,36 @@ def test_what_another_model_judged_is_judged_again(judged: Judge, tmp_path: Path
     assert judged.asked == ["a.mp4", "a.mp4"]
 
 
+def test_what_a_changed_check_of_another_package_judged_is_judged_again(
+    judged: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = tmp_path / "somebodys_check.py"
+    code.write_text("first")
+    monkeypatch.syspath_prepend(tmp_path)
+    point = EntryPoint("theirs", "somebodys_check:Check", "liveguard.detectors")
+    monkeypatch.setattr(collecting, "available", lambda _: {"theirs": point})
+    collecting._foreign.cache_clear()
+    collected(tmp_path, tasks=TASKS[:1])
+    collected(tmp_path, tasks=TASKS[:1])
+    assert judged.asked == ALL[:1]
+    code.write_text("second, longer")
+    os.utime(code, ns=(0, 0))
+    collected(tmp_path, tasks=TASKS[:1])
+    assert judged.asked == ALL[:1] * 2
+    collected(tmp_path, Config(without=("theirs",)), TASKS[:1])
+    collecting._foreign.cache_clear()
+
+
+def test_what_another_face_model_saw_is_judged_again(judged: Judge, tmp_path: Path) -> None:
+    """Under the same name, too."""
+    config = Config(task_file=tmp_path / "face.task")
+    for content in (b"first", b"first", b"second"):
+        (tmp_path / "face.task").write_bytes(content)
+        os.utime(tmp_path / "face.task", ns=(0, len(content)))
+        collected(tmp_path, config, TASKS[:1])
+    assert judged.asked == ALL[:1] * 2
+
+
 def test_records_of_other_code_are_made_anew(judged: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tasks = [*TASKS, Task(TASKS[0].item, "5 fps")]
     collected(tmp_path, tasks=tasks)
@@ -418,3 +452,26 @@ def test_a_crash_keeps_what_was_judged_before(judged: Judge, tmp_path: Path, mon
 def test_the_fingerprint_tells_checks_and_variants_apart_and_holds_still() -> None:
     assert running.fingerprint.__wrapped__(True) == running.fingerprint.__wrapped__(True)
     assert running.fingerprint(True) != running.fingerprint(False)
+
+
+@pytest.mark.parametrize(
+    ("file", "counts"),
+    [
+        ("challenge/planar.py", True),
+        ("face/canonical.npz", True),
+        ("face/mean_grey.npz", True),
+        ("wire.py", True),
+        ("models/swap/card.toml", True),
+        ("detectors/weights.toml", False),
+        ("report.py", False),
+    ],
+)
+def test_the_fingerprint_is_of_all_that_readings_depend_on(
+    file: str, counts: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = shutil.copytree(Path(liveguard.__file__).parent, tmp_path / "liveguard")
+    monkeypatch.setattr(running, "files", lambda _: package)
+    before = running.fingerprint.__wrapped__(False)
+    with (package / file).open("ab") as changed:
+        changed.write(b" ")
+    assert (running.fingerprint.__wrapped__(False) != before) == counts
