@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     detectors = load_detectors(config.only, config.without, config.options)
     records = arguments.records or arguments.out.parent / f"{arguments.out.stem}.records"
     runs = judged(arguments, config, records, folds_of(arguments.held_out))
-    found = calibrate(runs, detectors, config.policy)
+    found = calibrate(runs, detectors, config)
     people = {
         label: len({r.item.subject for r in runs if r.label == label and not r.error})
         for label in ("bonafide", "attack")

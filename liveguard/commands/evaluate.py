@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +60,8 @@ def add_material_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0: done; 1: something is certainly worse than in --compare; 2: wrong use or input."""
+    """0: done; 1: something is certainly worse than in --compare, or gone; 2: wrong use or input, also where nothing at all could
+    be judged."""
     if arguments.pad:
         return _pad(arguments)
     try:
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     detectors = load_detectors(config.only, config.without, config.options)
     folds = folds_of(arguments.held_out)
     runs = judged(arguments, config, out, folds)
-    policy_of, how = _policies(arguments.held_out, runs, detectors, config.policy)
+    policy_of, how = _policies(arguments.held_out, runs, detectors, config)
     conditions = {**_conditions(arguments, detectors, config.policy, folds), "calibration": how}
     figures = summarise(runs, detectors, policy_of, conditions)
     report = page(figures, plots(figures, scores_as_is(runs, detectors, policy_of)))
@@ -91,13 +91,16 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"{out}: the results cannot be written: {error.strerror}") from error
     show(console, figures)
     console.print(Text(f"figures, readings and report: {out}/metrics.json, readings.csv, index.html"), soft_wrap=True)
+    if all(run.error for run in runs):
+        return 2
     if before is None:
         return 0
     changes = compare(before, figures)
     for change in changes:
         word = "better" if change.better else "worse"
-        sure = ", outside its interval" if change.certain else ""
-        console.print(Text(f"{word}{sure}: {change.name} {change.before:g} -> {change.now:g}"), soft_wrap=True)
+        sure = ", outside its interval" if change.certain and change.now is not None else ""
+        now = "not known any more" if change.now is None else f"{change.now:g}"
+        console.print(Text(f"{word}{sure}: {change.name} {change.before:g} -> {now}"), soft_wrap=True)
     if not changes:
         console.print("nothing has changed")
     return int(any(change.certain and not change.better for change in changes))
@@ -160,15 +163,15 @@ def judged(arguments: argparse.Namespace, config: Config, out: Path, folds: Fold
 
 
 def _policies(
-    held_out: str | None, runs: list[Run], detectors: list[Detector], policy: Policy
+    held_out: str | None, runs: list[Run], detectors: list[Detector], config: Config
 ) -> tuple[Callable[[Run], Policy], str]:
     """What guards each run as it is reported, and how that is said."""
     if held_out is None:
-        return lambda _: policy, "as shipped"
+        return lambda _: config.policy, "as shipped"
     from liveguard.evaluate.calibrate import cross_calibrate
 
-    by_source = cross_calibrate(runs, detectors, policy)
-    policies = {source: replace(policy, calibration=calibration) for source, calibration in by_source.items()}
+    by_source = cross_calibrate(runs, detectors, config)
+    policies = {source: config.calibrated(calibration).policy for source, calibration in by_source.items()}
     how = "each source by a calibration fitted on all others"
     return lambda run: policies[run.item.source], f"{how}, weights and models too" if _names(held_out) else how
 
@@ -201,11 +204,17 @@ def show(console: Console, figures: Figures) -> None:
         counts = (str(check["n_bonafide"]), str(check["n_attack"]), _said(check["cannot_judge"]))
         table.add_row(Text(plain(name)), auc, _said(check["eer"]), calibration, *counts)
     console.print(table)
-    for what, part in (("calls", sessions), ("calls with benign stress", stress)):
+    stressed = [("calls with benign stress", stress)] if stress["hours"] else []
+    for what, part in (("calls", sessions), *stressed):
         ci = part["false_alerts_per_hour_ci"]
         within = " [{}, {}]".format(*map(_said, ci)) if ci else ""
         rate = f"{_said(part['false_alerts_per_hour'])}{within} false alerts an hour"
         console.print(Text(f"{what}: {part['false_alerts']} in {part['hours']} h of {part['people']} people: {rate}"))
+    refused = figures["conditions"]["refused"]
+    if refused:
+        first = plain(f"{refused[0]['path']}: {refused[0]['why']}", 200)
+        told = f"could not be judged: {len(refused)} of {figures['conditions']['runs']} runs, the first of them {first}"
+        console.print(Text(told), soft_wrap=True)
     for kind, found in {**sessions["by_kind"], **figures["bench"]}.items():
         delay = _said(found["delay_s"]["p50"])
         console.print(Text(f"{plain(kind)}: {found['detected']} of {found['n_attack']} raised, median after {delay} s"))

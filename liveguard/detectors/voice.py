@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -51,6 +52,7 @@ class Voice:
     name = "voice"
     hypothesis: Hypothesis = "voice_synthetic"
     about = "synthetic or converted speech"
+    kinds: ClassVar[frozenset[str]] = frozenset(("tts", "vc", "vocoder"))
 
     def __init__(self, model: str | Path | None = None) -> None:
         self._model = find_voice_model(model)

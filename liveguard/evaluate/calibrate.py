@@ -9,13 +9,16 @@ from typing import TypeAlias
 import numpy as np
 
 from liveguard.calibration import Calibration, CheckCalibration, Tail
+from liveguard.config import Config
+from liveguard.evaluate.apart import apart_from
 from liveguard.evaluate.calls import Call, call
 from liveguard.evaluate.discount import ceiling_nats, evidence_us, likeness
-from liveguard.evaluate.honest import fit_check, fits, share_seen, windows_of
+from liveguard.evaluate.honest import fit_check, fits, windows_of
+from liveguard.evaluate.kinds import share_seen
 from liveguard.evaluate.metrics import Array
 from liveguard.evaluate.run import Run
 from liveguard.evaluate.scores import main_readings
-from liveguard.policy import ALONE, Policy
+from liveguard.policy import ALONE
 from liveguard.stress.catalogue import AS_IS
 from liveguard.types import HYPOTHESES, Detector, Hypothesis
 
@@ -27,22 +30,25 @@ LEAST_IN_TAIL = 5  # people, before a tail is drawn through them
 BySource: TypeAlias = Mapping[str, Calibration]
 
 
-def calibrate(runs: Sequence[Run], detectors: Sequence[Detector], policy: Policy) -> Calibration:
-    """All of it, from all of `runs`, whose readings are as the checks gave them. The benign stress set is kept for the test:
-    nothing is learned of it."""
+def calibrate(runs: Sequence[Run], detectors: Sequence[Detector], config: Config) -> Calibration:
+    """All of it, from all of `runs`, whose readings are as the checks gave them. How far evidence climbs is measured in calls
+    that are guarded as `config` with this calibration would guard them."""
     runs = [run for run in runs if not run.still]  # in a call nothing is judged by one picture
     checks = check_calibrations(runs, detectors)
-    guarded = replace(policy, calibration=Calibration(checks))
+    guarded = config.calibrated(Calibration(checks)).policy
     genuine = [run for run in runs if not run.attack and any(fits(run, detector) for detector in detectors)]
     return Calibration(checks, tails([call(run, detectors, guarded) for run in genuine]))
 
 
-def cross_calibrate(runs: Sequence[Run], detectors: Sequence[Detector], policy: Policy) -> BySource:
-    """For each source a calibration, thresholds too, from all others: what may be reported of that source."""
-    return {
-        source: calibrate([run for run in runs if run.item.source != source], detectors, policy)
-        for source in sorted({run.item.source for run in runs})
-    }
+def cross_calibrate(runs: Sequence[Run], detectors: Sequence[Detector], config: Config) -> BySource:
+    """For each source a calibration, thresholds too, from what shares nothing with it: neither a source, nor a person, nor a
+    generator. What may be reported of that source."""
+    found = {}
+    for source in sorted({run.item.source for run in runs}):
+        may_teach = apart_from(source, [run.item for run in runs])
+        taught = [run for run in runs if may_teach(run.item) and (run.foreign is None or may_teach(run.foreign))]
+        found[source] = calibrate(taught, detectors, config)
+    return found
 
 
 def check_calibrations(runs: Sequence[Run], detectors: Sequence[Detector]) -> dict[str, CheckCalibration]:

@@ -1,15 +1,15 @@
 """Whole calls from short recordings: what the guard would say if it went on like that.
 
 A recording of five seconds can neither raise an alert nor show a false one, as evidence takes its time. So its readings,
-not its pictures, go on, lap after lap, through the very core that guards live calls. The same person in the same light is
-the worst case for evidence that adds up: what is wrong about them once is wrong in every lap.
+not its pictures, go on, lap after lap, through the very core that guards live calls: what is wrong about the person once is
+wrong in every lap. That is no worst case: windows longer than the recording never fill, so checks that need them hardly judge.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import nan
 from statistics import fmean
 
@@ -31,7 +31,8 @@ HEIGHTS_NATS = (2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 14.0, 17.0, 20.0)
 class Call:
     """What was said in a call of `seconds`. `raised`: hypothesis and time after the attack's onset (else after the start)
     of every alert, in order; `judged_s`: for how long anything could be judged; `height_nats`: the most that the evidence
-    for each hypothesis reached, and `passed_s` when it first passed each of `HEIGHTS_NATS`, as far as it did.
+    for each hypothesis reached, and `passed_s` when it first passed each of `HEIGHTS_NATS`, as far as it did; `judged_by_s`:
+    for how long each check could judge.
     """
 
     run: Run
@@ -40,6 +41,7 @@ class Call:
     judged_s: float
     height_nats: dict[Hypothesis, float]
     passed_s: dict[Hypothesis, tuple[float, ...]]
+    judged_by_s: dict[str, float] = field(default_factory=dict)
 
     def meant(self) -> tuple[Hypothesis, ...]:
         """The hypotheses that an alert of this call may be about: of a bench attack its own."""
@@ -82,7 +84,12 @@ def call(run: Run, detectors: Sequence[Detector], policy: Policy, call_s: float 
             break  # nothing is left of this lap, so all that follow are like it
     seconds = laps * lap_us / 1e6
     reached = {hypothesis: tuple(times) for hypothesis, times in passed.items()}
-    return Call(run, seconds, tuple(raised), min(laps * _judged_s(judged), seconds), heights, reached)
+
+    def judged_s(by: Sequence[Reading]) -> float:
+        return min(laps * _judged_s(by), seconds)
+
+    by_check = {d.name: judged_s([reading for reading in judged if reading.detector == d.name]) for d in checks}
+    return Call(run, seconds, tuple(raised), judged_s(judged), heights, reached, by_check)
 
 
 def _telling(readings: Sequence[Reading]) -> list[Reading]:

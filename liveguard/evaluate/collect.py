@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache, partial
+from importlib.util import find_spec
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from liveguard.config import Config
 from liveguard.errors import BackendError, InputError
 from liveguard.evaluate.run import Run, Task, judge, load, run_of, save
 from liveguard.guard import Guard
+from liveguard.plugins import OURS, available
 
 _guards: dict[str, Guard] = {}  # one a process and settings: models and face graphs are loaded once
 
@@ -49,8 +52,11 @@ def collect(
             with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
                 _count(pool.map(work, missing), on_done)
         except BrokenProcessPool as error:
+            # Tasks are begun in order: those at work are the first that have left no record.
+            left = (task for task, config in missing if load(task, folder, _checks(config)) is None)
+            at_work = ", ".join(f"{task.item.name} ({task.variant})" for task in islice(left, jobs))
             raise BackendError(
-                "a process that was judging died, perhaps for lack of memory: try fewer --jobs"
+                f"a process that was judging died, perhaps for lack of memory: try fewer --jobs. At work were {at_work}"
             ) from error
     else:
         _count(map(work, missing), on_done)
@@ -84,7 +90,8 @@ def _checks(config: Config) -> str:
         "without": config.without,
         "options": config.options,
         "faces": config.max_faces,
-        "task_file": str(config.task_file),
+        "task_file": _digests([config.task_file]) if config.task_file else [],
+        "foreign": _digests(_foreign(config.only, config.without)),
         "models": [_model(Path(str(options["model"]))) for options in config.options.values() if "model" in options],
     }
     return json.dumps(settings, sort_keys=True, default=str)
@@ -92,7 +99,22 @@ def _checks(config: Config) -> str:
 
 def _model(folder: Path) -> list[str]:
     """What a model says and is: one that was trained anew has judged nothing yet."""
-    files = [folder / name for name in ("card.toml", "model.onnx")]
+    return _digests(folder / name for name in ("card.toml", "model.onnx"))
+
+
+@cache
+def _foreign(only: Sequence[str] | None, without: Sequence[str]) -> tuple[Path, ...]:
+    """The code of the checks of other packages; ours is in the fingerprint."""
+    points = [
+        point
+        for name, point in available("detectors").items()
+        if (only is None or name in only) and name not in without
+    ]
+    specs = [find_spec(point.module) for point in points if point.module.partition(".")[0] != OURS]
+    return tuple(Path(spec.origin) for spec in specs if spec is not None and spec.origin is not None)
+
+
+def _digests(files: Iterable[Path]) -> list[str]:
     return [_digest(file, file.stat().st_mtime_ns) for file in files if file.is_file()]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,37 +18,46 @@ SAME = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One figure that is not what it was. `certain`: it lies outside the earlier figure's 95 % interval."""
+    """One figure that is not what it was. `certain`: it lies outside the earlier figure's 95 % interval, or is gone (None)."""
 
     name: str
     before: float
-    now: float
+    now: float | None
     better: bool
     certain: bool
 
 
 def compare(before: Figures, now: Figures) -> list[Change]:
-    """All figures that differ and are in both, the worst first. What is missing on one side is not compared."""
+    """All figures that differ, the worst first. One that is there no more is worse: nobody knows any longer how it is. One that
+    is new is not compared."""
     changes = [
-        Change(name, old, new, (new > old) == more_is_better, _outside(new, ci))
+        Change(name, old, None, better=False, certain=True)
+        if new is None
+        else Change(name, old, new, (new > old) == more_is_better, _outside(new, ci))
         for name, old, new, ci, more_is_better in _pairs(before, now)
-        if abs(new - old) > SAME
+        if new is None or abs(new - old) > SAME
     ]
-    return sorted(changes, key=lambda change: (change.better, not change.certain, -abs(change.now - change.before)))
+    return sorted(changes, key=_place)
 
 
-def _pairs(before: Figures, now: Figures) -> Iterator[tuple[str, float, float, Any, bool]]:
+def _place(change: Change) -> tuple[bool, bool, float]:
+    by = math.inf if change.now is None else abs(change.now - change.before)
+    return change.better, not change.certain, -by
+
+
+def _pairs(before: Figures, now: Figures) -> Iterator[tuple[str, float, float | None, Any, bool]]:
     tables = [("sessions", before.get("sessions"), now.get("sessions"), SESSION_FIGURES)]
     tables += [("stress", before.get("stress"), now.get("stress"), {"false_alerts_per_hour": False})]
     for group, figures in (("checks", CHECK_FIGURES), ("bench", {"detected_share": True})):
         old, new = before.get(group) or {}, now.get(group) or {}
-        tables += [(f"{group} {name}", old[name], new[name], figures) for name in old if name in new]
+        tables += [(f"{group} {name}", old[name], new.get(name), figures) for name in old]
     for where, old, new, figures in tables:
         for figure, more_is_better in figures.items():
             was, is_now = (old or {}).get(figure), (new or {}).get(figure)
-            if isinstance(was, int | float) and isinstance(is_now, int | float):
+            if isinstance(was, int | float):
                 ci = (old or {}).get("detected_ci" if figure == "detected_share" else f"{figure}_ci")
-                yield f"{where}: {figure}", float(was), float(is_now), ci, more_is_better
+                value = float(is_now) if isinstance(is_now, int | float) else None
+                yield f"{where}: {figure}", float(was), value, ci, more_is_better
 
 
 def _outside(value: float, ci: Any) -> bool:

@@ -100,6 +100,7 @@ def call_figures(calls: Sequence[Call]) -> Figures:
         **detection_figures(attacks),
         "cannot_judge": number(_share_unjudged(calls)),
         "cannot_judge_bonafide": number(_share_unjudged(genuine)),
+        "judged_hours_bonafide": _judged_hours(genuine),
         "by_kind": {kind: detection_figures([c for c in attacks if _kind(c) == kind]) for kind in kinds},
     }
 
@@ -110,8 +111,8 @@ def false_alert_figures(calls: Sequence[Call]) -> Figures:
     alerts = sum(len(call.raised) for call in calls)
     people: dict[str, tuple[int, float]] = {}
     for call in calls:
-        count, own = people.get(_person(call), (0, 0.0))
-        people[_person(call)] = (count + len(call.raised), own + call.seconds / 3600)
+        count, own = people.get(person(call), (0, 0.0))
+        people[person(call)] = (count + len(call.raised), own + call.seconds / 3600)
     alarmed = sum(count > 0 for count, _ in people.values())
     by_hypothesis = Counter(hypothesis for call in calls for hypothesis, _ in call.raised)
     return {
@@ -139,8 +140,7 @@ def _rate_interval(alarmed: int, people: int, alerts: int, hours: float) -> Inte
 
 def detection_figures(calls: Sequence[Call]) -> Figures:
     """How many attacks were raised, and how soon after their onset."""
-    delays = [delay for call in calls if (delay := call.first_s(WITHIN_S)) is not None]
-    found = detection_shares(delays, len(calls))
+    found = detection_shares([call.first_s(WITHIN_S) for call in calls], [person(call) for call in calls])
     if calls and all(call.run.hypothesis in ("av_mismatch", "voice_synthetic") for call in calls):
         # What is about the voice can only be heard while somebody speaks.
         spoken = [delay * call.voiced_share for call in calls if (delay := call.first_s(WITHIN_S)) is not None]
@@ -148,17 +148,27 @@ def detection_figures(calls: Sequence[Call]) -> Figures:
     return found
 
 
-def detection_shares(delays_s: Sequence[float], n_attack: int) -> Figures:
-    """Of `n_attack` attacks those were detected, so late."""
-    p50, p95 = np.percentile(delays_s, [50, 95]) if delays_s else (math.nan, math.nan)
+def detection_shares(delays_s: Sequence[float | None], people: Sequence[str]) -> Figures:
+    """How late each attack was detected (None: not at all), on whom. The interval counts people: several attacks on one of
+    them prove no more."""
+    found = [delay for delay in delays_s if delay is not None]
+    p50, p95 = np.percentile(found, [50, 95]) if found else (math.nan, math.nan)
     return {
-        "detected": len(delays_s),
-        "n_attack": n_attack,
-        "detected_share": number(len(delays_s) / n_attack if n_attack else math.nan),
-        "detected_ci": interval(metrics.share_interval(len(delays_s), n_attack)),
-        "detected_within": {f"{limit_s:g} s": sum(delay <= limit_s for delay in delays_s) for limit_s in SOON_S},
+        "detected": len(found),
+        "n_attack": len(delays_s),
+        "detected_share": number(len(found) / len(delays_s) if delays_s else math.nan),
+        "detected_ci": interval(_detected_interval(np.array([delay is not None for delay in delays_s], bool), people)),
+        "detected_within": {f"{limit_s:g} s": sum(delay <= limit_s for delay in found) for limit_s in SOON_S},
         "delay_s": {"p50": number(p50), "p95": number(p95)},
     }
+
+
+def _detected_interval(detected: Mask, people: Sequence[str]) -> Interval | None:
+    """By drawing people anew; where all were detected or none, that says nothing, and people are counted."""
+    if detected.all() or not detected.any():
+        count = len(set(people))
+        return metrics.share_interval(count if detected.any() else 0, count)
+    return metrics.bootstrap(lambda weight: float((weight * detected).sum() / weight.sum()), people)
 
 
 def number(value: float) -> float | None:
@@ -244,8 +254,15 @@ def _kind(call: Call) -> str:
     return call.run.variant if call.run.bench else call.run.item.kind
 
 
-def _person(call: Call) -> str:
+def person(call: Call) -> str:
+    """Who is in it; who has no name is somebody else in each recording."""
     return call.run.item.subject if call.run.item.subject != "-" else call.run.item.name
+
+
+def _judged_hours(calls: Sequence[Call]) -> Figures:
+    """By check, for how long it could judge: calls in which it could not do not show that it raises nothing."""
+    checks = sorted({name for call in calls for name in call.judged_by_s})
+    return {name: round(sum(call.judged_by_s.get(name, 0.0) for call in calls) / 3600, 3) for name in checks}
 
 
 def _share_unjudged(calls: Sequence[Call]) -> float:

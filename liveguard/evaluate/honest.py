@@ -6,24 +6,22 @@ import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
 from liveguard.calibration import CONDITIONS, CheckCalibration, Condition
+from liveguard.evaluate.kinds import RECORDED, is_about, kinds_seen
 from liveguard.evaluate.metrics import Array, Mask
 from liveguard.evaluate.run import Run
 from liveguard.evaluate.scores import main_readings
 from liveguard.stress.catalogue import variant
-from liveguard.types import Detector, Hypothesis
+from liveguard.types import Detector
 
 LEAST_PEOPLE = 10
 """Of each label; with fewer the check is left as it is."""
 MOST_SLOPE = 3.0
-RECORDED: Final[frozenset[Hypothesis]] = frozenset({"face_manipulated", "voice_synthetic"})
-"""Hypotheses that recorded attacks are about; only without them does a bench attack teach."""
 USUAL_NATS = 2.0
 SHRINK_CONDITIONS = 0.02
 CAREFUL_PERCENT = 10
@@ -59,20 +57,26 @@ class Windows:
 
 
 def fits(run: Run, detector: Detector) -> bool:
-    """Whether a run may teach: footage of both labels in the same conditions, and the check's own bench attacks. The benign
-    stress set is kept for the test."""
+    """Whether a run may teach: footage of both labels in the same conditions, and the check's own bench attacks. Of the benign
+    stress set only VP8 150k, VP8 300k and talk are such footage; the rest is kept for the test."""
     if run.error or (run.judged and detector.hypothesis not in run.judged):
         return False
     if run.bench:
         return run.hypothesis == detector.hypothesis
+    if run.item.attack and not is_about(detector, run.item.kind):
+        return False
     made = variant(run.variant)
     return made.for_attacks or (made.play_s > 0 and not made.sound)
 
 
-def windows_of(detector: Detector, runs: Sequence[Run]) -> Windows:
-    """The windows of one check in those of `runs` that may teach."""
+def windows_of(detector: Detector, runs: Sequence[Run], mixture: bool = False) -> Windows:
+    """The windows of one check in those of `runs` that may teach.
+
+    `mixture`: for ratios that are about all kinds of attack of its hypothesis, each equally likely, and not about those that
+    the check is made for alone: windows of all of them, each kind weighing the same.
+    """
     own: list[float] = []
-    rows: list[tuple[bool, bool, str, str]] = []
+    rows: list[tuple[bool, str, str, str]] = []
     conditions: list[list[float]] = []
     recorded = any(run.item.attack for run in runs if not run.error)
     seen = kinds_seen(detector, runs)
@@ -82,46 +86,34 @@ def windows_of(detector: Detector, runs: Sequence[Run]) -> Windows:
         person = run.item.subject if run.item.subject != "-" else run.item.name
         if run.bench and detector.hypothesis in RECORDED and recorded:
             continue
-        if run.item.attack and run.item.kind not in seen:
+        if run.item.attack and not mixture and run.item.kind not in seen:
             continue
+        part = "bench" if run.bench else run.item.kind if mixture and run.attack else "recorded"
         for reading in main_readings(run, detector.name):
             own.append(float(reading.llr or 0.0))
-            rows.append((run.attack, run.bench, person, run.item.source))
+            rows.append((run.attack, part, person, run.item.source))
             conditions.append([_log(reading.measures.get(name, math.nan)) for name in CONDITIONS])
-    attack, bench = (np.array([row[i] for row in rows], bool) for i in (0, 1))
-    people, source = (np.array([row[i] for row in rows], str) for i in (2, 3))
+    attack = np.array([row[0] for row in rows], bool)
+    parts, people, source = (np.array([row[i] for row in rows], str) for i in (1, 2, 3))
     x = np.array(conditions, np.float64).reshape(len(own), len(CONDITIONS))
     known = np.isfinite(x).all(axis=0) if len(own) else np.zeros(len(CONDITIONS), bool)
     names = tuple(name for name, there in zip(CONDITIONS, known, strict=True) if there)
-    return Windows(np.array(own), attack, _weights(attack, bench, people), people, source, names, x[:, known])
-
-
-def kinds_seen(detector: Detector, runs: Sequence[Run]) -> frozenset[str]:
-    """The kinds of recorded attack in `runs` that a check is made for: those that it names as its `kinds`, else all."""
-    there = frozenset(run.item.kind for run in runs if run.item.attack)
-    made_for: frozenset[str] = getattr(detector, "kinds", there)
-    return there & made_for
-
-
-def share_seen(detector: Detector, runs: Sequence[Run]) -> float:
-    """Of the kinds of recorded attack in `runs`, each held equally likely, the share that the check is made for; 1 where it is
-    made for none of them: then it is not about them."""
-    there = {run.item.kind for run in runs if run.item.attack}
-    return len(kinds_seen(detector, runs)) / len(there) if kinds_seen(detector, runs) else 1.0
+    return Windows(np.array(own), attack, _weights(attack, parts, people), people, source, names, x[:, known])
 
 
 def _log(value: float) -> float:
     return math.log(max(value, 1e-3))
 
 
-def _weights(attack: Mask, bench: Mask, person: npt.NDArray[np.str_]) -> Array:
+def _weights(attack: Mask, part: npt.NDArray[np.str_], person: npt.NDArray[np.str_]) -> Array:
+    """Half for each label, evenly among its parts, and in a part among people."""
     weight = np.zeros(len(attack))
-    parts = [~attack, attack & ~bench, attack & bench]
-    there = [part for part in parts if part.any()]
-    for part in there:
-        names, place, count = np.unique(person[part], return_inverse=True, return_counts=True)
-        share = 0.5 if not attack[part].any() else 0.5 / sum(p.any() for p in parts[1:])
-        weight[part] = share / (count[place] * len(names))
+    for label in (False, True):
+        parts = set(part[attack == label].tolist())
+        for one in parts:
+            rows = (attack == label) & (part == one)
+            names, place, count = np.unique(person[rows], return_inverse=True, return_counts=True)
+            weight[rows] = 0.5 / len(parts) / (count[place] * len(names))
     return weight
 
 

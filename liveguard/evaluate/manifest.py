@@ -8,7 +8,6 @@ and any others, which are kept. `subject` and `source` keep people and places ap
 from __future__ import annotations
 
 import csv
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,21 +56,28 @@ def read_manifest(path: Path, splits: Sequence[str] = ()) -> list[Item]:
             missing = [name for name in ("path", "label") if name not in (reader.fieldnames or ())]
             if missing:
                 raise InputError(f"{path}: has no column {missing[0]!r}; needed are path and label, in the first line")
-            items = [_item(path, reader.line_num, row) for row in reader]
+            items = [(reader.line_num, _item(path, reader.line_num, row)) for row in reader]
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} is no CSV file in UTF-8: {error}") from error
     if len(items) > MOST_ROWS:
         raise InputError(f"{path}: {len(items)} rows, at most {MOST_ROWS} are allowed")
-    kept = [item for item in items if not splits or item.more.get("split", "") in splits]
+    kept = [(line, item) for line, item in items if not splits or item.more.get("split", "") in splits]
     if not kept:
         what = f"no row of split {', '.join(splits)}" if items else "no rows"
         raise InputError(f"{path}: has {what}")
-    name, count = Counter(item.name for item in kept).most_common(1)[0]
-    if count > 1:
-        raise InputError(f"{path}: {name} is in it {count} times")
-    return kept
+    _refuse_the_same(path, kept)
+    return [item for _, item in kept]
+
+
+def _refuse_the_same(manifest: Path, items: Sequence[tuple[int, Item]]) -> None:
+    """Whatever its path is called, one recording is one: it would count twice, perhaps with both labels."""
+    first: dict[Path, tuple[int, str]] = {}
+    for line, item in items:
+        other, name = first.setdefault(item.file.resolve(), (line, item.name))
+        if other != line:
+            raise InputError(f"{manifest}, lines {other} and {line}: {name!r} and {item.name!r} are the same recording")
 
 
 def _item(manifest: Path, line: int, row: Mapping[str | None, str | list[str] | None]) -> Item:

@@ -77,13 +77,13 @@ def _applies(made: Variant, item: Item, seen: _Known) -> bool:
     return seen.seconds >= made.least_s and all(track in seen.tracks for track in made.needs)
 
 
-def _other(talkers: Sequence[Item], item: Item, made: Variant) -> Path | None:
+def _other(talkers: Sequence[Item], item: Item, made: Variant) -> Item | None:
     """The recording of another person, always the same one; of another source, as people of one corpus read the same text."""
     others = [talker for talker in talkers if talker.subject != item.subject]
     others = [talker for talker in others if talker.source != item.source] or others
     if not others:
         return None
-    return others[zlib.crc32(f"{made.name}/{item.name}".encode()) % len(others)].file
+    return others[zlib.crc32(f"{made.name}/{item.name}".encode()) % len(others)]
 
 
 def _sample(tasks: Sequence[Task], known: Mapping[str, _Known | None], minutes: float, seed: int) -> list[Task]:

@@ -24,7 +24,11 @@ from liveguard.taps.recording import open_recording
 from liveguard.types import HYPOTHESES, Event, Fault, Hypothesis, Reading, Tap
 
 _JUDGING = ("audio", "detectors", "face", "taps")  # what decides which readings come of a recording
-_JUDGING_FILES = ("engine.py", "evaluate/facts.py", "guard.py", "onnx.py", "scheduler.py", "timeline.py", "types.py")
+_JUDGING_FILES = (
+    "challenge/planar.py", "engine.py", "evaluate/facts.py", "guard.py", "onnx.py", "scheduler.py", "timeline.py", "types.py",
+    "wire.py",
+)  # fmt: skip
+_NOT_JUDGING = "detectors/weights.toml"  # only weighs measures that are in the readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +38,12 @@ class Task:
     item: Item
     variant: str = AS_IS
     seed: int = 0
-    foreign: Path | None = None
+    foreign: Item | None = None
 
     @property
     def key(self) -> str:
         """The same for the same task, whatever else is judged with it."""
-        parts = (self.item.name, self.variant, str(self.seed), self.foreign.name if self.foreign else "")
+        parts = (self.item.name, self.variant, str(self.seed), self.foreign.file.name if self.foreign else "")
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
 
 
@@ -48,7 +52,8 @@ class Run:
     """What came of a task. `error`: why it could not be judged at all; then there is nothing else.
 
     `label`, `hypothesis`, `onset_s`, `play_s`, `judged`: as the variant makes them of the item. `readings` are in order, as
-    the checks gave them: no calibration is in them, so that any can be tried. `still`: of a single picture.
+    the checks gave them: no calibration is in them, so that any can be tried. `still`: of a single picture. `foreign`: whose
+    sound it has, where that is somebody else's.
     """
 
     item: Item
@@ -65,6 +70,7 @@ class Run:
     faults: tuple[str, ...] = ()
     error: str = ""
     still: bool = False
+    foreign: Item | None = None
 
     @property
     def attack(self) -> bool:
@@ -99,9 +105,10 @@ def judge(guard: Guard, task: Task) -> dict[str, Any]:
 
 
 def _tap(task: Task) -> Tap:
+    foreign = task.foreign.file if task.foreign else None
     if task.variant == AS_IS:
         return open_recording(task.item.file)
-    return VariantTap(task.item.file, variant(task.variant), task.seed, task.foreign)
+    return VariantTap(task.item.file, variant(task.variant), task.seed, foreign)
 
 
 def run_of(task: Task, record: dict[str, Any]) -> Run:
@@ -126,6 +133,7 @@ def run_of(task: Task, record: dict[str, Any]) -> Run:
             readings=tuple(event for event in events if isinstance(event, Reading)),
             faults=tuple(record["faults"]),
             still=bool(record["still"]),
+            foreign=task.foreign,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"damaged record of {item.name}: {type(error).__name__}: {error}") from error
@@ -140,16 +148,15 @@ def _judged(item: Item, judged: tuple[Hypothesis, ...]) -> tuple[Hypothesis, ...
 
 @cache
 def fingerprint(with_variants: bool) -> str:
-    """Changes when the code or the models that readings depend on change: records of another one are made anew.
-
-    Weights are left out where they only weigh measures that are in the readings.
-    """
+    """Changes when the code, the data or the models that readings depend on change: records of another one are made anew."""
     package = Path(str(files("liveguard")))
     folders = (*_JUDGING, "stress") if with_variants else _JUDGING
-    found = (path for folder in folders for path in sorted((package / folder).rglob("*.py")))
-    models = sorted(path for path in (package / "models").rglob("*") if path.is_file())
+    found = (path for folder in (*folders, "models") for path in sorted((package / folder).rglob("*")))
+    files_found = [path for path in found if path.is_file() and "__pycache__" not in path.parts]
     digest = hashlib.sha256()
-    for path in (*found, *(package / name for name in _JUDGING_FILES), *models):
+    for path in (*files_found, *(package / name for name in _JUDGING_FILES)):
+        if path == package / _NOT_JUDGING:
+            continue
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -179,7 +186,7 @@ def _file(task: Task, folder: Path) -> Path:
 
 def _made_by(task: Task, checks: str) -> list[str]:
     """What a record depends on: code, settings, and the recording itself, by size and time of its last change."""
-    files = [file for file in (task.item.file, task.foreign) if file is not None]
+    files = [item.file for item in (task.item, task.foreign) if item is not None]
     return [fingerprint(task.variant != AS_IS), checks, *map(_stamp, files)]
 
 

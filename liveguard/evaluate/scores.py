@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from liveguard.calibration import OWN_NATS
+from liveguard.evaluate.kinds import is_about
 from liveguard.evaluate.metrics import Array, Mask
 from liveguard.evaluate.run import Run
 from liveguard.types import Detector, Reading
@@ -67,6 +68,8 @@ def scores_of(detector: Detector, runs: Sequence[Run]) -> Scores:
     asked = 0
     for run in runs:
         if run.error or (run.judged and detector.hypothesis not in run.judged):
+            continue
+        if run.item.attack and not is_about(detector, run.item.kind):
             continue
         readings = [reading for reading in run.readings if reading.detector == detector.name]
         if not readings:

@@ -21,9 +21,10 @@ from liveguard.evaluate.figures import (
     detection_shares,
     false_alert_figures,
     number,
+    person,
     short_figures,
 )
-from liveguard.evaluate.honest import windows_of
+from liveguard.evaluate.honest import Windows, windows_of
 from liveguard.evaluate.leakage import leakage
 from liveguard.evaluate.run import Run
 from liveguard.evaluate.scores import Scores, scores_of
@@ -46,6 +47,7 @@ def summarise(
     well, stills = [run for run in all_well if not run.still], [run for run in all_well if run.still]
     calls = [call(run, detectors, policy_of(run), call_s) for run in well]
     genuine = [c for c in calls if not c.run.attack]
+    stressed = [c for c in genuine if c.run.variant != AS_IS]
     honest = [calibrated(run, policy_of(run)) for run in well]
     as_is = [run for run in well if run.variant == AS_IS]
     plain = [run for run in honest if run.variant == AS_IS]
@@ -61,14 +63,14 @@ def summarise(
             "refused": _refused(runs),
             "faults": dict(Counter(fault for run in all_well for fault in run.faults).most_common(10)),
         },
-        "checks": {d.name: check_figures(scores_of(d, plain), windows_of(d, honest)) for d in detectors},
-        "stills": _stills([calibrated(run, policy_of(run)) for run in stills], detectors),
+        "checks": {d.name: check_figures(scores_of(d, plain), _said_about(d, honest, policy_of)) for d in detectors},
+        "stills": _stills([calibrated(run, policy_of(run)) for run in stills], detectors, policy_of),
         "checks_by_variant": _by_variant(honest, detectors),
         "sessions": {
             **call_figures([c for c in calls if c.run.variant == AS_IS]),
             "trade_off": _trade_off([c for c in calls if c.run.variant == AS_IS]),
         },
-        "stress": {**false_alert_figures(genuine), "by_variant": _stress_by_variant(genuine)},
+        "stress": {**false_alert_figures(stressed), "by_variant": _stress_by_variant(stressed)},
         "bench": {
             name: detection_figures([c for c in calls if c.run.bench and c.run.variant == name])
             for name in _variants(run for run in well if run.bench)
@@ -78,11 +80,19 @@ def summarise(
     }
 
 
-def _stills(stills: Sequence[Run], detectors: Sequence[Detector]) -> Figures:
+def _stills(stills: Sequence[Run], detectors: Sequence[Detector], policy_of: Callable[[Run], Policy]) -> Figures:
     """Still pictures, apart: of the checks that can judge one."""
     if not stills:
         return {}
-    return {d.name: check_figures(scores_of(d, stills), windows_of(d, stills)) for d in detectors if d.need.still}
+    can = [d for d in detectors if d.need.still]
+    return {d.name: check_figures(scores_of(d, stills), _said_about(d, stills, policy_of)) for d in can}
+
+
+def _said_about(detector: Detector, honest: Sequence[Run], policy_of: Callable[[Run], Policy]) -> Windows:
+    """The windows that a check's ratios are about: those of all kinds of attack where its calibration says the ratio of their
+    mixture, else of the kinds that it is made for."""
+    lines = (policy_of(run).calibration.checks.get(detector.name) for run in honest)
+    return windows_of(detector, honest, mixture=any(line is not None and line.share < 1 for line in lines))
 
 
 def calibrated(run: Run, policy: Policy) -> Run:
@@ -143,12 +153,12 @@ def _trade_off(calls: Sequence[Call]) -> list[Figures]:
         first = [
             min((c.passed_s[h][index] for h in c.meant() if len(c.passed_s[h]) > index), default=inf) for c in attacks
         ]
-        delays = [t_s for t_s in first if 0 <= t_s <= WITHIN_S]
+        delays = [t_s if 0 <= t_s <= WITHIN_S else None for t_s in first]
         found.append(
             {
                 "threshold_nats": nats,
                 "false_alerts_per_hour": number(false / hours if hours else nan),
-                **detection_shares(delays, len(attacks)),
+                **detection_shares(delays, [person(c) for c in attacks]),
             }
         )
     return found

@@ -61,8 +61,10 @@ _BENIGN: Final = (
     _seen("freezes", "no picture for up to 1.2 s now and then, as after loss", freezes(3.0)),
     _seen("H.264 150k", "H.264 at 150 kbit/s", coded("h264", 150)),
     _seen("H.264 400k", "H.264 at 400 kbit/s", coded("h264", 400)),
-    _seen("VP8 80k", "VP8 at 80 kbit/s, 15 pictures a second", frame_rate(15), coded("vp8", 80)),
-    _seen("VP8 150k", "VP8 at 150 kbit/s, 15 pictures a second", frame_rate(15), coded("vp8", 150), for_attacks=True),
+    _seen("VP8 80k", "VP8 at 80 kbit/s, 15 pictures a second", frame_rate(15), coded("vp8", 80, 15)),
+    _seen(
+        "VP8 150k", "VP8 at 150 kbit/s, 15 pictures a second", frame_rate(15), coded("vp8", 150, 15), for_attacks=True
+    ),
     _seen("VP8 300k", "VP8 at 300 kbit/s", coded("vp8", 300), for_attacks=True),
     _seen("VP8 800k", "VP8 at 800 kbit/s", coded("vp8", 800)),
     _heard("talk", "the clip and its sound again and again"),

@@ -8,15 +8,24 @@ import numpy as np
 import numpy.typing as npt
 import scipy.signal
 
-from liveguard.types import FloatArray
+from liveguard.errors import InputError
+from liveguard.types import SAMPLE_RATE_HZ, FloatArray
 
 Spectra: TypeAlias = npt.NDArray[np.complexfloating[Any, Any]]
 
+MOST_S = 600.0
 _WINDOW, _HOP = 512, 128  # samples, of `stretched`; a longer window smears the beats of a voice
 
 
 def spectra(pcm: FloatArray, window: int, hop: int) -> Spectra:
-    """(window / 2 + 1, frames) complex: of the sound around each `hop`, from its start to a window after its end."""
+    """(window / 2 + 1, frames) complex: of the sound around each `hop`, from its start to a window after its end.
+
+    Raises InputError where it is longer than `MOST_S`: all of it is held at once, at some MB a second.
+    """
+    if len(pcm) > MOST_S * SAMPLE_RATE_HZ:
+        raise InputError(
+            f"longer than {MOST_S / 60:g} min, which is too much for changes to spectra; cut it into pieces"
+        )
     return np.asarray(scipy.signal.stft(np.pad(pcm, (0, window)), nperseg=window, noverlap=window - hop)[2])
 
 

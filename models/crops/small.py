@@ -33,6 +33,7 @@ from sklearn.linear_model import LogisticRegression
 
 from liveguard.detectors.animation import course
 from liveguard.detectors.face_figures import ZONE_COUNT
+from liveguard.evaluate.apart import apart_from
 from liveguard.evaluate.metrics import ece, posterior
 
 SHIPPED, LEFT_OUT = Path("liveguard/models"), Path("models/animation")
@@ -121,14 +122,8 @@ def animation_model(x: Array, attack: Mask, source: npt.NDArray[np.str_]) -> Den
 
 def may_teach(of: Material, source: str | None) -> Mask:
     """(items,) which clips a model may learn from that is tested on `source`: none of its people and generators either."""
-    test = [item for item in of.items if item.video and item.source == source]
-    people = {item.subject for item in test}
-    generators = {item.generator for item in test if item.attack}
-    return np.array([
-        item.video and (not item.attack or item.kind in ANIMATED)
-        and item.source != source and item.subject not in people and not (item.attack and item.generator in generators)
-        for item in of.items
-    ])  # fmt: skip
+    apart = apart_from(source, [item for item in of.items if item.video])
+    return np.array([item.video and (not item.attack or item.kind in ANIMATED) and apart(item) for item in of.items])
 
 
 def line_of(some: Sequence[Scored]) -> tuple[float, float]:

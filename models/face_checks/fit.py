@@ -11,7 +11,8 @@ source, for `liveguard evaluate --held-out`.
 Per check and kind of attack: each measure is taken relative to what genuine faces show under the same
 movement and size (a line fitted on genuine clips), then a logistic regression with signs fixed beforehand and
 a quadratic penalty, sources balanced within each label. Scores of left-out sources set the scale (Platt), so
-weights shrink to what carries over; for the weights without a source, that one is missing from both.
+weights shrink to what carries over; for the weights without a source, that one and all clips of its people and by its
+generators are missing from both.
 """
 
 from __future__ import annotations
@@ -78,10 +79,11 @@ def table_of(check: str, runs: Sequence[Run]) -> Table | None:
         return None
     names = sorted({name for _, measures in rows for name in measures})
     x = {name: np.array([measures.get(name, np.nan) for _, measures in rows]) for name in names}
-    clips = {run.item.name: number for number, run in enumerate(runs)}
-    clip = np.array([clips[run.item.name] for run, _ in rows])
+    items = {run.item.name: run.item for run in runs}
+    number = {name: k for k, name in enumerate(items)}
+    clip = np.array([number[run.item.name] for run, _ in rows])
     kind = np.array([run.item.kind if run.attack else "real" for run, _ in rows])
-    return Table(x, clip, kind, np.array([run.item.source for run, _ in rows]))
+    return Table(x, clip, kind, np.array([run.item.source for run, _ in rows]), tuple(items.values()))
 
 
 def usable(table: Table, signs: dict[str, int]) -> np.ndarray:
@@ -196,9 +198,9 @@ def scaled(part: Part, slope: float, shift: float) -> Part:
 
 
 def cards_left_out(check: str, table: Table, sources: Sequence[str]) -> Iterator[tuple[str, Card]]:
-    """For each source the weights without it, also where none of its windows could be judged."""
+    """For each source the weights without it, its people and its generators, also where none of its windows could be judged."""
     for source in sources:
-        yield source, card_of(check, table[table.source != source])
+        yield source, card_of(check, table[table.apart_from(source)])
 
 
 def toml_of(check: str, card: Card) -> str:

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from liveguard.evaluate.apart import apart_from
+from liveguard.evaluate.manifest import Item
+
 
 @dataclass
 class Table:
-    """The windows of one check: measures by name, and of which clip, kind and source each is."""
+    """The windows of one check: measures by name, and of which clip, kind and source each is. `items`: the clips, by number."""
 
     x: dict[str, np.ndarray]
     clip: np.ndarray
     kind: np.ndarray
     source: np.ndarray
+    items: Sequence[Item]
 
     def __getitem__(self, which: np.ndarray) -> Table:
         x = {name: values[which] for name, values in self.x.items()}
-        return Table(x, self.clip[which], self.kind[which], self.source[which])
+        return Table(x, self.clip[which], self.kind[which], self.source[which], self.items)
+
+    def apart_from(self, source: str) -> np.ndarray:
+        """The windows of clips that share nothing with a source: neither people nor generators."""
+        may_teach = apart_from(source, self.items)
+        return np.array([may_teach(item) for item in self.items], bool)[self.clip]
 
     @property
     def attack(self) -> np.ndarray:

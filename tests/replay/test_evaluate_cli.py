@@ -173,6 +173,15 @@ def test_stress_makes_films_that_can_be_evaluated(manifest: Path, tmp_path: Path
     assert figures(out)["sessions"]["detected"] == 1
 
 
+def test_recordings_that_are_all_gone_are_counted_and_are_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved = tmp_path / "moved.csv"
+    moved.write_text("path,label\ngone.mp4,bonafide\nlost.mp4,attack\n")
+    assert main(["evaluate", str(moved), "--out", str(tmp_path / "out"), "--checks", "camera"]) == 2
+    assert "could not be judged: 2 of 2 runs, the first of them gone.mp4" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_manifest_without_anything_to_judge_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stills = tmp_path / "stills.csv"
     stills.write_text("path,label,media\nface.png,bonafide,image\n")

@@ -10,14 +10,18 @@ import numpy as np
 import pytest
 
 from liveguard.calibration import Calibration, CheckCalibration, Condition, Tail, parse, read
-from liveguard.evaluate.calibrate import calibrate, cross_calibrate, tails
-from liveguard.evaluate.calls import Call
+from liveguard.commands.evaluate import _policies
+from liveguard.config import Config
+from liveguard.detectors.voice import Voice
+from liveguard.evaluate.calibrate import BySource, calibrate, cross_calibrate, tails
+from liveguard.evaluate.calls import Call, call
 from liveguard.evaluate.discount import ceiling_nats, evidence_us, likeness
 from liveguard.evaluate.honest import fit_check, windows_of
+from liveguard.evaluate.kinds import share_seen
 from liveguard.evaluate.manifest import Item
 from liveguard.evaluate.run import Run
+from liveguard.evaluate.scores import scores_of
 from liveguard.evaluate.toml import toml_of
-from liveguard.policy import Policy
 from liveguard.types import HYPOTHESES, Need, Reading
 from tests.synthetic import Says
 
@@ -74,14 +78,46 @@ def test_a_check_is_calibrated_on_the_kinds_that_it_is_made_for_and_counts_for_t
     runs = people(100)
     runs += other_kind(runs)
     check = SwapsAlone("mesh", CHECK.need)
-    blind = calibrate(runs, [CHECK], Policy()).checks["mesh"]
-    seeing = calibrate(runs, [check], Policy()).checks["mesh"]
+    blind = calibrate(runs, [CHECK], Config()).checks["mesh"]
+    seeing = calibrate(runs, [check], Config()).checks["mesh"]
     assert (blind.share, seeing.share) == (1.0, 0.5)
     assert blind.slope == pytest.approx(0.0, abs=0.05)
     assert seeing.slope > 0.5
     assert len(windows_of(check, runs).own) == len(windows_of(CHECK, runs).own) - 3 * 100
     text = toml_of(Calibration({"mesh": seeing}), "about")
     assert "share = 0.5" in text
+
+
+class HearsVoices(Says):
+    hypothesis = "voice_synthetic"
+    kinds = Voice.kinds
+
+
+def kind_of(some: Run, name: str, kind: str) -> Run:
+    return replace(some, item=replace(some.item, name=name, kind=kind, subject=name))
+
+
+def test_attacks_on_a_face_teach_nothing_about_voices_nor_cloned_voices_about_faces() -> None:
+    """A talking head may speak in the genuine voice of the performance that drives it."""
+    voice = HearsVoices("voice", CHECK.need)
+    heard = [replace(r, readings=tuple(replace(x, detector="voice") for x in r.readings)) for r in people(50)]
+    assert not windows_of(voice, heard).attack.any()
+    assert fit_check(windows_of(voice, heard)) is None, "so the voice check stays as it was"
+    assert not scores_of(voice, heard).attack.any(), "and no figures of synthetic voices are made of them"
+    cloned = [kind_of(r, f"tts{k}", "tts") for k, r in enumerate(heard) if r.attack]
+    assert windows_of(voice, [*heard, *cloned]).attack.sum() == 3 * len(cloned)
+    assert scores_of(voice, [*heard, *cloned]).attack.sum() == len(cloned)
+    seen = people(50)
+    with_voices = [*seen, *(kind_of(r, f"tts{k}", "tts") for k, r in enumerate(seen) if r.attack)]
+    assert len(windows_of(CHECK, with_voices).own) == len(windows_of(CHECK, seen).own)
+
+
+def test_the_share_of_a_check_is_of_the_kinds_of_its_hypothesis() -> None:
+    runs = people(50)
+    runs += other_kind(runs)
+    swap = SwapsAlone("mesh", CHECK.need)
+    cloned = [kind_of(r, f"{kind}{k}", kind) for k, r in enumerate(runs) if r.attack for kind in Voice.kinds]
+    assert share_seen(swap, runs) == share_seen(swap, [*runs, *cloned]) == 0.5
 
 
 def test_evidence_that_says_nothing_is_silenced() -> None:
@@ -182,11 +218,41 @@ def test_the_tail_of_genuine_evidence() -> None:
 def test_nothing_of_a_source_is_in_its_own_calibration() -> None:
     runs = people(60)
     changed = [run(int(r.item.subject[1:]), r.attack, np.full(3, -20.0)) if r.item.source == "a" else r for r in runs]
-    policy = Policy(calibration=Calibration())
-    before, after = (cross_calibrate(found, [CHECK], policy) for found in (runs, changed))
+    config = Config()
+    before, after = (cross_calibrate(found, [CHECK], config) for found in (runs, changed))
     assert before["a"] == after["a"]
     assert before["b"] != after["b"]
-    assert calibrate(runs, [CHECK], policy) != calibrate(changed, [CHECK], policy)
+    assert calibrate(runs, [CHECK], config) != calibrate(changed, [CHECK], config)
+
+
+def test_nor_of_its_people_its_generators_and_its_voices() -> None:
+    """Whoever and whatever a source has in common with another one is left out of that one's calibration, too."""
+    runs = people(60)
+    there = next(r for r in runs if r.item.source == "a" and r.attack)
+    elsewhere = replace(there.item, name="elsewhere", source="b", subject="p999", generator="-")
+    loud = tuple(replace(reading, llr=-20.0) for reading in there.readings)
+
+    def with_one_more(item: Item, foreign: Item | None = None, first: Item = there.item) -> BySource:
+        known = [replace(r, item=first) if r is there else r for r in runs]
+        return cross_calibrate([*known, replace(there, item=item, readings=loud, foreign=foreign)], [CHECK], Config())
+
+    alone = cross_calibrate(runs, [CHECK], Config())["a"]
+    made = replace(there.item, generator="SadTalker")
+    assert with_one_more(replace(elsewhere, subject=there.item.subject))["a"] == alone
+    assert with_one_more(replace(elsewhere, generator="SadTalker"), first=made)["a"] == alone
+    assert with_one_more(elsewhere, foreign=there.item)["a"] == alone
+    assert with_one_more(elsewhere)["a"] != alone, "what has no name is not known to be shared"
+
+
+def test_a_check_of_which_too_few_people_were_seen_is_measured_as_it_guards() -> None:
+    """It keeps the shipped line, which bounds it, in the calls that thresholds are learned from, too."""
+    genuine = [r for r in people(30, overconfident=4.0) if not r.attack]
+    voice = HearsVoices("voice", CHECK.need)
+    loud = [replace(r, readings=tuple(replace(x, detector="voice", llr=0.9) for x in r.readings)) for r in genuine]
+    found = calibrate(loud, [voice], Config())
+    assert (dict(found.checks), dict(found.tails)) == ({}, {})
+    policy_of, _ = _policies(",", loud, [voice], Config())
+    assert not any(call(each, [voice], policy_of(each)).raised for each in loud)
 
 
 def test_the_file_says_what_was_fitted(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,15 @@ def test_a_recording_without_a_judgement_is_a_call_without_one() -> None:
         made = call(run(readings, 5.0), CHECKS, POLICY)
         assert (made.raised, made.judged_s, made.seconds) == ((), 0.0, 300.0)
         assert set(made.height_nats.values()) == {0.0}
+
+
+def test_each_check_is_said_to_have_judged_as_long_as_it_did() -> None:
+    """Most of a call may be covered by one check, while another hardly ever could tell."""
+    of = run([*said("camera", 1.0, 1.0, 1.0, 1.0), *said("mesh", 1.0, None, None, None)], 2.0)
+    made = call(of, CHECKS, POLICY, 300.0)
+    assert made.judged_by_s == {"camera": 300.0, "mesh": 150.0, "swap": 0.0, "lipsync": 0.0}
+    hours = call_figures([made, made])["judged_hours_bonafide"]
+    assert hours == {"camera": 0.167, "lipsync": 0.0, "mesh": 0.083, "swap": 0.0}
 
 
 def test_how_long_a_judgement_stood() -> None:
@@ -263,12 +273,35 @@ def test_without_a_false_alert_the_interval_still_says_how_little_is_known() -> 
 
 def test_detections_and_delays_by_hand() -> None:
     # Raised after 1, 2, 3 and 4 s, and one too late: the middle of four is 2.5 s, and 95 % lie below 3.85 s.
-    attack = run([], 5.0, "attack")
-    calls = [spoken(attack, 300.0, ("av_mismatch", delay)) for delay in (1.0, 2.0, 3.0, 4.0, 61.0)]
+    calls = [
+        spoken(run([], 5.0, "attack", subject=f"{delay}"), 300.0, ("av_mismatch", delay))
+        for delay in (1.0, 2.0, 3.0, 4.0, 61.0)
+    ]
     figures = detection_figures(calls)
     assert (figures["detected"], figures["n_attack"], figures["detected_share"]) == (4, 5, 0.8)
     assert figures["delay_s"] == pytest.approx({"p50": 2.5, "p95": 3.85})
-    assert figures["detected_ci"] == pytest.approx([0.3755, 0.9638], abs=1e-4)
+    # Of five people drawn anew the one who was missed is drawn 0 to 3 times, in 95 of 100 draws.
+    assert figures["detected_ci"] == pytest.approx([0.4, 1.0])
+
+
+def attacked(people: int, times: int, detected: Callable[[int], bool]) -> list[Call]:
+    """Attacks, so many times on each of `people`, detected or not as the person is."""
+    alert: tuple[Hypothesis, float] = ("av_mismatch", 3.0)
+    one = [run([], 5.0, "attack", subject=str(k), name=f"{k}.mp4") for k in range(people)]
+    return [spoken(each, 300.0, *[alert] * detected(k)) for k, each in enumerate(one) for _ in range(times)]
+
+
+@pytest.mark.parametrize("detected", [lambda k: k % 4 > 0, lambda _: True, lambda _: False])
+def test_more_attacks_on_the_same_people_prove_no_more(detected: Callable[[int], bool]) -> None:
+    once, thrice = (detection_figures(attacked(30, times, detected)) for times in (1, 3))
+    assert thrice["n_attack"] == 3 * once["n_attack"]
+    assert thrice["detected_ci"] == once["detected_ci"]
+
+
+def test_where_all_attacks_were_detected_or_none_people_are_counted() -> None:
+    # Wilson's intervals of 20 of 20, and of 0 of 20.
+    assert detection_figures(attacked(20, 3, lambda _: True))["detected_ci"] == pytest.approx([0.8389, 1.0], abs=1e-4)
+    assert detection_figures(attacked(20, 3, lambda _: False))["detected_ci"] == pytest.approx([0.0, 0.1611], abs=1e-4)
 
 
 def test_only_the_first_alert_is_a_detection_and_later_ones_are_none() -> None:

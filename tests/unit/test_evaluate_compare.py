@@ -38,6 +38,19 @@ def test_more_false_alerts_are_worse() -> None:
     ]
 
 
-def test_what_is_only_on_one_side_is_not_compared() -> None:
+def test_what_is_new_is_not_compared() -> None:
     assert compare({"checks": {}}, figures(0.7)) == []
-    assert compare(figures(0.7), {"checks": {"mesh": {}}, "sessions": None, "bench": {}}) == []
+
+
+def test_a_figure_that_is_gone_is_certainly_worse() -> None:
+    now = figures(0.75, found=0.5)
+    now["checks"]["mesh"]["ece"] = None
+    now["stress"] = {"false_alerts_per_hour": None}
+    assert compare(figures(0.7), now)[:3] == [
+        Change("stress: false_alerts_per_hour", 0.0, None, better=False, certain=True),
+        Change("checks mesh: ece", 0.04, None, better=False, certain=True),
+        Change("bench bench photo: detected_share", 0.9, 0.5, better=False, certain=True),
+    ]
+    nothing = compare(figures(0.7), {"checks": {}, "sessions": None, "bench": {}})
+    assert len(nothing) == 7
+    assert all(change.now is None and change.certain and not change.better for change in nothing)

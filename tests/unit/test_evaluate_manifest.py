@@ -74,8 +74,17 @@ def test_splits_are_those_asked_for(tmp_path: Path, splits: tuple[str, ...], nam
 def test_a_path_may_be_in_two_splits_but_not_in_one_twice(tmp_path: Path) -> None:
     text = SPLITS + "a.mp4,attack,test\n"
     assert len(read(tmp_path, text, "train")) == 1
-    with pytest.raises(InputError, match=r"manifest\.csv: a\.mp4 is in it 2 times"):
+    with pytest.raises(
+        InputError, match=r"manifest\.csv, lines \d and \d: 'a\.mp4' and 'a\.mp4' are the same recording"
+    ):
         read(tmp_path, text)
+
+
+def test_another_spelling_of_a_path_is_the_same_recording(tmp_path: Path) -> None:
+    (tmp_path / "link.mp4").symlink_to(tmp_path / "a.mp4")
+    for spelling in ("./a.mp4", "b/../a.mp4", str(tmp_path / "a.mp4"), "link.mp4"):
+        with pytest.raises(InputError, match=r"lines 2 and 4: 'a\.mp4' and '.*' are the same recording"):
+            read(tmp_path, f"path,label\na.mp4,bonafide\nb.mp4,bonafide\n{spelling},attack\n")
 
 
 @pytest.mark.parametrize(

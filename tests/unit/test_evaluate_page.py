@@ -99,6 +99,7 @@ def full() -> dict[str, Any]:
         "checks_by_variant": {"VP8 150k": {"mesh": short(0.69)}, "bench frozen": {"mesh": short(0.99)}},
         "sessions": {
             **alerts(5, 20.0), **detection(17, 43, 12.3), "cannot_judge": 0.28, "cannot_judge_bonafide": 0.31,
+            "judged_hours_bonafide": {"mesh": 19.5, "pulse": 0.0},
             "by_kind": {"swap": detection(14, 31, 11.1), "puppet": detection(0, 12)}, "trade_off": thresholds,
         },
         "stress": {**alerts(3, 18.0), "by_variant": by_variant},
@@ -187,7 +188,8 @@ def test_sections_say_the_figures_that_they_were_given() -> None:
     text = " ".join(Reader(page(full(), {})).text.split())
     for said in (
         "0.84", "0.71 to 0.93", "0.58 to 0.97", "21 % (15 % to 30 %)", "37 %", "0.12", "0.04", "0.14 s of CPU", "61.5",
-        "11.1 s", "3.5", "0.69", "spectacles", "lap after lap, for 240 s", "swap 0.69",
+        "11.1 s", "3.5", "0.69", "spectacles", "lap after lap, for 240 s", "swap 0.69", "Genuine calls, 20 h: for how long",
+        "mesh19.5pulse0",
     ):  # fmt: skip
         assert said in text, said
 

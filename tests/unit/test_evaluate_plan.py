@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import liveguard
 from liveguard import wire
 from liveguard.calibration import Calibration, CheckCalibration
 from liveguard.config import Config
-from liveguard.errors import ConfigError, InputError
+from liveguard.errors import BackendError, ConfigError, InputError
 from liveguard.evaluate import collect as collecting
 from liveguard.evaluate import plan as planning
 from liveguard.evaluate import run as running
@@ -102,7 +107,7 @@ def test_foreign_sound_is_that_of_another_person_who_talks_in_step(clips: Path) 
     mute, fake = item(clips, "mute.mkv", subject="eve", **REAL), item(clips, "heard.mkv", "attack", "zoe", **REAL)
     wanted = ("bench foreign sound",)
     tasks = {task.item.name: task for task in plan([ann, bob, mute, fake], wanted, seed=3) if task.foreign}
-    assert {name: task.foreign for name, task in tasks.items()} == {"av.mkv": bob.file, "long.mkv": ann.file}
+    assert {name: task.foreign for name, task in tasks.items()} == {"av.mkv": bob, "long.mkv": ann}
     assert {task.seed for task in tasks.values()} == {3}
     assert not any(task.foreign for task in plan([ann, twin, mute, fake], wanted)), "nobody else talks"
 
@@ -186,7 +191,7 @@ def test_a_task_has_a_key_of_its_own_that_does_not_change(clips: Path) -> None:
         Task(one, "5 fps"),
         Task(item(clips, "long.mkv")),
         Task(one, "bench foreign sound"),
-        Task(one, "bench foreign sound", foreign=clips / "long.mkv"),
+        Task(one, "bench foreign sound", foreign=item(clips, "long.mkv")),
     ]
     assert len({task.key for task in tasks}) == len(tasks)
     assert Task(item(clips, "av.mkv", "attack")).key == tasks[0].key
@@ -314,6 +319,26 @@ def test_progress_begins_with_what_was_there(tmp_path: Path) -> None:
     assert done == [2, 1]
 
 
+class DyingPool:
+    """Judges one task; then the process that judges the next one is killed."""
+
+    def __init__(self, *_: object, **__: object) -> None: ...
+    def __enter__(self) -> DyingPool:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+    def map(self, work: Callable[[Any], None], tasks: Iterable[Any]) -> Iterator[None]:
+        yield work(next(iter(tasks)))
+        raise BrokenProcessPool
+
+
+@pytest.mark.usefixtures("judged")
+def test_when_a_process_dies_what_it_was_at_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collecting, "ProcessPoolExecutor", DyingPool)
+    with pytest.raises(BackendError, match=r"fewer --jobs. At work were b.mp4 \(as is\), c.mp4 \(as is\)$"):
+        list(collect(TASKS, lambda _: Config(), tmp_path / "runs", jobs=2))
+
+
 def test_what_could_not_be_judged_is_tried_again(judged: Judge, tmp_path: Path) -> None:
     judged.fails = {"b.mp4"}
     assert [run.error for run in collected(tmp_path)] == ["", "cannot be opened", ""]
@@ -333,6 +358,36 @@ def test_what_another_model_judged_is_judged_again(judged: Judge, tmp_path: Path
     (folder / "model.onnx").write_bytes(b"trained anew")
     collected(tmp_path, config, TASKS[:1])
     assert judged.asked == ["a.mp4", "a.mp4"]
+
+
+def test_what_a_changed_check_of_another_package_judged_is_judged_again(
+    judged: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = tmp_path / "somebodys_check.py"
+    code.write_text("first")
+    monkeypatch.syspath_prepend(tmp_path)
+    point = EntryPoint("theirs", "somebodys_check:Check", "liveguard.detectors")
+    monkeypatch.setattr(collecting, "available", lambda _: {"theirs": point})
+    collecting._foreign.cache_clear()
+    collected(tmp_path, tasks=TASKS[:1])
+    collected(tmp_path, tasks=TASKS[:1])
+    assert judged.asked == ALL[:1]
+    code.write_text("second, longer")
+    os.utime(code, ns=(0, 0))
+    collected(tmp_path, tasks=TASKS[:1])
+    assert judged.asked == ALL[:1] * 2
+    collected(tmp_path, Config(without=("theirs",)), TASKS[:1])
+    collecting._foreign.cache_clear()
+
+
+def test_what_another_face_model_saw_is_judged_again(judged: Judge, tmp_path: Path) -> None:
+    """Under the same name, too."""
+    config = Config(task_file=tmp_path / "face.task")
+    for content in (b"first", b"first", b"second"):
+        (tmp_path / "face.task").write_bytes(content)
+        os.utime(tmp_path / "face.task", ns=(0, len(content)))
+        collected(tmp_path, config, TASKS[:1])
+    assert judged.asked == ALL[:1] * 2
 
 
 def test_records_of_other_code_are_made_anew(judged: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -397,3 +452,26 @@ def test_a_crash_keeps_what_was_judged_before(judged: Judge, tmp_path: Path, mon
 def test_the_fingerprint_tells_checks_and_variants_apart_and_holds_still() -> None:
     assert running.fingerprint.__wrapped__(True) == running.fingerprint.__wrapped__(True)
     assert running.fingerprint(True) != running.fingerprint(False)
+
+
+@pytest.mark.parametrize(
+    ("file", "counts"),
+    [
+        ("challenge/planar.py", True),
+        ("face/canonical.npz", True),
+        ("face/mean_grey.npz", True),
+        ("wire.py", True),
+        ("models/swap/card.toml", True),
+        ("detectors/weights.toml", False),
+        ("report.py", False),
+    ],
+)
+def test_the_fingerprint_is_of_all_that_readings_depend_on(
+    file: str, counts: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = shutil.copytree(Path(liveguard.__file__).parent, tmp_path / "liveguard")
+    monkeypatch.setattr(running, "files", lambda _: package)
+    before = running.fingerprint.__wrapped__(False)
+    with (package / file).open("ab") as changed:
+        changed.write(b" ")
+    assert (running.fingerprint.__wrapped__(False) != before) == counts

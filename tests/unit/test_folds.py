@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -12,6 +13,7 @@ from liveguard.config import Config
 from liveguard.detectors.calibration import Card, Part, Term
 from liveguard.detectors.mesh import Mesh
 from liveguard.errors import InputError
+from liveguard.evaluate.apart import apart_from
 from liveguard.evaluate.folds import WEIGHED, read_folds, with_shipped_weights
 from liveguard.evaluate.manifest import Item
 from liveguard.evaluate.run import Run
@@ -85,6 +87,24 @@ def test_other_files_are_refused(text: str, tmp_path: Path) -> None:
     file.write_text(text)
     with pytest.raises(InputError, match=r"x\.json"):
         read_folds(file)
+
+
+def test_what_may_teach_shares_neither_source_nor_person_nor_generator_with_what_is_tried() -> None:
+    def item(name: str, label: Literal["bonafide", "attack"], source: str, subject: str, generator: str = "-") -> Item:
+        return Item(name, Path(name), label, source=source, subject=subject, generator=generator)
+
+    tried = [item("ann", "bonafide", "mead", "ann"), item("eve", "attack", "mead", "-", "SadTalker")]
+    others = {
+        "a stranger": item("bob", "bonafide", "web", "bob"),
+        "of another generator": item("dan", "attack", "web", "dan", "AniTalker"),
+        "of nobody and nothing known": item("who", "attack", "web", "-"),
+        "the same person": item("ann again", "attack", "web", "ann", "AniTalker"),
+        "the same generator": item("sad", "attack", "web", "sue", "SadTalker"),
+    }
+    may_teach = apart_from("mead", [*tried, *others.values()])
+    assert [may_teach(each) for each in tried] == [False, False]
+    assert [may_teach(each) for each in others.values()] == [True, True, True, False, False]
+    assert all(map(apart_from(None, tried), tried)), "what ships learns from all"
 
 
 def test_the_published_weights_leave_every_source_out_once() -> None:

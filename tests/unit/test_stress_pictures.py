@@ -5,13 +5,17 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Iterator
+from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from liveguard.errors import InputError
 from liveguard.face.observer import noise_of
+from liveguard.stress import video_codec
+from liveguard.stress.catalogue import BENIGN
 from liveguard.stress.feed_attacks import frozen, looped, photo
 from liveguard.stress.held import PRINT, Reach, hand_held, photo_in_hand
 from liveguard.stress.light import exposure_steps, low_light, white_balance_steps
@@ -240,6 +244,42 @@ def test_less_rate_is_less_like_the_original(codec: str) -> None:
         for kbps in (30, 150, 1000)
     ]
     assert likeness[0] + 1.5 < likeness[1] < likeness[2] - 1.5
+
+
+class Counted:
+    """An encoder, and how many bytes came out of it."""
+
+    def __init__(self, encoder: av.VideoCodecContext, sizes: list[int]) -> None:
+        self._encoder, self._sizes = encoder, sizes
+
+    def encode(self, picture: av.VideoFrame | None) -> list[av.Packet]:
+        packets = self._encoder.encode(picture)
+        self._sizes += [packet.size for packet in packets]
+        return packets
+
+
+@pytest.mark.parametrize("fps", [24, 25, 30])
+def test_vp8_spends_its_rate_whatever_the_pace_of_what_is_thinned_out(
+    fps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 25 pictures a second 15 are kept at uneven steps, the first of them longer than most."""
+    sizes: list[int] = []
+    begin = video_codec._Stream.__init__
+
+    def counted(stream: video_codec._Stream, *given: Any) -> None:
+        begin(stream, *given)
+        monkeypatch.setattr(stream, "_encoder", Counted(stream._encoder, sizes))
+
+    monkeypatch.setattr(video_codec._Stream, "__init__", counted)
+    rng, seconds = np.random.default_rng(0), 4
+    frames = [
+        VideoFrame(round(n * 1e6 / fps), rng.integers(0, 32, (180, 320, 3), np.uint8) + scene(n, 320, 180) // 2)
+        for n in range(seconds * fps)
+    ]
+    thinned = frames
+    for effect in BENIGN["VP8 150k"].pictures:
+        thinned = shown(effect, thinned)
+    assert sum(sizes) * 8e-3 / seconds == pytest.approx(150, rel=0.2)
 
 
 @pytest.mark.parametrize("codec", ["vp8", "h264"])

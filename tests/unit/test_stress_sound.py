@@ -7,6 +7,8 @@ import pytest
 import scipy.signal
 
 from liveguard.audio.features import _spectra
+from liveguard.errors import InputError
+from liveguard.stress import short_time
 from liveguard.stress.packet_loss import lost_packets
 from liveguard.stress.pcm import active_power
 from liveguard.stress.room import background_noise, reverberation, room_response
@@ -312,6 +314,14 @@ def test_automatic_gain_brings_quiet_and_loud_talkers_together() -> None:
     assert 20 * np.log10(np.abs(leveled[1]).max()) == pytest.approx(-3, abs=0.5)
     held = automatic_gain(-3.0, 6.0)(far, rng())
     assert power_db(held) - power_db(far) == pytest.approx(6, abs=0.2)
+
+
+@pytest.mark.parametrize("name", ["noise suppression", "griffin_lim", "lpc", "higher"])
+def test_what_would_hold_too_much_at_once_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spectra take some MB a second: an hour of sound would take the machine with it."""
+    monkeypatch.setattr(short_time, "MOST_S", 0.5)
+    with pytest.raises(InputError, match="cut it into pieces"):
+        EFFECTS[name](SPEECH[:SAMPLE_RATE_HZ], rng())
 
 
 def test_a_band_has_its_limits() -> None:

@@ -9,7 +9,6 @@ from liveguard.evaluate.figures import Figures
 from liveguard.evaluate.report.markup import Cell, bracket, figure, say, seconds, share, span_text
 from liveguard.evaluate.report.tables import grouped_table
 from liveguard.evaluate.report.terms import term
-from liveguard.stress.catalogue import AS_IS
 
 OFTEN = 0.25
 """Share of recordings from which on "cannot judge" is named in the summary."""
@@ -57,13 +56,13 @@ def _false_alarms(sessions: Figures) -> str:
 
 
 def _under_stress(stress: Figures) -> str:
-    names = [name for name in stress.get("by_variant", {}) if name != AS_IS]
+    names = list(stress.get("by_variant", {}))
     if not names:
         return ""
     raised = Counter({name: own["false_alerts"] for name, own in stress["by_variant"].items() if own["false_alerts"]})
     worst = ", ".join(f"{name} {count}" for name, count in raised.most_common(WORST))
     return say(
-        "<strong>Under stress</strong> (as recorded, and with bad light, bad links, glasses and the like; {count} sorts): "
+        "<strong>Under stress</strong> (bad light, bad links, glasses and the like; {count} sorts): "
         "{alerts} false alerts in {hours} hours, {rate} an hour{ends}, for {alarmed} of {people} people{where}.",
         count=len(names),
         alerts=stress["false_alerts"],

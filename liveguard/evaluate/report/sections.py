@@ -25,11 +25,14 @@ def calls(figures: Figures, drawn: Mapping[str, str]) -> str:
         return ""
     kinds = {"all recorded attacks": sessions, **sessions.get("by_kind", {})} if sessions.get("n_attack") else {}
     said = [(HYPOTHESIS_WORDS[name], n) for name, n in sessions.get("false_alerts_by_hypothesis", {}).items()]
+    hours = sessions.get("hours")
+    judged = list(sessions.get("judged_hours_bonafide", {}).items()) if hours else []
     return (
         term("call")
         + term("alarmed")
         + figures_table("Recorded attacks, by kind", "kind", kinds, CAUGHT)
         + table("What the false alerts said", ("said", "false alerts"), said)
+        + table(f"Genuine calls, {figure(hours)} h: for how long each check judged", ("check", "hours judged"), judged)
         + _trade_off(sessions, drawn)
     )
 

@@ -19,9 +19,11 @@ TERMS = {
     "ece": "<b>ECE</b>: how far the probability that a check says is from the share that were attacks. <b>By chance</b> is what "
     "even an honest check would show on so few recordings: only what lies clearly above that counts.",
     "call": "<b>A call</b> here: recordings last seconds, too short to raise an alert or to show a false one. So what the "
-    "checks said about one goes on, lap after lap, for {call_s:g} s, through the same code that guards live calls. The same "
-    "person in the same light is the worst case: what is wrong about them once is wrong in every lap.",
-    "alarmed": "<b>Intervals of false alerts</b> count people, not laps: a recording that goes round proves no more.",
+    "checks said about one goes on, lap after lap, for {call_s:g} s, through the same code that guards live calls. What "
+    "is wrong about the person once is wrong in every lap. But checks that need longer than a recording hardly ever judge there, "
+    "and of them these hours say little.",
+    "alarmed": "<b>Intervals of false alerts and of attacks caught</b> count people, not laps or attacks: more of the "
+    "same proves no more.",
     "nats": "<b>Nats</b> measure evidence: 0 says nothing, +1 makes an attack 2.7 times as likely as before, "
     "and -1 as much less likely.",
 }
