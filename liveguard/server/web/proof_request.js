@@ -17,6 +17,17 @@ const VERDICTS = {
   cannot_judge: "It could not be judged.",
 };
 
+const SENDABLE = "Send this link to the person in the meeting’s chat, to them alone. It works once, for an hour. Their own page asks them for three small things; it takes about 20 seconds.";
+const TO_REACH_OTHERS = "To ask somebody else, start the guard with --host, --tls-cert and --tls-key (see its README), and open this page at the https address that it prints.";
+
+/** Who can use a link that is named after the address of this page. @param {Location|URL} page */
+export function reach({ protocol, hostname }) {
+  if (/^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname))
+    return `Do not send this link: only this machine can open it, since this page is at ${hostname}. You can try the check here with it, once, within an hour. ${TO_REACH_OTHERS}`;
+  if (protocol !== "https:") return `Do not send this link: browsers give no camera to a page without https. ${TO_REACH_OTHERS}`;
+  return SENDABLE;
+}
+
 export class ProofRequest {
   #timer = 0;
   #id = null;
@@ -31,7 +42,7 @@ export class ProofRequest {
     this.asked = h(
       "div",
       { hidden: true },
-      h("p", {}, "Send this link to the person in the meeting’s chat, to them alone. It works once, for an hour. Their own page asks them for three small things; it takes about 20 seconds."),
+      h("p", { "data-testid": "proof-reach" }, reach(location)),
       h("div", { class: "devices" }, this.link, this.copy),
       this.standing,
       this.reasons,
