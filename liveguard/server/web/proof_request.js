@@ -28,6 +28,11 @@ export function reach({ protocol, hostname }) {
   return SENDABLE;
 }
 
+/** The text, with the options of the command line in it as such. */
+function withOptions(text) {
+  return text.split(/(--[a-z-]+)/).map((part) => (part.startsWith("--") ? h("code", { class: "option" }, part) : part));
+}
+
 export class ProofRequest {
   #timer = 0;
   #id = null;
@@ -41,8 +46,8 @@ export class ProofRequest {
     this.report = h("button", { type: "button", hidden: true, onclick: () => this.#save() }, "Save the signed report");
     this.asked = h(
       "div",
-      { hidden: true },
-      h("p", { "data-testid": "proof-reach" }, reach(location)),
+      { class: "inside", hidden: true },
+      h("p", { "data-testid": "proof-reach" }, ...withOptions(reach(location))),
       h("div", { class: "devices" }, this.link, this.copy),
       this.standing,
       this.reasons,
