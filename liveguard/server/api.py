@@ -120,4 +120,4 @@ def api_routes(hub: Hub) -> APIRouter:
 
 def _ended(row: Json) -> Json:
     """A session of the past; of one that the database has not heard the end of, nothing goes on either."""
-    return {**row, "connected": False, "simulation": None, "statuses": [], "stats": None}
+    return {**row, "ended_because": None, "connected": False, "simulation": None, "statuses": [], "stats": None}

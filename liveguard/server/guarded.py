@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["webcam", "meeting", "whip", "proof"]
 Sections: TypeAlias = tuple[tuple[str, str], ...]
+Ending: TypeAlias = Literal["asked", "left", "lost", "failed", "replaced", "shutdown"]
+"""Why a session ended: somebody else asked for it; the participant left, or was lost and did not return; it could not go
+on; a feed of other tracks took its place; the server ended."""
 SIMULATED_FOR_S = 15.0
 """An alert that comes so soon after a simulation was switched off is still about it."""
 
@@ -48,6 +51,7 @@ class Guarded:
     tap: WebRtcTap
     session: Session | None = None
     ended_at: datetime | None = None
+    ended_because: Ending | None = None
     connection: Connection | None = None  # that feeds the tap
     coming: Connection | None = None  # that has been answered, and is not through yet
     lost_key: str = ""  # of the connection that was lost last
@@ -92,6 +96,7 @@ class Guarded:
             "kind": self.kind,
             "started_at": iso(unix_us(self.started_at)),
             "ended_at": None if self.ended_at is None else iso(unix_us(self.ended_at)),
+            "ended_because": self.ended_because,
             "connected": self.connection is not None,
             "simulation": self.simulation,
             "statuses": [] if tick is None else [to_dict(status) for status in tick.statuses],

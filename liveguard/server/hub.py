@@ -19,7 +19,7 @@ from liveguard.rtc.peer import Peer
 from liveguard.rtc.sdp import Fragment, Offer, check_offer, parse_fragment, write_fragment
 from liveguard.rtc.sdp_lines import SdpError
 from liveguard.server.broadcast import Broadcast
-from liveguard.server.guarded import Connection, Guarded, Kind, Sections
+from liveguard.server.guarded import Connection, Ending, Guarded, Kind, Sections
 from liveguard.server.herald import Herald
 from liveguard.server.metrics import Metrics
 from liveguard.server.publisher import PublisherSink
@@ -91,7 +91,7 @@ class Hub:
                     return await self._answer(guarded, sdp, offer.sections)
                 except BaseException:
                     if guarded.connection is None and guarded.coming is None and guarded.waits is None:
-                        await self.end(guarded)
+                        await self.end(guarded, "failed")
                     raise
         finally:
             if not lock.locked() and self._opening.get(participant) is lock:
@@ -126,14 +126,14 @@ class Hub:
         """The participant leaves on purpose: the session ends. A connection that is only on its way ends alone."""
         known = self._all.get(participant)
         if known is not None and known.has_lost(key):  # many clients close the connection first, then say so
-            await self.end(known)
+            await self.end(known, "left")
             return
         guarded, connection = self._connection(participant, key)
         if connection is guarded.coming and guarded.connection is not None:
             guarded.coming = None
             await _closed(connection)
         else:
-            await self.end(guarded)
+            await self.end(guarded, "left")
 
     def live(self) -> list[Guarded]:
         return list(self._all.values())
@@ -144,17 +144,18 @@ class Hub:
                 return guarded
         raise Refused(404, "no such session is going on")
 
-    async def end(self, guarded: Guarded) -> None:
+    async def end(self, guarded: Guarded, because: Ending = "asked") -> None:
         """Take a participant out; what has come in is still judged and stored."""
         if guarded.ended_at is not None:
             return
-        guarded.ended_at = _now()
+        guarded.ended_at, guarded.ended_because = _now(), because
         if self._all.get(guarded.participant) is guarded:
             del self._all[guarded.participant]
         if guarded.waits is not None:
             guarded.waits.cancel()
         connections = [c for c in (guarded.connection, guarded.coming) if c is not None]
         guarded.connection = guarded.coming = None
+        self.say_session(guarded)  # first, so that who loses the connection by this knows why, and does not come again
         for connection in connections:
             await _closed(connection)
         session = guarded.session
@@ -179,7 +180,7 @@ class Hub:
         """All sessions are ended and all connections closed when this returns; each has a bounded time for it."""
         self._housekeeping.cancel()
         await asyncio.gather(self._housekeeping, return_exceptions=True)
-        await asyncio.gather(*(self.end(guarded) for guarded in self.live()))
+        await asyncio.gather(*(self.end(guarded, "shutdown") for guarded in self.live()))
         await asyncio.gather(*self._tasks, return_exceptions=True)  # what was being closed: not left half done
         await asyncio.to_thread(self._sinks.close)
 
@@ -190,7 +191,7 @@ class Hub:
         if known is not None and (known.tracks, known.kind) == (tracks, kind):
             return known
         if known is not None:  # another kind of feed: what was learned of the old one does not hold for it
-            await self.end(known)
+            await self.end(known, "replaced")
         if len(self._all) >= self.settings.max_sessions:
             self.metrics.refused("too_many")
             raise Refused(503, f"{self.settings.max_sessions} participants are guarded already", {"Retry-After": "10"})
@@ -203,7 +204,7 @@ class Hub:
             raise
         if guarded.ended_at is not None:  # taken out while it began, when there was no session to close yet
             guarded.ended_at = None
-            await self.end(guarded)
+            await self.end(guarded, guarded.ended_because or "failed")
             raise _ended_meanwhile()
         self.metrics.session_started(kind)
         self._count()
@@ -281,7 +282,7 @@ class Hub:
             if guarded.participant in self._opening:  # who is on the way back is not given up
                 self._wait_for_return(guarded)
             elif guarded.connection is None and guarded.coming is None:
-                self._spawn(self.end(guarded))
+                self._spawn(self.end(guarded, "lost"))
 
         if guarded.waits is not None:
             guarded.waits.cancel()
@@ -308,7 +309,7 @@ class Hub:
                 self._count_shed(guarded)
                 if guarded.session is not None and guarded.session.ended(0.0):
                     log.error("session %s has ended by itself: %s", guarded.id, guarded.session.error)
-                    await self.end(guarded)
+                    await self.end(guarded, "failed")
             self._count()
             if time.monotonic() - self._pruned_s > PRUNE_EVERY_S:
                 self._pruned_s = time.monotonic()

@@ -136,6 +136,27 @@ def test_an_offer_to_a_session_that_ends_meanwhile_is_refused() -> None:
     asyncio.run(work())
 
 
+def test_why_a_session_ends_is_said_before_its_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        async with running() as hub:
+            asked = (await hub.open("guest", "whip", CHROMIUM)).guarded
+            listener = hub.broadcast.join()
+            assert listener is not None
+            closed: list[bool] = []
+            monkeypatch.setattr(listener, "put", lambda _: closed.append(StubPeer.made[0].closed))
+            await hub.end(asked)
+            assert closed == [False, True], "told at once, and when all is judged"
+            assert asked.describe()["ended_because"] == "asked"
+            left = await hub.open("guest", "whip", CHROMIUM)
+            await hub.hang_up("guest", left.connection.key)
+            gone = await lost(hub)
+            while gone.ended_at is None:
+                await asyncio.sleep(0)
+            assert (left.guarded.ended_because, gone.ended_because) == ("left", "lost")
+
+    asyncio.run(work())
+
+
 def test_a_session_that_is_ended_while_it_begins_leaves_nothing_running(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work() -> None:
         async with running() as hub:

@@ -9,6 +9,8 @@ import { trouble } from "./trouble.js";
 const STATE_SIGNS = { connecting: "waiting", connected: "share", retrying: "offline", stopped: "ended" };
 
 export class LiveCall {
+  #toggles = [];
+
   /**
    * @param {object} app store, socket, info, notifier
    * @param {{kind: "webcam"|"meeting", stream: MediaStream, camera: object|null, onEnd: (error?: any) => void}} options
@@ -30,7 +32,7 @@ export class LiveCall {
     });
     this.notice = messageBox();
     this.status = h("span", { class: "connection", role: "status", "data-testid": "connection" });
-    this.room.bar.prepend(...this.#buttons(audio));
+    this.room.bar.prepend(...this.#buttons());
     this.room.bar.append(this.status);
     this.element = h("div", { class: "call" }, this.notice.element, this.room.element);
     this.#listen();
@@ -40,6 +42,7 @@ export class LiveCall {
   /** What is sent as picture is shown here too: this track, real or simulated. */
   async send(kind, track) {
     await this.publisher.replace(kind, track);
+    this.#toggles.forEach((show) => show());
     if (kind === "video") this.video.srcObject = new MediaStream([track]);
   }
 
@@ -82,21 +85,23 @@ export class LiveCall {
     return null;
   }
 
-  #buttons(audio) {
+  #buttons() {
     const shared = this.kind === "meeting";
     const stop = h("button", { type: "button", class: "tool danger", "data-testid": "stop", onclick: () => this.end() }, icon("stop"), h("span", {}, "Stop"));
     return [
       stop,
-      this.#toggle("video", shared ? "Picture" : "Camera", "camera", true),
-      this.#toggle("audio", shared ? "Sound" : "Microphone", "mic", Boolean(audio)),
+      this.#toggle("video", shared ? "Picture" : "Camera", "camera"),
+      this.#toggle("audio", shared ? "Sound" : "Microphone", "mic"),
     ];
   }
 
-  #toggle(kind, name, sign, there) {
+  #toggle(kind, name, sign) {
     const words = h("span");
-    const button = h("button", { type: "button", class: "tool", "data-testid": `mute-${kind}`, disabled: !there });
+    const button = h("button", { type: "button", class: "tool", "data-testid": `mute-${kind}` });
     const show = () => {
+      const there = Boolean(this.publisher.tracks[kind]);
       const on = this.publisher.enabled(kind);
+      button.disabled = !there;
       setText(words, there ? `${name} ${on ? "on" : "off"}` : `No ${name.toLowerCase()}`);
       button.setAttribute("aria-pressed", String(there && on));
       button.replaceChildren(icon(there && on ? sign : `${sign}_off`), words);
@@ -105,6 +110,7 @@ export class LiveCall {
       this.publisher.setEnabled(kind, !this.publisher.enabled(kind));
       show();
     });
+    this.#toggles.push(show);
     show();
     return button;
   }

@@ -2,6 +2,7 @@
 //   api, socket          the guard's HTTP interface and its events
 //   store                what is known of each session, and whether it is still true
 //   publisher, peer      sending picture and sound by WebRTC, and again when the connection breaks
+//   facts                what the guard must know of them, told until it is heard
 //   webcam, meeting      the two views that publish (live_call is what they share; devices, camera_facts, attacks/)
 //   sessions, preview    the view of all sessions, and pictures of feeds that are not in this browser
 //   room                 one session on the screen, made of: overlay (mesh_lines, palette), card (badge, charts, thumbs), alerts

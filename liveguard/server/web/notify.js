@@ -1,11 +1,12 @@
 // Telling the person of an alert: a sound, a notification of the desktop, the title, and the live regions.
 import { h, setText } from "./dom.js";
 import { icon } from "./icons.js";
-import { capital, whoWords } from "./words.js";
+import { capital, clock, whoWords } from "./words.js";
 
 const TITLE = document.title;
 const TONES_HZ = [880, 660, 880];
 const TONE_S = 0.14;
+const PRESSES = ["pointerup", "click", "keydown"]; // after which browsers let sound begin; a finger's pointerdown is none
 
 export class Notifier {
   #audio = null;
@@ -14,14 +15,14 @@ export class Notifier {
   constructor(info) {
     this.info = info;
     this.element = h("div", { class: "notify" }, this.#soundButton(), this.#desktopButton() ?? "");
-    // Sound may only begin after a press; whichever comes first wakes it.
-    addEventListener("pointerdown", () => this.#wake(), { once: true });
-    addEventListener("keydown", () => this.#wake(), { once: true });
+    // Each press, as not every one is enough, and the system may stop the sound again, as it does for a telephone call.
+    for (const press of PRESSES) addEventListener(press, () => this.#wake());
   }
 
   alert(alert) {
     const text = `${whoWords(alert.who)}: ${this.info.hypotheses[alert.hypothesis] ?? alert.hypothesis}`;
-    setText(document.getElementById("say-now"), `Alert. ${text}. To settle it, ${alert.settle}.`);
+    // With its time, so that it is read out even where the one before it was the same.
+    setText(document.getElementById("say-now"), `Alert at ${clock(alert.t_s)}. ${text}. To settle it, ${alert.settle}.`);
     if (this.#sound) this.#beep();
     if (window.Notification?.permission === "granted") this.#desktop(alert.id, text, alert.settle);
   }
@@ -44,9 +45,9 @@ export class Notifier {
     }
   }
 
-  #wake() {
+  async #wake() {
     this.#audio ??= new AudioContext();
-    if (this.#audio.state === "suspended") this.#audio.resume();
+    if (this.#audio.state !== "running") await this.#audio.resume().catch(() => null); // not yet allowed: the next press
   }
 
   #beep() {
@@ -75,7 +76,7 @@ export class Notifier {
     button.addEventListener("click", () => {
       this.#sound = !this.#sound;
       show();
-      if (this.#sound) this.#beep();
+      if (this.#sound) this.#wake().then(() => this.#beep());
     });
     show();
     return button;

@@ -17,6 +17,22 @@ const VERDICTS = {
   cannot_judge: "It could not be judged.",
 };
 
+const SENDABLE = "Send this link to the person in the meeting’s chat, to them alone. It works once, for an hour. Their own page asks them for three small things; it takes about 20 seconds.";
+const TO_REACH_OTHERS = "To ask somebody else, start the guard with --host, --tls-cert and --tls-key (see its README), and open this page at the https address that it prints.";
+
+/** Who can use a link that is named after the address of this page. @param {Location|URL} page */
+export function reach({ protocol, hostname }) {
+  if (/^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname))
+    return `Do not send this link: only this machine can open it, since this page is at ${hostname}. You can try the check here with it, once, within an hour. ${TO_REACH_OTHERS}`;
+  if (protocol !== "https:") return `Do not send this link: browsers give no camera to a page without https. ${TO_REACH_OTHERS}`;
+  return SENDABLE;
+}
+
+/** The text, with the options of the command line in it as such. */
+function withOptions(text) {
+  return text.split(/(--[a-z-]+)/).map((part) => (part.startsWith("--") ? h("code", { class: "option" }, part) : part));
+}
+
 export class ProofRequest {
   #timer = 0;
   #id = null;
@@ -30,8 +46,8 @@ export class ProofRequest {
     this.report = h("button", { type: "button", hidden: true, onclick: () => this.#save() }, "Save the signed report");
     this.asked = h(
       "div",
-      { hidden: true },
-      h("p", {}, "Send this link to the person in the meeting’s chat, to them alone. It works once, for an hour. Their own page asks them for three small things; it takes about 20 seconds."),
+      { class: "inside", hidden: true },
+      h("p", { "data-testid": "proof-reach" }, ...withOptions(reach(location))),
       h("div", { class: "devices" }, this.link, this.copy),
       this.standing,
       this.reasons,

@@ -2,6 +2,7 @@
 // with the same participant, so that the session goes on.
 import * as api from "./api.js";
 import { Emitter } from "./emitter.js";
+import { Facts } from "./facts.js";
 import { gathered, preferCodecs, quickStart, wishFor } from "./peer.js";
 import { Trouble } from "./trouble.js";
 
@@ -13,7 +14,8 @@ const TRIES_BEFORE_FIRST = 2; // of media that never came through: then the pers
 const FINAL = [400, 401, 403, 406, 413, 415, 422]; // asking again would be answered the same
 
 /**
- * Emits "state" ({state, words}), "session" (id) after each successful connection, "failed" (an error).
+ * Emits "state" ({state, words}), "session" (id) after each answered offer, "failed" (an error), "refused" ({what, error})
+ * for a fact that the guard does not take.
  * States: connecting, connected, retrying, stopped.
  */
 export class Publisher extends Emitter {
@@ -26,6 +28,7 @@ export class Publisher extends Emitter {
   #doubt = 0;
   #senders = {};
   #enabled = { video: true, audio: true };
+  #facts = new Facts({ ready: () => this.state === "connected", put: (what, body) => this.#put(what, body) });
   state = "idle";
   session = null;
   participant = null;
@@ -37,6 +40,7 @@ export class Publisher extends Emitter {
     Object.assign(this, { kind, info, camera, tracks: { video, audio } });
     this.leave = () => this.#farewell();
     addEventListener("pagehide", this.leave);
+    this.tell("simulation", { attack: null });
   }
 
   start() {
@@ -51,40 +55,46 @@ export class Publisher extends Emitter {
     if (this.location) await api.call("DELETE", this.location).catch(() => null); // gone already, or with the guard
   }
 
-  /** Sends another track from now on, also after reconnecting. @param {"video"|"audio"} kind */
+  /** Sends another track from now on, also after reconnecting; a kind that was not sent so far takes another offer. */
   async replace(kind, track) {
+    const before = this.tracks[kind];
     track.enabled = this.#enabled[kind];
     this.tracks[kind] = track;
-    await this.#senders[kind]?.replaceTrack(track);
+    try {
+      await this.#senders[kind]?.replaceTrack(track);
+    } catch (error) {
+      this.tracks[kind] = before;
+      throw error;
+    }
+    this.#offerAll();
   }
 
   /** Switches what is sent on or off, and tells the guard that it is on purpose. */
   setEnabled(kind, enabled) {
     this.#enabled[kind] = enabled;
     if (this.tracks[kind]) this.tracks[kind].enabled = enabled;
-    return this.tellMuted();
+    this.#tellMuted();
   }
 
   enabled(kind) {
     return this.#enabled[kind];
   }
 
-  tellMuted() {
-    return this.put("muted", { video: !this.#enabled.video, audio: !this.#enabled.audio || !this.tracks.audio });
-  }
-
-  /** Tells the guard a fact about the session; a guard that is away is told after reconnecting. */
-  async put(what, body) {
-    if (!this.session) return;
-    await api.call("PUT", `api/sessions/${encodeURIComponent(this.session)}/${what}`, body).catch((error) => this.emit("refused", { what, error }));
+  /** Tells the guard a fact about the session: until it has heard it, and anew after each connection. */
+  tell(what, body) {
+    this.#facts.set(what, body);
   }
 
   /**
    * Compares with what the guard knows, which may notice first that a connection is broken; one that does not know us
-   * at all, though we are connected, has been restarted.
+   * at all, or could not go on, though we are connected, is offered a new session. What somebody has ended stays ended.
    * @param {() => any} known the session as the guard described it last
    */
   check(known) {
+    if (known()?.ended_because === "asked") {
+      if (this.state !== "stopped") this.#endedByOthers();
+      return;
+    }
     const lost = () => this.state === "connected" && !known()?.connected;
     if (!lost()) return;
     if (!known() || known().ended_at) this.#retry(0);
@@ -138,9 +148,32 @@ export class Publisher extends Emitter {
       this.#connectedOnce = true;
       this.#say("connected", "sending to the guard");
       this.#degrade();
-      if (!this.#enabled.video || !this.#enabled.audio) this.tellMuted();
+      this.#tellMuted();
+      this.#facts.tellAll();
+      this.#offerAll();
     } else if (state === "failed" || state === "closed") this.#broken();
     else if (state === "disconnected") this.#watch = setTimeout(() => this.#broken(), BROKEN_AFTER_MS);
+  }
+
+  /** Makes another offer where there is a track of a kind that the present one lacks. */
+  #offerAll() {
+    const lacking = Object.keys(this.tracks).some((kind) => this.tracks[kind] && !this.#senders[kind]);
+    if (lacking && this.state === "connected") this.#connect();
+  }
+
+  #tellMuted() {
+    this.tell("muted", { video: !this.#enabled.video, audio: !this.#enabled.audio || !this.tracks.audio });
+  }
+
+  /** Whether nothing more is to be done about it: the guard has heard it, or will not hear of it. */
+  async #put(what, body) {
+    try {
+      await api.call("PUT", `api/sessions/${encodeURIComponent(this.session)}/${what}`, body);
+    } catch (error) {
+      if (!FINAL.includes(error.status)) return false;
+      this.emit("refused", { what, error });
+    }
+    return true;
   }
 
   #degrade() {
@@ -163,6 +196,11 @@ export class Publisher extends Emitter {
   #refused(error) {
     if (!this.#connectedOnce || FINAL.includes(error.status)) this.#fail(error);
     else this.#retry();
+  }
+
+  #endedByOthers() {
+    this.location = null; // nothing is left to end
+    this.#fail(new Trouble("The session was ended.", "Somebody did that under Sessions, or by the API. To be guarded again, start again."));
   }
 
   #retry(wait_ms = Math.min(FIRST_WAIT_MS * 2 ** this.#tries, LONGEST_WAIT_MS)) {

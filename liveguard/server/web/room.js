@@ -92,13 +92,14 @@ export class Room {
     return excuse ? { state: "waiting", words: excuse } : outdated(this.entry, this.store.linked);
   }
 
+  /** Of a session that goes on the store itself asks what was missed. */
   #link() {
-    if (this.store.linked) this.#fetch();
+    if (this.store.linked && this.entry && !this.entry.listened) this.#fetch();
     this.#refresh();
   }
 
   async #fetch() {
-    if (!this.#session || !this.store.entry(this.#session)) return;
+    if (!this.entry) return;
     try {
       await this.store.fetchAlerts(this.#session);
     } catch {
@@ -173,7 +174,7 @@ export class Room {
     const faces = entry.tick.faces.length;
     const age = age_ms === null ? "" : ` · picture age ${number(age_ms)} ms`;
     const judged = `up to ${number(rate_hz)} pictures a second judged`;
-    setText(this.meter, `${clock(entry.t_us / 1e6)} · ${faces === 1 ? "1 face" : `${faces} faces`} · ${judged}${age}`);
+    setText(this.meter, `${clock(entry.t_us / 1e6)} · ${faces === 1 ? "1 face" : `${faces} faces`} followed · ${judged}${age}`);
   }
 
   #meshButton() {

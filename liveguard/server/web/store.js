@@ -16,6 +16,7 @@ const STALE_MS = 3_000;
  * @property {any[]} statuses
  * @property {Map<string, Map<string, any[]>>} readings who -> check -> the last minute
  * @property {Map<string, any>} alerts
+ * @property {boolean} listened whether its alerts are known from its beginning, or from our first look: what comes after is news
  */
 
 /** Emits "sessions", "tick" (id), "readings" (id), "alerts" (id), "raised" ({alert, id}), "note" ({id, text}), "link". */
@@ -23,6 +24,7 @@ export class Store extends Emitter {
   /** @type {Map<string, Entry>} */
   entries = new Map();
   linked = false;
+  #greeted = false;
 
   /** @param {import("./socket.js").Socket} socket */
   constructor(socket) {
@@ -37,31 +39,43 @@ export class Store extends Emitter {
 
   /** Takes in a session of the past that the guard has told us of on asking. */
   remember(session) {
-    if (!this.entries.has(session.id)) this.#keepSession(session);
+    if (!this.entries.has(session.id)) this.#keepSession(session, false);
   }
 
-  /** Asks for the alerts that were raised before we listened. */
+  /** Asks for the alerts that were raised while we did not listen; those that are news, and stand, are told. */
   async fetchAlerts(id) {
     const { alerts } = await api.call("GET", `api/alerts?session=${encodeURIComponent(id)}&limit=${MOST_ALERTS}`);
-    for (const alert of alerts.reverse()) this.#keepAlert(id, alert);
+    const entry = this.entries.get(id);
+    if (!entry) return;
+    const news = alerts.reverse().filter((alert) => entry.listened && !alert.cleared_at && !entry.alerts.has(alert.id));
+    for (const alert of alerts) this.#keepAlert(entry, alert);
+    entry.listened = true;
     this.emit("alerts", id);
+    for (const alert of news) this.emit("raised", { id, alert });
   }
 
   #take(message) {
     const id = message.session;
-    if (message.type === "hello") {
-      this.linked = true;
-      const there = new Set(message.sessions.map((session) => session.id));
-      for (const [old, entry] of this.entries) if (!there.has(old)) entry.session = { ...entry.session, ended_at: entry.session.ended_at ?? "unknown", connected: false };
-      message.sessions.forEach((session) => this.#keepSession(session));
-      this.emit("link");
-      this.emit("sessions");
-    } else if (message.type === "session") {
-      this.#keepSession(message.session);
+    if (message.type === "hello") this.#hello(message.sessions);
+    else if (message.type === "session") {
+      this.#keepSession(message.session, true);
       this.emit("sessions");
     } else if (message.type === "tick") this.#tick(id, message);
     else if (message.type === "event") this.#event(id, message);
     else if (message.type === "feedback") this.#feedback(message);
+  }
+
+  /** The connection is there, for the first time or again: what happened without it must be asked for. */
+  #hello(sessions) {
+    this.linked = true;
+    const live = new Set(sessions.map((session) => session.id));
+    const ended = [...this.entries].filter(([id, entry]) => !live.has(id) && !entry.session.ended_at);
+    for (const [, entry] of ended) entry.session = { ...entry.session, ended_at: "unknown", connected: false };
+    sessions.forEach((session) => this.#keepSession(session, this.#greeted));
+    this.#greeted = true;
+    this.emit("link");
+    this.emit("sessions");
+    for (const id of [...live, ...ended.map(([id]) => id)]) this.fetchAlerts(id).catch(() => null); // gone again: the next hello asks
   }
 
   /** The connection is gone: nothing that was said is true any more. */
@@ -71,18 +85,26 @@ export class Store extends Emitter {
     this.emit("link");
   }
 
-  #keepSession(session) {
+  /** @param {boolean} listened whether we listen since it began */
+  #keepSession(session, listened) {
     const entry = this.entries.get(session.id);
     if (!entry) {
-      const fresh = { session, tick: null, heard_ms: 0, t_us: 0, statuses: [], readings: new Map(), alerts: new Map() };
+      const fresh = { session, tick: null, heard_ms: 0, t_us: 0, statuses: [], readings: new Map(), alerts: new Map(), listened };
+      this.#makeRoom();
       this.entries.set(session.id, fresh);
-      if (this.entries.size > MOST_SESSIONS) this.entries.delete(this.entries.keys().next().value);
     } else entry.session = session;
     const kept = this.entries.get(session.id);
     if (kept && !kept.tick && session.statuses?.length) {
       kept.statuses = session.statuses;
       kept.t_us = Math.max(kept.t_us, ...session.statuses.map((status) => status.t_us));
     }
+  }
+
+  /** Forgets the oldest session that has ended; the guard bounds how many go on. */
+  #makeRoom() {
+    if (this.entries.size < MOST_SESSIONS) return;
+    const over = [...this.entries].find(([, entry]) => entry.session.ended_at);
+    if (over) this.entries.delete(over[0]);
   }
 
   #tick(id, tick) {
@@ -102,7 +124,7 @@ export class Store extends Emitter {
     else if (event.type === "status") this.#status(entry, event);
     else if (event.type === "alert" && alert) {
       const known = entry.alerts.has(alert.id);
-      this.#keepAlert(id, alert);
+      this.#keepAlert(entry, alert);
       this.emit("alerts", id);
       if (event.state === "raised" && !known) this.emit("raised", { id, alert });
     } else if (event.type === "fault") this.emit("note", { id, text: `fault in ${event.where}: ${event.what}` });
@@ -127,10 +149,10 @@ export class Store extends Emitter {
     entry.statuses = [...entry.statuses.filter((old) => old.participant !== status.participant), status];
   }
 
-  #keepAlert(id, alert) {
-    const entry = this.entries.get(id);
-    if (!entry) return;
-    entry.alerts.set(alert.id, alert);
+  /** An answer may be older than what was heard while it came: what is cleared stays so. */
+  #keepAlert(entry, alert) {
+    const known = entry.alerts.get(alert.id);
+    entry.alerts.set(alert.id, { ...alert, cleared_at: alert.cleared_at ?? known?.cleared_at ?? null, feedback: alert.feedback ?? known?.feedback ?? null });
     if (entry.alerts.size > MOST_ALERTS) entry.alerts.delete(entry.alerts.keys().next().value);
   }
 

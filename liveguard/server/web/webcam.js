@@ -52,8 +52,7 @@ export class WebcamView {
     call.room.below.append(this.devices, this.#panel.element);
     this.place.replaceChildren(call.element);
     this.#watch(camera);
-    if (stream.getAudioTracks().length === 0)
-      call.notice.show({ what: "There is no microphone.", todo: "Lips and voice cannot be compared; plug one in and start again." }, "hint");
+    this.#showNoMicrophone(call);
     this.cameras.fill();
     this.microphones.fill();
   }
@@ -65,28 +64,46 @@ export class WebcamView {
     });
   }
 
+  #showNoMicrophone(call) {
+    if (call.stream.getAudioTracks().length === 0)
+      call.notice.show({ what: "There is no microphone.", todo: "Lips and voice cannot be compared; plug one in and choose it below." }, "hint");
+  }
+
   /** Another camera or microphone was chosen while the call goes on. */
   async #change(kind) {
     const call = this.#call;
     if (!call) return;
     try {
       await this.#panel.back();
-      const stream = await openWebcam(this.cameras.select.value, this.microphones.select.value);
-      const [track] = kind === "video" ? stream.getVideoTracks() : stream.getAudioTracks();
+      const track = await this.#swap(call, kind);
       if (!track) return;
-      stream.getTracks().filter((other) => other !== track).forEach((other) => other.stop());
-      const old = kind === "video" ? call.stream.getVideoTracks() : call.stream.getAudioTracks();
-      old.forEach((one) => (one.stop(), call.stream.removeTrack(one)));
-      call.stream.addTrack(track);
-      await call.send(kind, track);
       this.#panel.follow();
       call.notice.hide();
+      this.#showNoMicrophone(call);
       if (kind !== "video") return;
       this.#watch(track);
       call.publisher.camera = await cameraFacts(track, WANTED_VIDEO);
-      await call.publisher.put("camera", call.publisher.camera);
+      call.publisher.tell("camera", call.publisher.camera);
     } catch (error) {
       call.notice.show(trouble(error));
+    }
+  }
+
+  /** Takes the chosen device into the call, if that still goes on; all else that was opened for it is let go again. */
+  async #swap(call, kind) {
+    const tracksOf = (stream) => (kind === "video" ? stream.getVideoTracks() : stream.getAudioTracks());
+    const stream = await openWebcam(this.cameras.select.value, this.microphones.select.value);
+    try {
+      const [track] = tracksOf(stream);
+      if (!track || this.#call !== call) return null;
+      await call.send(kind, track);
+      if (this.#call !== call) return null;
+      tracksOf(call.stream).forEach((old) => (old.stop(), call.stream.removeTrack(old)));
+      call.stream.addTrack(track);
+      return track;
+    } finally {
+      const kept = new Set(call.stream.getTracks());
+      stream.getTracks().filter((one) => !kept.has(one)).forEach((one) => one.stop());
     }
   }
 

@@ -33,7 +33,7 @@ export class Engine {
     const source = await this.#source(attack.id, file);
     this.#on = { ...attack, source };
     await this.call.send(attack.kind, source.track);
-    await this.tell();
+    this.#tell();
   }
 
   async stop() {
@@ -43,12 +43,12 @@ export class Engine {
     const [real] = on.kind === "video" ? this.call.stream.getVideoTracks() : this.call.stream.getAudioTracks();
     if (real) await this.call.send(on.kind, real);
     on.source.stop();
-    await this.tell();
+    this.#tell();
   }
 
   /** The guard stores alerts of an attack as simulated. */
-  tell() {
-    return this.call.publisher.put("simulation", { attack: this.running });
+  #tell() {
+    this.call.publisher.tell("simulation", { attack: this.running });
   }
 
   close() {

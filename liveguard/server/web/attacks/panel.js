@@ -31,7 +31,6 @@ export class AttackPanel {
         this.result,
       ),
     );
-    this.offs = [call.publisher.on("session", () => this.engine.running && this.engine.tell())];
     this.timer = setInterval(() => this.#refresh(), REFRESH_MS);
   }
 
@@ -50,7 +49,6 @@ export class AttackPanel {
 
   close() {
     clearInterval(this.timer);
-    this.offs.forEach((off) => off());
     this.watch.stop();
     this.engine.close();
   }
