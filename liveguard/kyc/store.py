@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
 
 from liveguard.challenge.policy import ProofPolicy
 from liveguard.challenge.script import new_nonce
@@ -123,16 +123,19 @@ class ProofStore(ProofArchive):
         return matches(key, stored)
 
     def consent(self, proof: str, now: datetime, needs: Iterable[str] = ()) -> None:
-        """Note, once, that the person agrees, and what they cannot do besides what the caller has said.
+        """Note that the person agrees, and what they cannot do besides what was said before.
 
-        Raises ProofClosed, and ConfigError for needs that leave too little.
+        Until the steps begin it may be said again, with more that cannot be done: a microphone may turn out to be missing.
+        The first time is the one that is kept. Raises ProofClosed, and ConfigError for needs that leave too little.
         """
         stored = self._known(proof)
         needs = sorted({*stored.needs, *needs})
         if stored.policy is not None:
             stored.policy.kinds_for(needs)
-        agreed = {"consent_us": unix_us(now), "needs": packed(needs)}
-        self._move(proof, now, agreed, PROOFS.c.state == "redeemed", PROOFS.c.consent_us.is_(None))
+        agreed = {"consent_us": func.coalesce(PROOFS.c.consent_us, unix_us(now)), "needs": packed(needs)}
+        # Of two that say so at once one wins, so that no need is lost.
+        same = PROOFS.c.needs == packed(list(stored.needs))
+        self._move(proof, now, agreed, PROOFS.c.state == "redeemed", same)
 
     def begin(self, proof: str, now: datetime) -> None:
         """The steps begin, once, after consent. Raises ProofClosed."""

@@ -108,9 +108,9 @@ def test_each_thing_is_done_once_and_in_order(store: ProofStore) -> None:
     with pytest.raises(ProofClosed):
         store.finish(new.id, "live", REPORT, T0)  # without a step
     store.consent(new.id, T0)
+    store.begin(new.id, T0)
     with pytest.raises(ProofClosed):
         store.consent(new.id, T0)
-    store.begin(new.id, T0)
     with pytest.raises(ProofClosed):
         store.begin(new.id, T0)
     store.finish(new.id, "cannot_judge", REPORT, T0)
@@ -135,6 +135,15 @@ def test_needs_that_leave_too_little_are_refused(store: ProofStore) -> None:
     with pytest.raises(ConfigError, match="fewer than two"):
         store.consent(new.id, T0, ["no_speech"])
     store.consent(new.id, T0)
+
+
+def test_who_has_agreed_may_say_later_that_there_is_no_microphone(store: ProofStore) -> None:
+    proof = redeemed(store)
+    store.consent(proof, after(1), ["no_hands"])
+    store.consent(proof, after(9), ["no_speech"])
+    kept = store.proof(proof)
+    assert kept is not None
+    assert (kept.consent_at, kept.needs) == (after(1), ("no_hands", "no_speech"))
 
 
 def race(threads: int, do: Callable[[], object]) -> list[object]:

@@ -189,7 +189,7 @@ export default {
     incomplete: { head: "Please open the link again", lead: "This page can only be opened with the whole link that you were sent. When the page is loaded again, the link is no longer there.", todo: "Open the link from your message again. If it says that it was used, ask for a new one." },
     tab: { head: "The check is already open", lead: "It is open in another tab or window of this browser.", todo: "Go on there, and close this one." },
     late: { head: "The time is up", lead: "The check has to be done within a certain time. That is nobody's fault, and nothing was decided.", todo: "Ask whoever sent you this link for a new one." },
-    lost: { head: "The connection was lost", lead: "Nothing was decided. The camera is off.", todo: "See whether you are online, then try again. If that does not work, ask for a new link." },
+    lost: { head: "The connection was lost", lead: "Nothing was decided. The camera is off.", todo: "See whether you are online, then try again straight away: the check waits half a minute for you, and begins anew." },
     unreachable: { head: "There is no connection", lead: "The computer that makes the check does not answer.", todo: "See whether you are online, then try again." },
     blocked: { head: "The picture does not get through", lead: "The connection is there, but it lets no video through. Some networks at work do that.", todo: "Try again in another network, such as your phone's own." },
     refused: { head: "The check cannot go on", lead: "The computer that makes the check refused. Nothing was decided.", todo: "Ask whoever sent you this link for a new one." },
