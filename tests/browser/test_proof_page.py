@@ -330,6 +330,7 @@ def test_a_connection_that_is_lost_and_an_abort(stub: Stub, visit: Callable[...,
     begin(page)
     on(page, "ended")
     expect(page.get_by_role("heading", level=1)).to_have_text("The connection was lost")
+    expect(page.locator("#screen")).to_contain_text("waits half a minute")
     stub.plan = [OK, {**STEPS["pose"]}]
     page.get_by_test_id("again").click()
     page.get_by_test_id("begin").click(timeout=SOON_MS)
@@ -341,6 +342,29 @@ def test_a_connection_that_is_lost_and_an_abort(stub: Stub, visit: Callable[...,
     page.wait_for_timeout(200)
     assert len(heard(stub, "stop")) == 1
     assert page.get_by_test_id("dot").count() == 0
+
+
+def test_a_connection_that_is_lost_for_too_long(stub: Stub, visit: Callable[..., Seen]) -> None:
+    stub.plan, stub.return_s = [OK, pause(0.2), hang_up()], 1.0
+    page = visit().page
+    begin(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("The connection was lost", timeout=SOON_MS)
+    expect(page.get_by_test_id("again")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_have_text("The time is up")
+    expect(page.get_by_test_id("again")).to_have_count(0)
+
+
+def test_a_connection_that_is_lost_again_and_again(stub: Stub, visit: Callable[..., Seen]) -> None:
+    stub.plan = [OK, pause(0.2), hang_up()]
+    page = visit().page
+    begin(page)
+    for _ in range(2):
+        page.get_by_test_id("again").click(timeout=SOON_MS)
+        page.get_by_test_id("begin").click(timeout=SOON_MS)
+    expect(page.get_by_role("heading", level=1)).to_have_text("The connection was lost", timeout=SOON_MS)
+    expect(page.locator("#screen")).to_contain_text("Ask whoever sent it to you for a new one")
+    expect(page.get_by_test_id("again")).to_have_count(0)
+    assert len(heard(stub, "ready")) == 3
 
 
 def test_the_time_is_up(stub: Stub, visit: Callable[..., Seen]) -> None:
