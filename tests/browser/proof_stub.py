@@ -41,7 +41,7 @@ Message = Mapping[str, Any]
 
 
 def step(kind: str, **params: Any) -> dict[str, Any]:
-    """A challenge as the page is sent it; its number is filled in."""
+    """A challenge; the page is sent its kind first, and `params` when it is to be shown. Its number is filled in."""
     return {"type": "step", "kind": kind, "params": params, "lead_ms": LEAD_MS}
 
 
@@ -235,8 +235,11 @@ async def _attempt(plan: Sequence[Message], visit: Visit, socket: WebSocket) -> 
             await socket.send_json(message)
         else:
             number += 1
-            await socket.send_json({**message, "number": number, "of": of})
-            await asyncio.sleep(message["lead_ms"] / 1e3 + message["params"][LASTS] / 1e6 + 0.2)
+            announced = {key: value for key, value in message.items() if key != "params"}
+            await socket.send_json({**announced, "number": number, "of": of})
+            await asyncio.sleep(message["lead_ms"] / 1e3)
+            await socket.send_json({"type": "show", "number": number, "params": message["params"]})
+            await asyncio.sleep(message["params"][LASTS] / 1e6 + 0.2)
             await socket.send_json({"type": "step_over", "number": number})
 
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from liveguard.challenge.script import Step
+from liveguard.challenge.script import LEAD, Step
 from liveguard.errors import InputError
 from liveguard.face.texture import canonical_face
 from liveguard.kyc import flow
@@ -19,11 +19,12 @@ from liveguard.kyc.flow import NOT_JUDGED, NOT_SHOWN, Attempt
 from liveguard.kyc.framing import Framing
 from liveguard.kyc.messages import Pong, Ready, Shown, Stop, parse
 from liveguard.kyc.page import Page, Stopped
+from liveguard.rtc.lateness import Lateness
 from liveguard.server.guarded import Guarded
 from liveguard.session import Tick
 from liveguard.types import LASTS, Box, FaceSample, FrameSample, Observation, Reading
 
-STEPS = (Step("pose", {LASTS: 30_000}), Step("rhythm", {LASTS: 20_000}))
+STEPS = (Step("pose", {LASTS: 30_000, LEAD: 0}), Step("rhythm", {LASTS: 20_000, LEAD: 0}))
 
 
 def face(t_us: int, x: float = 320.0, eyes_px: float = 80.0, light: float = 120.0, track: int = 1) -> FaceSample:
@@ -42,6 +43,7 @@ class Tap:
     now_us: int = 0
     cued: list[tuple[str, int]] = field(default_factory=list)
     late_us: int = 0
+    lateness: Lateness = field(default_factory=Lateness)
 
     def cue(self, name: str, shown_us: int, params: Mapping[str, Any]) -> int:
         self.cued.append((name, shown_us + self.late_us))
@@ -84,8 +86,8 @@ def judge(going: Attempt, kind: str, nats: float | None, track: int = 1) -> None
 
 
 def well_behaved(going: Attempt, page: Page, message: dict[str, Any]) -> None:
-    if message["type"] == "step":
-        page.take(Shown(type="shown", number=message["number"], after_ms=700))
+    if message["type"] == "show":
+        page.take(Shown(type="shown", number=message["number"]))
     elif message["type"] == "step_over":
         judge(going, STEPS[message["number"] - 1].kind, -3.0)
 
@@ -93,7 +95,7 @@ def well_behaved(going: Attempt, page: Page, message: dict[str, Any]) -> None:
 def test_each_step_is_told_shown_cued_and_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flow, "LOOK_EVERY_S", 0.0)
     told, results, tap = attempt(well_behaved)
-    assert told == ["frame", "step", "step_over", "step", "step_over", "judging"]
+    assert told == ["frame", "step", "show", "step_over", "step", "show", "step_over", "judging"]
     assert [(result.kind, result.nats, result.why) for result in results] == [
         ("pose", -3.0, "pose done"),
         ("rhythm", -3.0, "rhythm done"),
@@ -101,7 +103,7 @@ def test_each_step_is_told_shown_cued_and_judged(monkeypatch: pytest.MonkeyPatch
     assert [name for name, _ in tap.cued] == ["challenge.pose", "challenge.rhythm"]
 
 
-def test_a_cue_never_lies_before_its_step_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cue_never_lies_before_its_step_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flow, "LOOK_EVERY_S", 0.0)
     monkeypatch.setattr(
         Page, "one_way_s", property(lambda _: 1000.0)
@@ -112,13 +114,13 @@ def test_a_cue_never_lies_before_its_step_was_sent(monkeypatch: pytest.MonkeyPat
 
 def test_a_step_that_is_not_shown_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flow, "LOOK_EVERY_S", 0.0)
-    monkeypatch.setattr(flow, "SHOW_WITHIN_S", 0.01)
+    monkeypatch.setattr(flow, "PAINT_WITHIN_S", 0.01)
 
     def answer(going: Attempt, page: Page, message: dict[str, Any]) -> None:
         if message.get("number") != 1:
             well_behaved(going, page, message)
         else:
-            page.take(Shown(type="shown", number=2, after_ms=0))  # says it of another step
+            page.take(Shown(type="shown", number=2))  # says it of another step
 
     _, results, tap = attempt(answer)
     assert [(result.nats, result.why) for result in results] == [(None, NOT_SHOWN), (-3.0, "rhythm done")]
@@ -130,8 +132,8 @@ def test_what_is_not_judged_in_time_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(flow, "JUDGE_WITHIN_S", 0.01)
 
     def answer(_: Attempt, page: Page, message: dict[str, Any]) -> None:
-        if message["type"] == "step":
-            page.take(Shown(type="shown", number=message["number"], after_ms=700))
+        if message["type"] == "show":
+            page.take(Shown(type="shown", number=message["number"]))
 
     _, results, _ = attempt(answer)
     assert [result.why for result in results] == [NOT_JUDGED, NOT_JUDGED]
@@ -156,7 +158,7 @@ def test_who_stops_or_leaves_ends_it(monkeypatch: pytest.MonkeyPatch, word: Stop
     monkeypatch.setattr(flow, "LOOK_EVERY_S", 0.0)
 
     def answer(_: Attempt, page: Page, message: dict[str, Any]) -> None:
-        if message["type"] == "step":
+        if message["type"] == "show":
             page.take(word)
 
     with pytest.raises(Stopped):
@@ -199,8 +201,8 @@ def test_a_page_that_floods_is_not_waited_for() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [None, "", "x", "[]", "{}", '{"type": "dance"}', '{"type": "pong"}', '{"type": "shown", "number": 0, "after_ms": 1}',
-     '{"type": "shown", "number": 1, "after_ms": 1e400}', '{"type": "ready", "more": 1}', "[" * 900, "x" * 5000],
+    [None, "", "x", "[]", "{}", '{"type": "dance"}', '{"type": "pong"}', '{"type": "shown", "number": 0}',
+     '{"type": "shown", "number": 1e400}', '{"type": "ready", "more": 1}', "[" * 900, "x" * 5000],
 )  # fmt: skip
 def test_nonsense_is_refused(text: str | None) -> None:
     with pytest.raises(InputError):
@@ -209,7 +211,7 @@ def test_nonsense_is_refused(text: str | None) -> None:
 
 def test_what_pages_say_is_understood() -> None:
     assert parse('{"type": "ready"}') == Ready(type="ready")
-    assert parse('{"type": "shown", "number": 2, "after_ms": 712.5}') == Shown(type="shown", number=2, after_ms=712.5)
+    assert parse('{"type": "shown", "number": 2}') == Shown(type="shown", number=2)
 
 
 def test_the_face_must_be_well_placed_for_a_second() -> None:

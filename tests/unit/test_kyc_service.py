@@ -24,7 +24,7 @@ from tests.server_parts import LOOPBACK, FakeGuard
 from tests.synthetic import Says
 
 NEED = Need(step_us=500_000, video_us=1_000_000)
-READY, SHOWN = Ready(type="ready"), Shown(type="shown", number=1, after_ms=0)
+READY, SHOWN = Ready(type="ready"), Shown(type="shown", number=1)
 
 
 class Attempt:

@@ -117,6 +117,7 @@ export default {
       straight: "Schauen Sie wieder geradeaus.",
     },
     occlusion: {
+      soon: { head: "Halten Sie eine Hand neben dem Gesicht bereit", hint: "Gleich verdecken Sie damit einen Teil des Gesichts." },
       head: {
         right_cheek: "Verdecken Sie mit der Hand die rechte Wange",
         left_cheek: "Verdecken Sie mit der Hand die linke Wange",
@@ -129,10 +130,10 @@ export default {
       away: "Nehmen Sie die Hand jetzt weg.",
     },
     rhythm: {
+      soon: { head: "Gleich kommt ein Rhythmus", hint: "Ein Ring schließt sich viermal. Schauen Sie hin: Es wird gesagt, was zu tun ist." },
       head: { blink: "Blinzeln Sie immer, wenn sich der Ring schließt", mouth: "Öffnen Sie immer den Mund, wenn sich der Ring schließt" },
       hint: { blink: "Einmal blinzeln je Takt.", mouth: "Weit öffnen und wieder schließen." },
       now: { blink: "Blinzeln", mouth: "Öffnen" },
-      ready: "Gleich geht es los",
     },
     digits: { head: "Lesen Sie die Ziffern laut vor", hint: "Eine nach der anderen, mit Ihrer gewohnten Stimme.", say: (digits) => `Laut vorlesen: ${digits}` },
     distance: {

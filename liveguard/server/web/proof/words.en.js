@@ -117,6 +117,7 @@ export default {
       straight: "Look straight ahead again.",
     },
     occlusion: {
+      soon: { head: "Hold a hand ready beside your face", hint: "You are about to cover a part of your face with it." },
       head: {
         right_cheek: "Cover your right cheek with your hand",
         left_cheek: "Cover your left cheek with your hand",
@@ -129,10 +130,10 @@ export default {
       away: "Now take your hand away.",
     },
     rhythm: {
+      soon: { head: "Get ready for a rhythm", hint: "A ring closes four times. Look at it: you are told what to do." },
       head: { blink: "Blink each time the ring closes", mouth: "Open your mouth each time the ring closes" },
       hint: { blink: "Blink once for each beat.", mouth: "Open it wide, and close it again." },
       now: { blink: "Blink", mouth: "Open" },
-      ready: "Get ready",
     },
     digits: { head: "Read the digits aloud", hint: "One after the other, in your usual voice.", say: (digits) => `Read aloud: ${digits}` },
     distance: {
