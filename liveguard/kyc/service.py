@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from liveguard.server.settings import ServerSettings
 
 log = logging.getLogger(__name__)
+GOING_ON: Final = ("redeemed", "running")
 MOST_ATTEMPTS: Final = 3
 LOOK_EVERY_S: Final = 5.0
 AGAIN_WITHIN_S: Final = 60.0
@@ -107,6 +108,7 @@ class Proofs:
         self._passing = Store("sqlite://")
         self.hub = Hub(replace(settings, config=config), self._guard, self._passing, Metrics(self._guard.detectors))
         self._running: dict[str, tuple[_Running, asyncio.Task[None]]] = {}
+        self._closing = False
         self._housekeeping: asyncio.Task[None]
         self._webhook = settings.open_proof_webhook()
 
@@ -115,6 +117,7 @@ class Proofs:
         self._housekeeping = asyncio.create_task(self._look_after())
 
     async def close(self) -> None:
+        self._closing = True
         tasks = [self._housekeeping, *(leading for _, leading in self._running.values())]
         for task in tasks:
             task.cancel()
@@ -169,10 +172,19 @@ class Proofs:
 
     async def offer(self, proof_id: str, sdp: str, camera: Mapping[str, Any] | None) -> str:
         """The answer to the page's offer, after consent; a connection that broke may be made anew."""
+        await self._check_open(proof_id)
+        opened = await self.hub.open(proof_id, "proof", sdp, camera)
+        try:
+            await self._check_open(proof_id)  # it may have ended meanwhile
+        except LiveguardError:
+            await self.hub.end(opened.guarded)
+            raise
+        return opened.sdp
+
+    async def _check_open(self, proof_id: str) -> None:
         proof = await self.known(proof_id)
-        if proof.consent_at is None or proof.state not in ("redeemed", "running"):
+        if proof.consent_at is None or proof.state not in GOING_ON:
             raise ProofClosed("no picture is taken before the person has agreed, or after the end", proof.state)
-        return (await self.hub.open(proof_id, "proof", sdp, camera)).sdp
 
     async def run(self, proof_id: str, page: Page) -> None:
         """Lead a page through the proof; returns when it is over, or the page has gone. Raises Refused, ProofClosed.
@@ -304,11 +316,18 @@ class Proofs:
             if guarded.participant == proof_id:
                 await self.hub.end(guarded)
 
+    async def _end_feeds(self) -> None:
+        """Whose proof has ended by itself: a page that has a camera connected need never have asked to be led."""
+        for guarded in self.hub.live():
+            if (await self.known(guarded.participant)).state not in GOING_ON:
+                await self.hub.end(guarded)
+
     async def _look_after(self) -> None:
         pruned_s = float("-inf")
-        while True:
+        while not self._closing:  # a cancellation that comes while a feed ends may get lost in wait_for
             try:
                 await asyncio.to_thread(self.store.expire, _now())
+                await self._end_feeds()
                 if time.monotonic() - pruned_s > PRUNE_EVERY_S:
                     pruned_s = time.monotonic()
                     await asyncio.to_thread(self.store.prune, _now())

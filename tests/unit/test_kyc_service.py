@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime, timezone
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,16 +14,19 @@ import pytest
 
 from liveguard.kyc import service
 from liveguard.kyc.decision import StepResult
+from liveguard.kyc.errors import ProofClosed
 from liveguard.kyc.messages import OpenProof, Ready, Shown, Stop
 from liveguard.kyc.page import Page
 from liveguard.kyc.report import verify
 from liveguard.kyc.service import LEFT, Proofs
 from liveguard.kyc.tables import Proof
+from liveguard.server import hub as hub_module
 from liveguard.server.settings import ServerSettings
 from liveguard.server.store import Store
 from liveguard.types import Need
 from tests.server_parts import LOOPBACK, FakeGuard
 from tests.synthetic import Says
+from tests.unit.test_rtc_sdp import CHROMIUM
 
 NEED = Need(step_us=500_000, video_us=1_000_000)
 READY, SHOWN = Ready(type="ready"), Shown(type="shown", number=1)
@@ -106,10 +111,7 @@ def visited(story: Callable[[Visitor], Awaitable[None]]) -> tuple[Visitor, Proof
 
     async def tell() -> tuple[Visitor, Proof]:
         async with proofs() as made:
-            new = await made.open(OpenProof(policy={}))
-            await made.redeem(new.id, new.token)
-            await made.consent(new.id, ())
-            visitor = Visitor(made, new.id)
+            visitor = Visitor(made, await agreed(made))
             await story(visitor)
             return visitor, await visitor.ended()
 
@@ -176,6 +178,61 @@ def test_who_stops_is_not_waited_for() -> None:
         visitor.page.take(Stop(type="stop"))
 
     assert visited(story)[1].verdict == "cannot_judge"
+
+
+class StubPeer:
+    """A connection that is never made; what happens while it is answered is `meanwhile`."""
+
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    def __init__(self, *_: Any) -> None:
+        """Nobody is called back."""
+
+    async def answer(self, _sdp: str) -> str:
+        if StubPeer.meanwhile is not None:
+            await StubPeer.meanwhile()
+        return "an answer"
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def agreed(made: Proofs) -> str:
+    new = await made.open(OpenProof(policy={}))
+    await made.redeem(new.id, new.token)
+    await made.consent(new.id, ())
+    return new.id
+
+
+def test_a_feed_that_nobody_leads_ends_with_its_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "Peer", StubPeer)
+    monkeypatch.setattr(service, "LOOK_EVERY_S", 0.0)
+
+    async def story() -> None:
+        async with proofs() as made:
+            offered, going_on = await agreed(made), await agreed(made)
+            for proof in (offered, going_on):
+                await made.offer(proof, CHROMIUM, None)
+            await asyncio.to_thread(made.store.erase, offered, datetime.now(timezone.utc))
+            await until(lambda: len(made.hub.live()) < 2)
+            assert [guarded.participant for guarded in made.hub.live()] == [going_on]
+
+    asyncio.run(asyncio.wait_for(story(), 20.0))
+
+
+def test_a_feed_whose_proof_ends_while_it_is_opened_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "Peer", StubPeer)
+
+    async def story() -> None:
+        async with proofs() as made:
+            proof = await agreed(made)
+            end = partial(asyncio.to_thread, made.store.erase, proof, datetime.now(timezone.utc))
+            monkeypatch.setattr(StubPeer, "meanwhile", staticmethod(end))
+            with pytest.raises(ProofClosed):
+                await made.offer(proof, CHROMIUM, None)
+            assert made.hub.live() == []
+
+    asyncio.run(asyncio.wait_for(story(), 20.0))
 
 
 def test_a_page_that_floods_and_goes_is_missed() -> None:
