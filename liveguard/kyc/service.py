@@ -29,7 +29,7 @@ from liveguard.kyc.page import Gone, Page, Stopped
 from liveguard.kyc.record import Record
 from liveguard.kyc.store import NewProof, ProofStore
 from liveguard.kyc.tables import Proof
-from liveguard.kyc.webhook import tell
+from liveguard.kyc.webhook import forget, tell
 from liveguard.server.database import Database
 from liveguard.server.hub import PRUNE_EVERY_S, Hub, Refused
 from liveguard.server.metrics import Metrics
@@ -110,7 +110,7 @@ class Proofs:
         self._running: dict[str, tuple[_Running, asyncio.Task[None]]] = {}
         self._closing = False
         self._housekeeping: asyncio.Task[None]
-        self._webhook = settings.open_proof_webhook()
+        self._webhook, self._outbox = settings.open_proof_webhook(), settings.proof_outbox
 
     async def start(self) -> None:
         await self.hub.start()
@@ -147,6 +147,7 @@ class Proofs:
         """Forget it; a page that is at it has nothing to finish any more. Raises UnknownProof."""
         await asyncio.to_thread(self.store.erase, proof_id, _now())
         await self._end_feed(proof_id)
+        await asyncio.to_thread(forget, self._outbox, [proof_id])
 
     async def known(self, proof_id: str) -> Proof:
         """Raises UnknownProof."""
@@ -330,7 +331,8 @@ class Proofs:
                 await self._end_feeds()
                 if time.monotonic() - pruned_s > PRUNE_EVERY_S:
                     pruned_s = time.monotonic()
-                    await asyncio.to_thread(self.store.prune, _now())
+                    pruned = await asyncio.to_thread(self.store.prune, _now())
+                    await asyncio.to_thread(forget, self._outbox, pruned)
             except LiveguardError as error:
                 log.error("%s", error)
             await self._tell()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import datetime, timezone
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,9 +21,12 @@ from liveguard.kyc.page import Page
 from liveguard.kyc.report import verify
 from liveguard.kyc.service import LEFT, Proofs
 from liveguard.kyc.tables import Proof
+from liveguard.kyc.webhook import FINISHED
+from liveguard.outbox import Outbox
 from liveguard.server import hub as hub_module
 from liveguard.server.settings import ServerSettings
 from liveguard.server.store import Store
+from liveguard.sinks.webhook import idempotency_key
 from liveguard.types import Need
 from tests.server_parts import LOOPBACK, FakeGuard
 from tests.synthetic import Says
@@ -59,9 +63,9 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def proofs() -> AsyncIterator[Proofs]:
+async def proofs(settings: ServerSettings | None = None) -> AsyncIterator[Proofs]:
     store, guard = Store("sqlite://"), FakeGuard([Says("camera", NEED)])
-    made = Proofs(ServerSettings(ice_addresses=LOOPBACK), guard, store.database)
+    made = Proofs(settings or ServerSettings(ice_addresses=LOOPBACK), guard, store.database)
     await made.start()
     try:
         yield made
@@ -178,6 +182,20 @@ def test_who_stops_is_not_waited_for() -> None:
         visitor.page.take(Stop(type="stop"))
 
     assert visited(story)[1].verdict == "cannot_judge"
+
+
+def test_erasing_also_empties_the_outbox(tmp_path: Path) -> None:
+    waiting = Outbox(tmp_path / "outbox")
+
+    async def story() -> None:
+        async with proofs(ServerSettings(ice_addresses=LOOPBACK, proof_outbox=tmp_path / "outbox")) as made:
+            proof = await agreed(made)
+            waiting.put("hook", idempotency_key(proof, FINISHED), b"{}", fingerprint=b"", now_us=0)
+            await made.erase(proof)
+
+    with closing(waiting):
+        asyncio.run(asyncio.wait_for(story(), 20.0))
+        assert waiting.counts("hook")["pending"] == 0
 
 
 class StubPeer:
