@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, cast
+from dataclasses import dataclass, field, replace
+from importlib.resources import files
+from typing import Any, cast, get_args
 
 import numpy as np
 import pytest
 
 from liveguard.challenge.script import LEAD, Step
+from liveguard.challenge.seen import LEAST_EYES_PX
 from liveguard.errors import InputError
 from liveguard.face.texture import canonical_face
 from liveguard.kyc import flow
 from liveguard.kyc.decision import StepResult
 from liveguard.kyc.flow import NOT_JUDGED, NOT_SHOWN, Attempt
-from liveguard.kyc.framing import Framing
+from liveguard.kyc.framing import Framing, Hint
 from liveguard.kyc.messages import Pong, Ready, Shown, Stop, parse
 from liveguard.kyc.page import Page, Stopped
 from liveguard.rtc.lateness import Lateness
@@ -32,8 +35,8 @@ def face(t_us: int, x: float = 320.0, eyes_px: float = 80.0, light: float = 120.
     return FaceSample(t_us, track, landmarks, Box(x - 60, 160, 120, 160), 100.0, light)
 
 
-def seen(t_us: int, *faces: FaceSample) -> Observation:
-    return Observation(FrameSample(t_us, 640, 480, 0, np.zeros((9, 16), np.float32), 1.0), faces)
+def seen(t_us: int, *faces: FaceSample, size: tuple[int, int] = (640, 480)) -> Observation:
+    return Observation(FrameSample(t_us, *size, 0, np.zeros((9, 16), np.float32), 1.0), faces)
 
 
 @dataclass
@@ -238,6 +241,40 @@ def test_the_face_must_be_well_placed_for_a_second() -> None:
 )
 def test_the_person_is_told_what_to_do(faces: tuple[FaceSample, ...], hint: str) -> None:
     assert Framing().look(seen(0, *faces)) == hint
+
+
+@pytest.mark.parametrize(
+    ("size", "closer_px", "ok_px", "back_px"),
+    [((640, 480), 60.0, 64.0, 170.0), ((480, 640), 60.0, 64.0, 130.0), ((320, 240), 60.0, 70.0, 85.0),
+     ((360, 640), 60.0, 70.0, 95.0), ((270, 480), 60.0, 65.0, 72.0)],
+)  # fmt: skip
+def test_a_face_is_placed_where_depth_can_be_judged_and_not_before(
+    size: tuple[int, int], closer_px: float, ok_px: float, back_px: float
+) -> None:
+    def told(eyes_px: float) -> str:
+        one = face(0, x=size[0] / 2, eyes_px=eyes_px)
+        one = replace(one, landmarks=one.landmarks + np.array([0, size[1] / 2 - 240, 0], np.float32))
+        return Framing().look(seen(0, one, size=size))
+
+    assert [told(px) for px in (closer_px, ok_px, back_px)] == ["closer", "ok", "back"]
+    assert ok_px >= LEAST_EYES_PX
+
+
+@pytest.mark.parametrize("size", [(240, 320), (180, 320), (320, 180)])
+def test_a_picture_in_which_no_face_is_large_enough_is_not_the_persons_fault(size: tuple[int, int]) -> None:
+    assert {Framing().look(seen(0, face(0, eyes_px=px), size=size)) for px in (20.0, 50.0, 61.0, 70.0)} == {
+        "small_picture"
+    }
+
+
+def test_there_are_words_for_every_hint() -> None:
+    web = files("liveguard.server") / "web" / "proof"
+    for language in ("en", "de"):
+        hints = re.search(
+            r"placing: \{.*?hints: \{(.*?)\n    \},", (web / f"words.{language}.js").read_text("utf-8"), re.S
+        )
+        assert hints is not None
+        assert set(re.findall(r"^\s+(\w+):", hints[1], re.M)) == set(get_args(Hint))
 
 
 def test_a_face_that_moves_is_asked_to_hold_still() -> None:

@@ -94,6 +94,7 @@ export default {
     hints: {
       no_face: "Ihr Gesicht ist noch nicht zu sehen. Schauen Sie in die Kamera.",
       two_faces: "Mehr als ein Gesicht ist zu sehen. Bitte seien Sie allein im Bild.",
+      small_picture: "Das Bild kommt zu klein an. Nutzen Sie eine schnellere Verbindung, und schließen Sie andere Programme und Tabs.",
       closer: "Kommen Sie etwas näher.",
       back: "Gehen Sie etwas zurück.",
       centre: "Rücken Sie in die Mitte des Ovals.",

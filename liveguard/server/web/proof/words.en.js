@@ -94,6 +94,7 @@ export default {
     hints: {
       no_face: "Your face cannot be seen yet. Look into the camera.",
       two_faces: "More than one face can be seen. Please be alone in the picture.",
+      small_picture: "The picture arrives too small. Use a faster connection, and close other programs and tabs.",
       closer: "Come a little closer.",
       back: "Go back a little.",
       centre: "Move to the middle of the oval.",
