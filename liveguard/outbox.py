@@ -13,7 +13,7 @@ import os
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -174,6 +174,18 @@ class Outbox:
         with self._transaction():
             return self._db.execute(sql, (now_us, now_us, destination)).rowcount
 
+    def forget(self, keys: Sequence[str]) -> None:
+        """Delete the messages with these keys of all destinations, in whatever state, and overwrite what they said."""
+        with self._transaction():
+            self._db.executemany("DELETE FROM outbox WHERE key = ?", [(key,) for key in keys])
+        # Free pages are overwritten (secure_delete), but the log has copies of them from before.
+        with self._lock, self._errors():
+            busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        if busy:
+            raise SinkError(
+                f"outbox {self._path.name}: it was deleted, but copies stay in the log (-wal): do it again later"
+            )
+
     def close(self) -> None:
         """Close the file; pending messages stay in it. May be called again."""
         with self._lock, self._errors():
@@ -222,6 +234,7 @@ def _open(path: Path) -> sqlite3.Connection:
     try:
         use_wal(db, WAL_WAIT_S)
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA secure_delete = ON")
         _create(db, path)
     except BaseException:
         db.close()

@@ -62,12 +62,13 @@ class Played(VideoStreamTrack):
         self._container.close()
 
 
-def visit_without_browser(link: str, camera: Path, answer: Answer | None = None) -> Visit:
-    """As `visit`, by a program that claims to have shown every step at once. With `answer` the camera is a live one."""
-    return asyncio.run(asyncio.wait_for(_visit(link, camera, answer), DONE_WITHIN_S))
+def visit_without_browser(link: str, camera: Path, answer: Answer | None = None, holds_s: float = 0.0) -> Visit:
+    """As `visit`, by a program that says of every step that it was shown, `holds_s` after it was. With `answer` the camera is
+    a live one."""
+    return asyncio.run(asyncio.wait_for(_visit(link, camera, answer, holds_s), DONE_WITHIN_S))
 
 
-async def _visit(link: str, camera: Path, answer: Answer | None) -> Visit:
+async def _visit(link: str, camera: Path, answer: Answer | None, holds_s: float) -> Visit:
     base, _, given = link.partition("/proof/#")
     proof, token = (part.partition("=")[2] for part in given.split("&"))
     film, pc = Live(camera) if answer else Played(camera), RTCPeerConnection(RTCConfiguration(iceServers=[]))
@@ -85,13 +86,14 @@ async def _visit(link: str, camera: Path, answer: Answer | None) -> Visit:
             offer = {"sdp": pc.localDescription.sdp, "camera": {"label": "Integrated Camera"}}
             theirs = (await http.post(f"/proof/api/{proof}/offer", json=offer)).raise_for_status().json()
             await pc.setRemoteDescription(RTCSessionDescription(theirs["sdp"], "answer"))
-            return await _converse(f"ws{base.removeprefix('http')}/proof/live/{proof}", key, answer)
+            return await _converse(f"ws{base.removeprefix('http')}/proof/live/{proof}", key, answer, holds_s)
         finally:
             await pc.close()
 
 
-async def _converse(url: str, key: str, answer: Answer | None) -> Visit:
+async def _converse(url: str, key: str, answer: Answer | None, holds_s: float) -> Visit:
     seen, clock = Visit(), asyncio.get_running_loop().time
+    kind: Any = ""
     began_s = clock()
     async with connect(url, subprotocols=["liveguard.v1", f"bearer.{key}"]) as socket:  # type: ignore[list-item]
 
@@ -107,10 +109,12 @@ async def _converse(url: str, key: str, answer: Answer | None) -> Visit:
                     continue
                 seen.told.append((clock() - began_s, message))
                 if message["type"] == "step":
-                    await asyncio.sleep(message["lead_ms"] / 1000)
-                    await say(type="shown", number=message["number"], after_ms=message["lead_ms"])
+                    kind = message["kind"]
+                elif message["type"] == "show":
                     if answer is not None:
-                        answer(Step(message["kind"], message["params"]), time.monotonic())  # nothing is said aloud
+                        answer(Step(kind, message["params"]), time.monotonic())  # nothing is said aloud
+                    await asyncio.sleep(holds_s)
+                    await say(type="shown", number=message["number"])
                 elif message["type"] == "done" and message.get("retry"):
                     await say(type="ready")
                 elif message["type"] == "done":

@@ -18,6 +18,7 @@ import numpy as np
 from playwright.sync_api import Page, ViewportSize
 
 from demo.clips import speech
+from liveguard.challenge.policy import Kind
 from liveguard.challenge.script import Step
 from liveguard.types import SAMPLE_RATE_HZ, FloatArray
 from tests.browser.parts import chromium, fake_devices
@@ -107,6 +108,7 @@ def visit(
 
 def watch(page: Page, link: str, answer: Answer | None, turn: AbstractContextManager[object]) -> Visit:
     seen, began_s = Visit(), time.monotonic()
+    kinds: dict[int, Kind] = {}
     steps: dict[int, Step] = {}
     aloud: list[tuple[float, FloatArray]] = []
     is_led = False  # then there is nothing to click, and looking for it takes time from what is watched
@@ -115,11 +117,13 @@ def watch(page: Page, link: str, answer: Answer | None, turn: AbstractContextMan
         nonlocal is_led
         message = json.loads(data)
         if message["type"] != "ping":
-            is_led = message["type"] in ("step", "step_over", "judging")
+            is_led = message["type"] in ("step", "show", "step_over", "judging")
         if message["type"] != "ping":
             seen.told.append((time.monotonic() - began_s, message))
         if message["type"] == "step":
-            steps[message["number"]] = Step(message["kind"], message["params"])
+            kinds[message["number"]] = message["kind"]
+        elif message["type"] == "show":
+            steps[message["number"]] = Step(kinds[message["number"]], message["params"])
 
     def sent(data: str | bytes) -> None:
         now_s, message = time.monotonic(), json.loads(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime, timezone
 from importlib.util import find_spec
@@ -12,8 +13,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from liveguard.commands.serve import default_database
-from liveguard.errors import BackendError, InputError
+from liveguard.commands.serve import default_database, folder_of
+from liveguard.errors import BackendError, InputError, SinkError
 from liveguard.words import plain
 
 
@@ -35,23 +36,40 @@ def run(arguments: argparse.Namespace) -> int:
     if find_spec("sqlalchemy") is None:
         raise BackendError("sqlalchemy missing: pip install 'liveguard[server]'")
     from liveguard.kyc.archive import ProofArchive
+    from liveguard.kyc.webhook import OUTBOX_NAME, forget
     from liveguard.server.database import Database
 
     out = Console(highlight=False)
     now = datetime.now(timezone.utc)
-    with closing(Database(_existing(arguments.database or default_database()))) as database:
+    where = _existing(arguments.database or default_database())
+    folder = folder_of(where)
+    outbox = None if folder is None else folder / OUTBOX_NAME
+    with closing(Database(where)) as database:
         archive = ProofArchive(database)
         if arguments.id is not None:
             was_kept = archive.erase(arguments.id, now)
+            forget(outbox, [arguments.id])
             said = "erased" if was_kept else "was erased before"
             out.print(Text(f"proof {plain(arguments.id, 80)}: {said}"), soft_wrap=True)
         else:
             subject = sys.stdin.readline().rstrip("\r\n") if arguments.subject == "-" else arguments.subject
-            count = archive.erase_subject(subject, now)
-            out.print(
-                Text(f"{count} proofs of this subject erased" if count != 1 else "1 proof of this subject erased")
+            erased = archive.erase_subject(subject, now)
+            _forget_all(outbox, erased)
+            said = (
+                "1 proof of this subject erased" if len(erased) == 1 else f"{len(erased)} proofs of this subject erased"
             )
+            out.print(Text(said))
     return 0
+
+
+def _forget_all(outbox: Path | None, erased: Sequence[str]) -> None:
+    """As `forget`; nobody can find what was erased by its subject a second time, so where it fails the ids are said."""
+    from liveguard.kyc.webhook import forget
+
+    try:
+        forget(outbox, erased)
+    except SinkError as error:
+        raise SinkError(f"{error}; erased are {', '.join(erased)}: do it again with each of them") from error
 
 
 def _existing(where: str) -> str:

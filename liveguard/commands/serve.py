@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--proof-key",
         type=Path,
         metavar="FILE",
-        help="signs liveness reports; made on first use (default: beside the database)",
+        help="signs liveness reports; made on first use (default: beside the database's file; without one needed)",
     )
     parser.add_argument(
         "--proof-webhook",
@@ -154,7 +154,9 @@ def ended_by_sigterm() -> Iterator[None]:
 def settings_of(arguments: argparse.Namespace) -> ServerSettings:
     """The settings on the command line. Raises ConfigError that says what is allowed."""
     from liveguard.kyc.keys import KEY_NAME
+    from liveguard.kyc.webhook import OUTBOX_NAME
     from liveguard.rtc.ice_options import check_addresses, parse_ice_servers
+    from liveguard.server.engines import IN_MEMORY, name_of, place
     from liveguard.server.settings import ServerSettings
 
     token = arguments.token or os.environ.get("LIVEGUARD_TOKEN", "")
@@ -164,7 +166,11 @@ def settings_of(arguments: argparse.Namespace) -> ServerSettings:
         check_certificate(arguments.tls_cert, arguments.tls_key)
     servers = parse_ice_servers(arguments.ice_server)
     database = arguments.database or default_database()
-    beside = None if "://" in database else Path(database).parent
+    folder = folder_of(database)
+    if folder is None and arguments.proof_key is None and name_of(place(database)) != IN_MEMORY:
+        raise ConfigError(
+            "database: no file, so nothing is beside it: give --proof-key FILE, which signs liveness reports"
+        )
     return ServerSettings(
         config=config_of(arguments),
         host=arguments.host,
@@ -179,11 +185,19 @@ def settings_of(arguments: argparse.Namespace) -> ServerSettings:
         database=database,
         max_sessions=arguments.max_sessions,
         keep_days=arguments.keep_days,
-        proof_key=arguments.proof_key or (None if beside is None else beside / KEY_NAME),
+        proof_key=arguments.proof_key or (None if folder is None else folder / KEY_NAME),
         proof_webhook=arguments.proof_webhook,
         proof_secret=os.environ.get("LIVEGUARD_PROOF_SECRET", ""),
-        proof_outbox=None if beside is None else beside / "proof-outbox.sqlite",
+        proof_outbox=None if folder is None else folder / OUTBOX_NAME,
     )
+
+
+def folder_of(database: str) -> Path | None:
+    """Where a database's file lies, and with it what belongs to it; None where it is none. Raises ConfigError."""
+    from liveguard.server.engines import IN_MEMORY, name_of, place
+
+    url = place(database)
+    return Path(url.database or "").parent if url.get_backend_name() == "sqlite" and name_of(url) != IN_MEMORY else None
 
 
 def default_database() -> str:

@@ -60,11 +60,11 @@ class ProofArchive:
             rows = connection.execute(select(PROOFS).where(due).order_by(PROOFS.c.ended_us).limit(limit)).all()
         return [proof_of(row) for row in rows]
 
-    def told(self, proof: str, now: datetime) -> None:
-        """Note that the result was stored for delivery; one that was erased meanwhile stays as it is."""
+    def told(self, proof: str, now: datetime) -> bool:
+        """Note that the result was stored for delivery; False for one that was erased meanwhile, and stays as it is."""
         here = and_(PROOFS.c.id == proof, PROOFS.c.state == "done")
         with self._database.transaction() as connection:
-            connection.execute(update(PROOFS).where(here).values(told_us=unix_us(now)))
+            return connection.execute(update(PROOFS).where(here).values(told_us=unix_us(now))).rowcount == 1
 
     # --- forgetting -------------------------------------------------------------------------------------------------
 
@@ -74,26 +74,28 @@ class ProofArchive:
         A proof that is going on ends by it. A failure that is forgotten does not count for a lock-out any more.
         """
         self._known(proof)
-        return self._erase(PROOFS.c.id == proof, now) == 1
+        return self._erase(PROOFS.c.id == proof, now) == [proof]
 
-    def erase_subject(self, subject: str, now: datetime) -> int:
-        """Forget all proofs of a subject; returns how many there were."""
+    def erase_subject(self, subject: str, now: datetime) -> list[str]:
+        """Forget all proofs of a subject; returns their ids."""
         return self._erase(PROOFS.c.subject_hash == self._subject_hash(subject), now)
 
-    def prune(self, now: datetime) -> int:
-        """Erase the proofs that ended more than their policy's `keep_days` ago; returns how many there were.
+    def prune(self, now: datetime) -> list[str]:
+        """Erase the proofs that ended more than their policy's `keep_days` ago; returns their ids.
 
         None goes before the lock-out that it may lead to is over: 18 minutes, as a policy is where nobody sets it.
         """
         return self._erase(PROOFS.c.erase_us <= unix_us(now), now)
 
-    def _erase(self, which: ColumnElement[bool], now: datetime) -> int:
+    def _erase(self, which: ColumnElement[bool], now: datetime) -> list[str]:
         ended_us = case((PROOFS.c.ended_us.is_(None), unix_us(now)), else_=PROOFS.c.ended_us)
-        gone = update(PROOFS).where(which, PROOFS.c.state != "erased").values({**_NOTHING, "ended_us": ended_us})
+        kept = and_(which, PROOFS.c.state != "erased")
+        gone = update(PROOFS).where(kept).values({**_NOTHING, "ended_us": ended_us})
         with self._database.transaction() as connection:
-            count = connection.execute(gone).rowcount
+            erased = list(connection.scalars(select(PROOFS.c.id).where(kept).with_for_update()))
+            connection.execute(gone)
         self._database.scrub()  # also where there was nothing to erase: the last time it may have failed
-        return count
+        return erased
 
     # --- parts ------------------------------------------------------------------------------------------------------
 

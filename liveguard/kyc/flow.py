@@ -1,8 +1,9 @@
 """One attempt at a liveness session: the face is placed, the steps are shown one after the other, and what follows is judged.
 
-A step is told to the page when its turn has come, and not before. The page says when it was really painted; that moment
-goes onto the timeline of the pictures and the sound as a cue. The page is not believed further than it must be: the moment
-cannot lie before the step was sent, nor more than `SHOW_WITHIN_S` after.
+A step is announced by its kind; what it asks for is told when it is to be shown, and not before. The page says when it was
+really painted; that moment goes onto the timeline of the pictures and the sound as a cue. The page is not believed further
+than it must be: the moment cannot lie before the step was told, nor more than `PAINT_WITHIN_S`, and the way there and back,
+after. Nor are the stamps of the pictures: a step is not judged where they came too late for them.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from liveguard.scheduler import PICTURE_WHY
 from liveguard.server.guarded import Guarded
 from liveguard.types import Event, Reading
 
-SHOW_WITHIN_S: Final = 3.0
+PAINT_WITHIN_S: Final = 0.4  # two frames of a slow screen, a page that is busy, and a way that is not always the same
+MOST_ONE_WAY_S: Final = 0.15  # a page that dawdles with its pongs would have more time else; farther ones paint sooner
 JUDGE_WITHIN_S: Final = 2.5  # after the last cue
 LOOK_EVERY_S: Final = 0.1
 NOT_SHOWN = "the page did not show it in time"
+HELD_BACK = "too few pictures came in time: the link is too slow, or they were held back"
 NOT_JUDGED = "no pictures came in time to judge it by"
 
 
@@ -66,6 +69,7 @@ class Attempt:
         self.asked = [Asked(step) for step in steps]
         self._loop = asyncio.get_running_loop()
         self._judged = asyncio.Event()
+        self._moved: list[Asked] = []  # whose cues lie later than they may
 
     def heard(self, event: Event) -> None:
         """What the guard says about the feed."""
@@ -82,7 +86,14 @@ class Attempt:
         if any(asked.waits for asked in self.asked):
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._judged.wait(), JUDGE_WITHIN_S)
-        return tuple(asked.result for asked in self.asked)
+        return tuple(self._result(asked) for asked in self.asked)
+
+    def _result(self, asked: Asked) -> StepResult:
+        held_back = asked.cue_us is not None and (
+            any(one is asked for one in self._moved)
+            or self._guarded.tap.lateness.late(asked.cue_us, asked.cue_us + asked.step.lasts_us)
+        )
+        return StepResult(asked.step.kind, None, HELD_BACK) if held_back else asked.result
 
     def _reading(self, reading: Reading) -> None:
         for asked in self.asked:
@@ -106,15 +117,20 @@ class Attempt:
             await self._page.wait(LOOK_EVERY_S)
 
     async def _ask(self, number: int, asked: Asked) -> None:
-        step, tap = asked.step, self._guarded.tap
-        sent_us = tap.now_us
-        message = {"type": "step", "number": number, "of": len(self.asked), "kind": step.kind}
-        await self._page.say({**message, "params": dict(step.params), "lead_ms": step.lead_ms})
+        step, tap, page = asked.step, self._guarded.tap, self._page
+        announced = {"number": number, "of": len(self.asked), "kind": step.kind, "lead_ms": step.lead_ms}
+        await page.say({"type": "step", **announced})
+        await page.wait(step.lead_ms / 1e3)
+        told_us, one_way_s = tap.now_us, min(page.one_way_s, MOST_ONE_WAY_S)
+        within_s = PAINT_WITHIN_S + 2 * one_way_s
+        await page.say({"type": "show", "number": number, "params": dict(step.params)})
         try:
-            await asyncio.wait_for(self._page.shown(number), SHOW_WITHIN_S)
+            await asyncio.wait_for(page.shown(number), within_s)
         except asyncio.TimeoutError:
             return
-        shown_us = max(tap.now_us - round(1e6 * self._page.one_way_s), sent_us)
-        asked.cue_us = tap.cue(step.cue, shown_us, step.params)
-        await self._page.wait((asked.cue_us + step.lasts_us - tap.now_us) / 1e6)
-        await self._page.say({"type": "step_over", "number": number})
+        asked.cue_us = tap.cue(step.cue, max(tap.now_us - round(1e6 * one_way_s), told_us), step.params)
+        # A cue lies behind all that has come: sound whose stamps run ahead of the pictures' would move it.
+        if asked.cue_us - tap.lateness.ahead_us - told_us > 1e6 * within_s:
+            self._moved.append(asked)
+        await page.wait((asked.cue_us + step.lasts_us - tap.now_us) / 1e6)
+        await page.say({"type": "step_over", "number": number})

@@ -7,12 +7,17 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
+from liveguard.challenge.seen import LEAST_EYES_PX
 from liveguard.face.geometry import NOSE_TIP, inter_ocular_px
 from liveguard.types import FaceSample, Observation
 
-Hint: TypeAlias = Literal["no_face", "two_faces", "closer", "back", "centre", "dark", "hold_still", "ok"]
+Hint: TypeAlias = Literal[
+    "no_face", "two_faces", "small_picture", "closer", "back", "centre", "dark", "hold_still", "ok"
+]
 
 LEAST_EYES, MOST_EYES = 0.09, 0.26  # distance between the outer eye corners, in widths of the picture
+SWAY: Final = 1.05  # whoever sits where a face is just large enough will not stay there
+ROOM: Final = 1.15  # between the smallest face that can be judged and one that is too near: nobody hits less
 OFF_CENTRE: Final = 0.16  # of the nose from the middle, in widths and heights
 LEAST_LIGHT: Final = 35.0  # mean luma of the skin
 STILL_EYES: Final = 0.12  # how far the nose may go within `STILL_US`, in distances between the eyes
@@ -46,11 +51,13 @@ class Framing:
             return "two_faces"
         face, width, height = faces[0], seen.frame.width, seen.frame.height
         # A picture held upright is narrow: what counts is the picture's shorter side at the aspect of a webcam.
-        eyes = inter_ocular_px(face.landmarks) / min(width, height * 4 / 3)
+        side_px, eyes_px = min(width, height * 4 / 3), inter_ocular_px(face.landmarks)
         x, y = face.landmarks[NOSE_TIP, :2]
-        if eyes < LEAST_EYES:
+        if MOST_EYES * side_px < ROOM * LEAST_EYES_PX:
+            return "small_picture"
+        if eyes_px < max(LEAST_EYES * side_px, SWAY * LEAST_EYES_PX):
             return "closer"
-        if eyes > MOST_EYES:
+        if eyes_px > MOST_EYES * side_px:
             return "back"
         if abs(float(x) / width - 0.5) > OFF_CENTRE or abs(float(y) / height - 0.5) > OFF_CENTRE + 0.06:
             return "centre"

@@ -51,11 +51,10 @@ class Ready(Message):
 
 
 class Shown(Message):
-    """A step's stimulus was painted, `after_ms` after the step had come in."""
+    """A step's stimulus was painted, just now."""
 
     type: Literal["shown"]
     number: Annotated[int, Field(ge=1, le=16)]
-    after_ms: Annotated[float, Field(ge=0, le=10_000)]
 
 
 class Stop(Message):

@@ -18,7 +18,11 @@ Say: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Stopped(LiveguardError):  # noqa: N818 (nothing is broken)
-    """The person has stopped it, or has gone."""
+    """The person has stopped it."""
+
+
+class Gone(Stopped):
+    """The page's connection has ended: the person has left, or may come back over another one."""
 
 
 class Page:
@@ -26,6 +30,7 @@ class Page:
 
     def __init__(self, say: Say) -> None:
         self.say = say
+        self.gone = asyncio.Event()
         self._said: asyncio.Queue[Said | None] = asyncio.Queue(MOST_WAITING)
         self._pinged: tuple[int, float] = (-1, 0.0)  # number and time of the last one
         self._times_s: list[float] = []
@@ -42,19 +47,23 @@ class Page:
             if said.n == number:
                 self._times_s = [*self._times_s[1 - TIMES_KEPT :], asyncio.get_running_loop().time() - sent_s]
             return
+        if said is None:
+            self.gone.set()
         with suppress(asyncio.QueueFull):  # a page that floods us is not waited for
             self._said.put_nowait(said)
 
     async def ready(self) -> None:
-        """The page can show steps now. Raises Stopped."""
+        """The page can show steps now. Raises Stopped, Gone."""
         await self._expect(Ready)
 
     async def shown(self, number: int) -> None:
-        """The page has shown a step. Raises Stopped."""
+        """The page has shown a step. Raises Stopped, Gone."""
         await self._expect(Shown, number)
 
     async def wait(self, seconds: float) -> None:
-        """Let time go by; whatever the page says meanwhile comes at the wrong time, and is passed over. Raises Stopped."""
+        """Let time go by; whatever the page says meanwhile comes at the wrong time, and is passed over. Raises Stopped,
+        Gone.
+        """
         if seconds > 0:
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._expect(None), seconds)
@@ -70,8 +79,12 @@ class Page:
 
     async def _expect(self, wanted: type[Ready] | type[Shown] | None, number: int = 0) -> None:
         while True:
+            if self.gone.is_set() and self._said.empty():
+                raise Gone("the connection to the page has ended")
             said = await self._said.get()
-            if said is None or said.type == "stop":
-                raise Stopped("the person has stopped, or has left the page")
+            if said is None:
+                continue
+            if said.type == "stop":
+                raise Stopped("the person has stopped")
             if wanted is not None and isinstance(said, wanted) and getattr(said, "number", 0) == number:
                 return

@@ -49,6 +49,13 @@ class Record:
         """What came of the attempt. `facts`: what the page says about the camera, with what is known of its feed."""
         self._attempt += [step(at, result, cue_us) for result, cue_us in zip(results, cues_us, strict=True)]
         self._facts = dict(facts)
+        self._tell(decided)
+
+    def broke_off(self, decided: Decision) -> None:
+        """Nothing came of the attempt, which was not finished."""
+        self._tell(decided)
+
+    def _tell(self, decided: Decision) -> None:
         self._earlier.append(f"attempt {len(self._earlier) + 1}: {decided.verdict}, {'; '.join(decided.reasons)}")
 
     def close(self, at: datetime, decided: Decision, key: Ed25519PrivateKey) -> bytes:

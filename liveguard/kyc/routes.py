@@ -16,7 +16,7 @@ from liveguard.kyc.errors import LockedOut, ProofClosed, UnknownProof, WrongToke
 from liveguard.kyc.messages import Consent, OpenProof, ProofOffer, Redeem, parse
 from liveguard.kyc.page import Page
 from liveguard.kyc.report import verify
-from liveguard.kyc.service import Proofs
+from liveguard.kyc.service import MOST_ATTEMPTS, RETURN_WITHIN_S, Proofs
 from liveguard.kyc.tables import Proof
 from liveguard.server.gate import BEARER, SUBPROTOCOL
 from liveguard.server.hub import Refused
@@ -93,6 +93,8 @@ def person_routes(proofs: Proofs) -> APIRouter:
             "kinds_possible": list(proof.policy.kinds_for(proof.needs)),
             "steps": proof.policy.steps,
             "answer_s": proof.policy.answer_s,
+            "attempts": MOST_ATTEMPTS,
+            "return_s": RETURN_WITHIN_S,
             "ice_servers": list(proofs.hub.settings.browser_ice_servers),
         }
 

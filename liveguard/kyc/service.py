@@ -7,7 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -25,11 +25,11 @@ from liveguard.kyc.errors import ProofClosed, UnknownProof
 from liveguard.kyc.flow import Attempt
 from liveguard.kyc.keys import fingerprint, load_or_create, public_pem
 from liveguard.kyc.messages import OpenProof
-from liveguard.kyc.page import Page, Stopped
+from liveguard.kyc.page import Gone, Page, Stopped
 from liveguard.kyc.record import Record
 from liveguard.kyc.store import NewProof, ProofStore
 from liveguard.kyc.tables import Proof
-from liveguard.kyc.webhook import tell
+from liveguard.kyc.webhook import forget, tell
 from liveguard.server.database import Database
 from liveguard.server.hub import PRUNE_EVERY_S, Hub, Refused
 from liveguard.server.metrics import Metrics
@@ -40,19 +40,53 @@ if TYPE_CHECKING:
     from liveguard.server.settings import ServerSettings
 
 log = logging.getLogger(__name__)
+GOING_ON: Final = ("redeemed", "running")
 MOST_ATTEMPTS: Final = 3
 LOOK_EVERY_S: Final = 5.0
 AGAIN_WITHIN_S: Final = 60.0
+RETURN_WITHIN_S: Final = 30.0
+"""How long a page whose connection has broken may take to come back; as long as its camera's feed is kept."""
 NO_TIME = "the time for this session is over"
-LEFT = "the session was not finished: the page was left, or it was stopped"
+LEFT = "the session was not finished: it was stopped, the page was left, or its connection broke"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Running:
-    """A proof that a page is at, from its first step on: what came of it so far."""
+    """A proof that is led, over one connection of its page after the other: what came of it so far.
 
+    `trouble`: why it cannot go on, for the page.
+    """
+
+    page: Page
     record: Record | None = None
     decision: Decision | None = None
+    trouble: LiveguardError | None = None
+    _came: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def go_on_with(self, page: Page) -> None:
+        """The page has come back; the connection that it had before may not have been missed yet."""
+        before, self.page = self.page, page
+        before.take(None)
+        self._came.set()
+
+    async def ready(self) -> Page:
+        """The page, once it is ready for an attempt. Raises Stopped, and Gone if it does not come back in time."""
+        while True:
+            page = self.page
+            try:
+                await page.ready()
+            except Gone:
+                if self.page is page:
+                    await self._another()
+            else:
+                return page
+
+    async def _another(self) -> None:
+        self._came.clear()
+        try:
+            await asyncio.wait_for(self._came.wait(), RETURN_WITHIN_S)
+        except asyncio.TimeoutError:
+            raise Gone("the page has not come back") from None
 
 
 class Proofs:
@@ -73,17 +107,21 @@ class Proofs:
         self._guard = Guard(config, detectors=[*guard.detectors, *checks])
         self._passing = Store("sqlite://")
         self.hub = Hub(replace(settings, config=config), self._guard, self._passing, Metrics(self._guard.detectors))
-        self._pages: set[str] = set()
+        self._running: dict[str, tuple[_Running, asyncio.Task[None]]] = {}
+        self._closing = False
         self._housekeeping: asyncio.Task[None]
-        self._webhook = settings.open_proof_webhook()
+        self._webhook, self._outbox = settings.open_proof_webhook(), settings.proof_outbox
 
     async def start(self) -> None:
         await self.hub.start()
         self._housekeeping = asyncio.create_task(self._look_after())
 
     async def close(self) -> None:
-        self._housekeeping.cancel()
-        await asyncio.gather(self._housekeeping, return_exceptions=True)
+        self._closing = True
+        tasks = [self._housekeeping, *(leading for _, leading in self._running.values())]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.hub.close()
         await asyncio.to_thread(self._guard.close)
         self._passing.close()
@@ -109,6 +147,7 @@ class Proofs:
         """Forget it; a page that is at it has nothing to finish any more. Raises UnknownProof."""
         await asyncio.to_thread(self.store.erase, proof_id, _now())
         await self._end_feed(proof_id)
+        await asyncio.to_thread(forget, self._outbox, [proof_id])
 
     async def known(self, proof_id: str) -> Proof:
         """Raises UnknownProof."""
@@ -134,49 +173,81 @@ class Proofs:
 
     async def offer(self, proof_id: str, sdp: str, camera: Mapping[str, Any] | None) -> str:
         """The answer to the page's offer, after consent; a connection that broke may be made anew."""
+        await self._check_open(proof_id)
+        opened = await self.hub.open(proof_id, "proof", sdp, camera)
+        try:
+            await self._check_open(proof_id)  # it may have ended meanwhile
+        except LiveguardError:
+            await self.hub.end(opened.guarded)
+            raise
+        return opened.sdp
+
+    async def _check_open(self, proof_id: str) -> None:
         proof = await self.known(proof_id)
-        if proof.consent_at is None or proof.state not in ("redeemed", "running"):
+        if proof.consent_at is None or proof.state not in GOING_ON:
             raise ProofClosed("no picture is taken before the person has agreed, or after the end", proof.state)
-        return (await self.hub.open(proof_id, "proof", sdp, camera)).sdp
 
     async def run(self, proof_id: str, page: Page) -> None:
-        """Lead a page through the proof; returns when it is over. Raises Refused, ProofClosed."""
-        if proof_id in self._pages:
-            raise Refused(409, "this session is open in another window")
-        self._pages.add(proof_id)
-        pinging = asyncio.create_task(page.ping())
+        """Lead a page through the proof; returns when it is over, or the page has gone. Raises Refused, ProofClosed.
+
+        The key is known to one page only, so one that comes while another is there is the same, over a new connection.
+        """
+        if proof_id in self._running:
+            running, leading = self._running[proof_id]
+            running.go_on_with(page)
+        else:
+            running = _Running(page)
+            leading = asyncio.create_task(self._lead(proof_id, running))
+            self._running[proof_id] = running, leading
+        pinging, leaving = asyncio.create_task(page.ping()), asyncio.create_task(page.gone.wait())
         try:
-            await self._run(await self.known(proof_id), page)
+            await asyncio.wait((leading, leaving), return_when=asyncio.FIRST_COMPLETED)
         finally:
             pinging.cancel()
-            await asyncio.gather(pinging, return_exceptions=True)
-            self._pages.discard(proof_id)
-            await self._end_feed(proof_id)
+            leaving.cancel()
+            await asyncio.gather(pinging, leaving, return_exceptions=True)
+        if running.trouble is not None:
+            raise running.trouble
 
     # --- one proof --------------------------------------------------------------------------------------------------
 
-    async def _run(self, proof: Proof, page: Page) -> None:
+    async def _lead(self, proof_id: str, running: _Running) -> None:
+        try:
+            await self._run(await self.known(proof_id), running)
+        except LiveguardError as error:
+            running.trouble = error
+        finally:
+            try:
+                await self._end_feed(proof_id)
+            finally:
+                del self._running[proof_id]
+
+    async def _run(self, proof: Proof, running: _Running) -> None:
         left_s = (proof.expires_at - _now()).total_seconds()
-        running = _Running()
         reason = LEFT
         try:
-            await asyncio.wait_for(self._attempts(proof.id, running, page), left_s)
+            await asyncio.wait_for(self._attempts(proof.id, running), left_s)
         except asyncio.TimeoutError:
             reason = NO_TIME
-            await page.say({"type": "trouble", "why": "late"})
+            await running.page.say({"type": "trouble", "why": "late"})
         except Stopped:
             pass
         finally:  # whatever has happened, what was begun comes to an end that is signed
             await self._finish(running, running.decision or Decision("cannot_judge", 0.0, (reason,)))
 
-    async def _attempts(self, proof_id: str, running: _Running, page: Page) -> None:
+    async def _attempts(self, proof_id: str, running: _Running) -> None:
         """Until one is decided, or there are no more tries or no more will to."""
-        await page.ready()
+        page = await running.ready()
         await asyncio.to_thread(self.store.begin, proof_id, _now())
         proof = await self.known(proof_id)  # with what the person has agreed to
         running.record = Record(proof)
         for number in range(1, MOST_ATTEMPTS + 1):
-            decision = running.decision = await self._attempt(proof, running.record, page, number)
+            try:
+                decision = await self._attempt(proof, running.record, page, number)
+            except Gone:  # whoever comes back gets another script: this one was seen
+                decision = Decision("cannot_judge", 0.0, (LEFT,))
+                running.record.broke_off(decision)
+            running.decision = decision
             again = decision.verdict == "cannot_judge" and not decision.final and number < MOST_ATTEMPTS
             if not again:
                 await self._finish(running, decision)
@@ -185,7 +256,7 @@ class Proofs:
             if not again:
                 return
             try:
-                await asyncio.wait_for(page.ready(), AGAIN_WITHIN_S)
+                page = await asyncio.wait_for(running.ready(), AGAIN_WITHIN_S)
             except asyncio.TimeoutError:
                 return
 
@@ -246,14 +317,22 @@ class Proofs:
             if guarded.participant == proof_id:
                 await self.hub.end(guarded)
 
+    async def _end_feeds(self) -> None:
+        """Whose proof has ended by itself: a page that has a camera connected need never have asked to be led."""
+        for guarded in self.hub.live():
+            if (await self.known(guarded.participant)).state not in GOING_ON:
+                await self.hub.end(guarded)
+
     async def _look_after(self) -> None:
         pruned_s = float("-inf")
-        while True:
+        while not self._closing:  # a cancellation that comes while a feed ends may get lost in wait_for
             try:
                 await asyncio.to_thread(self.store.expire, _now())
+                await self._end_feeds()
                 if time.monotonic() - pruned_s > PRUNE_EVERY_S:
                     pruned_s = time.monotonic()
-                    await asyncio.to_thread(self.store.prune, _now())
+                    pruned = await asyncio.to_thread(self.store.prune, _now())
+                    await asyncio.to_thread(forget, self._outbox, pruned)
             except LiveguardError as error:
                 log.error("%s", error)
             await self._tell()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
 
 from liveguard.challenge.policy import ProofPolicy
 from liveguard.challenge.script import new_nonce
@@ -123,16 +123,19 @@ class ProofStore(ProofArchive):
         return matches(key, stored)
 
     def consent(self, proof: str, now: datetime, needs: Iterable[str] = ()) -> None:
-        """Note, once, that the person agrees, and apart from what the caller has said, what they say they cannot do.
+        """Note that the person agrees, and, apart from what the caller has said, what they say they cannot do.
 
-        Raises ProofClosed, and ConfigError for needs that leave too little.
+        Until the steps begin it may be said again, with more that cannot be done: a microphone may turn out to be missing.
+        The first time is the one that is kept. Raises ProofClosed, and ConfigError for needs that leave too little.
         """
         stored = self._known(proof)
-        own_needs = sorted(set(needs) - set(stored.needs))
+        own_needs = sorted({*stored.own_needs, *needs} - set(stored.needs))
         if stored.policy is not None:
             stored.policy.kinds_for([*stored.needs, *own_needs])
-        agreed = {"consent_us": unix_us(now), "own_needs": packed(own_needs)}
-        self._move(proof, now, agreed, PROOFS.c.state == "redeemed", PROOFS.c.consent_us.is_(None))
+        agreed = {"consent_us": func.coalesce(PROOFS.c.consent_us, unix_us(now)), "own_needs": packed(own_needs)}
+        # Of two that say so at once one wins, so that no need is lost.
+        same = func.coalesce(PROOFS.c.own_needs, packed([])) == packed(list(stored.own_needs))
+        self._move(proof, now, agreed, PROOFS.c.state == "redeemed", same)
 
     def begin(self, proof: str, now: datetime) -> None:
         """The steps begin, once, after consent. Raises ProofClosed."""

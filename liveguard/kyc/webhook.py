@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
@@ -20,12 +21,15 @@ from liveguard.kyc.archive import ProofArchive
 from liveguard.kyc.errors import ReportError
 from liveguard.kyc.report import verify
 from liveguard.kyc.tables import Proof
+from liveguard.outbox import Outbox
 from liveguard.sinks.signing import Secret
 from liveguard.sinks.webhook import WebhookSink, destination_name, idempotency_key
 
 log = logging.getLogger(__name__)
 
 FINISHED: Final = "proof.finished"
+OUTBOX_NAME: Final = "proof-outbox.sqlite"
+"""Beside the database of the server."""
 
 
 class ProofWebhook(WebhookSink):
@@ -64,6 +68,21 @@ class ProofWebhook(WebhookSink):
             raise SinkError(f"{self.name}: another result of this proof was sent before")
         self._wake.set()
 
+    def forget(self, proof: str) -> None:
+        """Take the result back, unless it was sent already. Raises SinkError."""
+        self._outbox.forget([idempotency_key(proof, FINISHED)])
+
+
+def forget(outbox: Path | None, proofs: Sequence[str]) -> None:
+    """Take results out of the file, wherever they were to go: those that wait, and those that were given up or sent.
+
+    Raises SinkError.
+    """
+    if outbox is None or not proofs or not outbox.is_file():
+        return
+    with closing(Outbox(outbox)) as opened:
+        opened.forget([idempotency_key(proof, FINISHED) for proof in proofs])
+
 
 def tell(store: ProofArchive, webhook: ProofWebhook, now: datetime) -> int:
     """Hand all results that were not told yet to the webhook; returns how many there were.
@@ -75,7 +94,8 @@ def tell(store: ProofArchive, webhook: ProofWebhook, now: datetime) -> int:
     for proof in store.untold():
         if proof.report is not None:
             _tell_one(webhook, proof, proof.report)
-        store.told(proof.id, now)
+        if not store.told(proof.id, now):  # erased meanwhile
+            webhook.forget(proof.id)
         count += 1
     return count
 

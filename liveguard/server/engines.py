@@ -17,6 +17,7 @@ from liveguard.sqlite_files import use_wal
 from liveguard.words import plain
 
 WAIT_S: Final = 5.0  # for another process that is writing, for a connection, for the server to answer
+IN_MEMORY: Final = "in memory"
 _STATEMENT_MS: Final = 10_000
 _ALLOWED = "allowed are a file, sqlite:///FILE, sqlite:// (in memory) and postgresql+psycopg://USER:PASSWORD@HOST/NAME"
 
@@ -53,7 +54,7 @@ def place(where: str | Path) -> URL:
 def name_of(url: URL) -> str:
     """What to call it in a message: the file, or database and host; never user or password."""
     if url.get_backend_name() == "sqlite":
-        return "in memory" if url.database in (None, "", ":memory:") else plain(str(url.database))
+        return IN_MEMORY if url.database in (None, "", ":memory:") else plain(str(url.database))
     return plain(f"{url.database or 'of the user'} on {url.host or 'this machine'}", 100)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from liveguard.audio.stream import AudioStream
 from liveguard.rtc.av_clock import UNKNOWN_US, AvClock, AvOffset
+from liveguard.rtc.lateness import Lateness
 from liveguard.rtc.receivers import AUDIO_LATE_US, MOST_PIXELS
 from liveguard.taps.capture import monotonic_us
 from liveguard.taps.pictures import Pictures
@@ -61,6 +62,7 @@ class WebRtcTap:
         self._muted: frozenset[Track] = frozenset()
         self._camera: Mapping[str, float | int | str] = {}
         self._line: Line | None = None
+        self.lateness = Lateness()  # the event loop's
         self._cued: deque[Cue] = deque()  # appended on the event loop, taken by the reader
         self._cue_us = {"av_clock": -CLOCK_EVERY_US, "camera": -CAMERA_EVERY_US}
 
@@ -72,6 +74,7 @@ class WebRtcTap:
         """A new connection; what an earlier one still delivers is ignored from now on."""
         start_us = max(self.now_us, *(end.t_us for end in self._ends.values()), *self._gap_ends.values())
         self._line = Line(self, start_us)
+        self.lateness.connected()
         return self._line
 
     def mute(self, tracks: frozenset[Track]) -> None:
@@ -121,6 +124,8 @@ class WebRtcTap:
         """What a line has placed; `end_us` is how far its track has come."""
         if line is not self._line or track not in self._ends or track in self._muted:
             return
+        if track == "video":
+            self.lateness.came(end_us, self.now_us)
         for sample in samples:
             self._queue.put(sample)
         self._ends[track] = _End(end_us, self.now_us)

@@ -38,6 +38,7 @@ from demo.head import Head, idle
 from liveguard.challenge.policy import ProofPolicy
 from liveguard.challenge.script import Step, draw, new_nonce
 from liveguard.guard import Guard
+from liveguard.kyc.service import RETURN_WITHIN_S
 from liveguard.server.settings import ServerSettings
 from liveguard.types import ByteArray, FloatArray
 from tests.browser.fake_devices import write_microphone
@@ -49,8 +50,9 @@ from tests.proof_visitor import Answer, spoken_digits, visit
 from tests.server_parts import LOOPBACK, Running, serving
 
 BONA_FIDE = "somebody who answers"
-LIVE = (BONA_FIDE, "delayed relay")  # somebody does what is asked, while it is asked
-SPECIES = (BONA_FIDE, "still photo", "loop", "replayed session", "puppet of yesterday", "delayed relay")
+HELD_BACK = "relay that holds back"  # that a step was shown, until the answer is there; no page does that
+LIVE = (BONA_FIDE, "delayed relay", HELD_BACK)  # somebody does what is asked, while it is asked
+SPECIES = (BONA_FIDE, "still photo", "loop", "replayed session", "puppet of yesterday", "delayed relay", HELD_BACK)
 METHODS = ("virtual camera", "page hook", "client without a page")
 READY_S = 2.0  # attackers who need not wait for the page are in their place sooner
 IDLE_S, LOOP_S = 24.0, 4.0
@@ -137,9 +139,7 @@ class Stage:
                 film = self._studio.film(species, number)
             yield film
             return
-        how = manner(number)
-        if species != BONA_FIDE:
-            how = replace(how, late_s=1.5 + number % 4 * 0.5)
+        how = manner_of(species, number)
         performer = self._free.get()
         name = f"{species.replace(' ', '-')}-{number}"
         camera, microphone = self._folder / f"{name}.y4m", self._folder / f"{name}.wav"
@@ -171,6 +171,12 @@ def manner(number: int) -> Manner:
     )
 
 
+def manner_of(species: str, number: int) -> Manner:
+    """Of somebody who answers live: a relay is late, too."""
+    how = manner(number)
+    return how if species == BONA_FIDE else replace(how, late_s=1.5 + number % 4 * 0.5)
+
+
 def puppet(picture: ByteArray) -> ByteArray:
     """As swap models render it: from fewer pixels than the picture has."""
     height, width = picture.shape[:2]
@@ -190,7 +196,8 @@ def one(server: Running, stage: Stage, out: Path, species: str, method: str, num
         with stage.feed(species, number) as feed:
             if method == METHODS[2]:
                 with stage.turn:
-                    seen = visit_without_browser(link, feed.camera, feed.answer)
+                    holds_s = manner_of(species, number).late_s if species == HELD_BACK else 0.0
+                    seen = visit_without_browser(link, feed.camera, feed.answer, holds_s)
             else:
                 hook = HOOK if method == METHODS[1] else ""
                 seen = visit(link, feed.camera, feed.microphone, script=hook, answer=feed.answer, turn=stage.turn)
@@ -199,7 +206,7 @@ def one(server: Running, stage: Stage, out: Path, species: str, method: str, num
         row["verdict"] = (seen.done or {}).get("verdict", "")
     except Exception as error:  # noqa: BLE001 (a browser that failed is a session without a response, not the end of all)
         print(f"{species} {number}: {type(error).__name__}: {str(error)[:200]}", flush=True)
-    for _ in range(20):  # a page that has gone away ends the session a moment later
+    for _ in range(round(2 * RETURN_WITHIN_S) + 20):  # a page that has gone away is waited for
         report = httpx.get(f"{server.url}/api/kyc/sessions/{new['id']}/report")
         if report.status_code == 200:
             path = out / "reports" / f"{new['id']}.json"
@@ -246,9 +253,11 @@ def main() -> None:
     given = parser.parse_args()
     (given.out / "reports").mkdir(parents=True, exist_ok=True)
     # One of each in turn, so that a run that is cut short has as many of each.
-    wanted = [(s, METHODS[0], n) for n in range(given.sessions) for s in given.species]
-    attacks = [species for species in given.species if species != BONA_FIDE]
+    by_page = [species for species in given.species if species != HELD_BACK]
+    wanted = [(s, METHODS[0], n) for n in range(given.sessions) for s in by_page]
+    attacks = [species for species in by_page if species != BONA_FIDE]
     wanted += [(s, method, 5000 + n) for n in range(given.others) for method in METHODS[1:] for s in attacks]
+    wanted += [(HELD_BACK, METHODS[2], 5000 + n) for n in range(given.others) if HELD_BACK in given.species]
     done = rows_of(given.out / "manifest.csv")
     have = Counter((row["species"] or BONA_FIDE, row["method"]) for row in done)
     wanted = [what for what in wanted if what[2] % 5000 >= have[what[0], what[1]]]

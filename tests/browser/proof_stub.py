@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import math
 import secrets
 import sys
 import threading
@@ -27,6 +28,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 import liveguard.server
 from liveguard.challenge.policy import KINDS, SPARES
+from liveguard.kyc.service import MOST_ATTEMPTS, RETURN_WITHIN_S
 from liveguard.rtc.peer import Peer
 from liveguard.server.gate import BEARER, SUBPROTOCOL, Gate
 from liveguard.server.settings import ServerSettings
@@ -39,7 +41,7 @@ Message = Mapping[str, Any]
 
 
 def step(kind: str, **params: Any) -> dict[str, Any]:
-    """A challenge as the page is sent it; its number is filled in."""
+    """A challenge; the page is sent its kind first, and `params` when it is to be shown. Its number is filled in."""
     return {"type": "step", "kind": kind, "params": params, "lead_ms": LEAD_MS}
 
 
@@ -65,6 +67,22 @@ def hang_up() -> dict[str, Any]:
 
 
 @dataclass
+class Visit:
+    """How far one link has come, which says what is refused, as the server refuses it."""
+
+    key: str
+    agreed: bool = False
+    tries: int = 0
+    over: bool = False
+    left_s: float = math.inf
+    socket: WebSocket | None = None
+
+    def is_over(self, return_s: float) -> bool:
+        missed = self.tries > 0 and self.socket is None and time.monotonic() - self.left_s > return_s
+        return self.over or missed
+
+
+@dataclass
 class Stub:
     """What is answered and played, and what came. Read and written by the tests' thread between runs only."""
 
@@ -72,11 +90,12 @@ class Stub:
     kinds: Sequence[str] = KINDS
     locale: str = "en"
     answer_s: float = 180.0
+    return_s: float = RETURN_WITHIN_S
     redeem_error: tuple[int, str] | None = None
     consents: list[dict[str, Any]] = field(default_factory=list)
     offers: list[dict[str, Any]] = field(default_factory=list)
     heard: list[dict[str, Any]] = field(default_factory=list)
-    keys: set[str] = field(default_factory=set)
+    visits: dict[str, Visit] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     frames: int = 0
     connected: int = 0
@@ -108,25 +127,33 @@ def create_stub(stub: Stub) -> Starlette:
             status, error = stub.redeem_error or (410, "this link was used")
             return JSONResponse({"error": error}, status)
         stub.used.add(given["token"])
-        stub.keys.add(key := secrets.token_urlsafe(24))
-        answer = {"key": key, "locale": stub.locale, "kinds_possible": list(stub.kinds)}
-        return JSONResponse({**answer, "answer_s": stub.answer_s, "ice_servers": []})
+        visit = stub.visits[given["id"]] = Visit(secrets.token_urlsafe(24))
+        answer = {"key": visit.key, "locale": stub.locale, "kinds_possible": list(stub.kinds)}
+        waits = {"answer_s": stub.answer_s, "attempts": MOST_ATTEMPTS, "return_s": stub.return_s}
+        return JSONResponse({**answer, **waits, "ice_servers": []})
 
-    def knows(request: Request) -> bool:
-        return request.headers.get("authorization", "").removeprefix("Bearer ") in stub.keys
+    def visit_of(request: Request) -> Visit | None:
+        visit = stub.visits.get(request.path_params["id"])
+        key = request.headers.get("authorization", "").removeprefix("Bearer ")
+        return visit if visit is not None and visit.key == key else None
 
     async def consent(request: Request) -> Response:
-        if not knows(request):
+        if (visit := visit_of(request)) is None:
             return JSONResponse({"error": "who are you?"}, 401)
+        if visit.tries > 0 or visit.is_over(stub.return_s):
+            return JSONResponse({"error": "this cannot be done now"}, 410)
         given = await request.json()
         stub.consents.append(given)
         if len(set(stub.kinds) - {SPARES[need] for need in given["cannot"]}) < 2:
             return JSONResponse({"error": "fewer than two challenges would be left"}, 400)
+        visit.agreed = True
         return Response(status_code=204)
 
     async def offer(request: Request) -> Response:
-        if not knows(request):
+        if (visit := visit_of(request)) is None:
             return JSONResponse({"error": "who are you?"}, 401)
+        if not visit.agreed or visit.is_over(stub.return_s):
+            return JSONResponse({"error": "this cannot be done now"}, 410)
         given = await request.json()
         stub.offers.append(given)
 
@@ -141,19 +168,31 @@ def create_stub(stub: Stub) -> Starlette:
 
     async def live(socket: WebSocket) -> None:
         offered = socket.scope["subprotocols"]
-        if SUBPROTOCOL not in offered or not any(one.removeprefix(BEARER) in stub.keys for one in offered):
+        visit = stub.visits.get(socket.path_params["id"])
+        if visit is None or SUBPROTOCOL not in offered or BEARER + visit.key not in offered:
             await socket.close(1008)
             return
         await socket.accept(SUBPROTOCOL)
+        before, visit.socket = visit.socket, socket
+        if before is not None:  # its page has come again, over this one
+            await before.close()
+        if visit.is_over(stub.return_s):
+            await socket.close()
         ready = asyncio.Event()
-        player = asyncio.create_task(_play(stub, socket, ready))
+        player = asyncio.create_task(_play(stub, visit, socket, ready))
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             while True:
                 message = await socket.receive_json()
                 stub.heard.append(message)
                 if message["type"] == "ready":
+                    visit.tries += 1
                     ready.set()
+                elif message["type"] == "stop":
+                    visit.over = True
         player.cancel()
+        if visit.socket is socket:
+            visit.socket, visit.left_s = None, time.monotonic()
+            visit.over = visit.over or visit.tries >= MOST_ATTEMPTS
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> Any:
@@ -173,17 +212,17 @@ def create_stub(stub: Stub) -> Starlette:
     return app
 
 
-async def _play(stub: Stub, socket: WebSocket, ready: asyncio.Event) -> None:
+async def _play(stub: Stub, visit: Visit, socket: WebSocket, ready: asyncio.Event) -> None:
     """Sends the plan whenever the page is ready; steps are numbered, and go on for as long as they last."""
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):
         await socket.send_json({"type": "ping", "n": 1})
         while True:
             await ready.wait()
             ready.clear()
-            await _attempt(stub.plan, socket)
+            await _attempt(stub.plan, visit, socket)
 
 
-async def _attempt(plan: Sequence[Message], socket: WebSocket) -> None:
+async def _attempt(plan: Sequence[Message], visit: Visit, socket: WebSocket) -> None:
     of = sum(message.get("type") == "step" for message in plan)
     number = 0
     for message in plan:
@@ -192,11 +231,15 @@ async def _attempt(plan: Sequence[Message], socket: WebSocket) -> None:
         elif "hang_up" in message:
             await socket.close()
         elif message["type"] != "step":
+            visit.over = visit.over or (message["type"] == "done" and not message["retry"])
             await socket.send_json(message)
         else:
             number += 1
-            await socket.send_json({**message, "number": number, "of": of})
-            await asyncio.sleep(message["lead_ms"] / 1e3 + message["params"][LASTS] / 1e6 + 0.2)
+            announced = {key: value for key, value in message.items() if key != "params"}
+            await socket.send_json({**announced, "number": number, "of": of})
+            await asyncio.sleep(message["lead_ms"] / 1e3)
+            await socket.send_json({"type": "show", "number": number, "params": message["params"]})
+            await asyncio.sleep(message["params"][LASTS] / 1e6 + 0.2)
             await socket.send_json({"type": "step_over", "number": number})
 
 

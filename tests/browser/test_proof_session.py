@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from liveguard.guard import Guard
+from liveguard.kyc.flow import NOT_SHOWN
 from liveguard.kyc.report import verify
-from tests.bench.proof_attacks import BONA_FIDE, METHODS, Stage, one
+from tests.bench.proof_attacks import BONA_FIDE, HELD_BACK, METHODS, Stage, one
 from tests.browser.parts import needs_chromium
 from tests.server_parts import Running, serving
 
@@ -59,3 +60,11 @@ def test_no_attack_is_taken_for_live(server: Running, stage: Stage, tmp_path: Pa
     assert row["report"], "the session gave no report"
     assert row["lasted_s"] > 10.0, "it went through all steps"
     assert row["verdict"] in ("not_live", "cannot_judge")
+
+
+def test_a_relay_that_holds_back_that_a_step_was_shown_is_not_judged_by_it(
+    server: Running, stage: Stage, tmp_path: Path
+) -> None:
+    row = session(server, stage, tmp_path, HELD_BACK, METHODS[2])
+    assert row["verdict"] == "cannot_judge"
+    assert NOT_SHOWN in (tmp_path / row["report"]).read_text()

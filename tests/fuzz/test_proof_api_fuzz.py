@@ -91,7 +91,7 @@ def _drain(page: WebSocketTestSession) -> None:
 
 def test_a_page_that_talks_nonsense_is_sent_away_and_its_session_ends(client: TestClient) -> None:
     dice = random.Random(2)
-    for words in ["", "x", "[]", '{"type": "step"}', '{"type": "shown", "number": 1e99, "after_ms": 0}', "x" * 3000]:
+    for words in ["", "x", "[]", '{"type": "step"}', '{"type": "shown", "number": 1e99}', "x" * 3000]:
         made = client.post("/api/kyc/sessions", json={}).json()
         key = client.post("/proof/api/redeem", json={"id": made["id"], "token": made["token"]}).json()["key"]
         protocols = ["liveguard.v1", f"bearer.{key}"]

@@ -22,8 +22,11 @@ from liveguard.kyc.errors import LockedOut, ProofClosed, UnknownProof, WrongToke
 from liveguard.kyc.lockout import WRONG_TOKENS, last_of_too_many
 from liveguard.kyc.store import GRACE_S, NewProof, ProofStore
 from liveguard.kyc.tokens import matches, new_token, token_hash
+from liveguard.kyc.webhook import FINISHED, OUTBOX_NAME
+from liveguard.outbox import Outbox
 from liveguard.server.database import Database, StoreError
 from liveguard.server.store import Store
+from liveguard.sinks.webhook import idempotency_key
 from tests.proof_parts import POLICY, T0, after, signed
 
 SUBJECT = "customer-4711-of-the-bank"
@@ -104,9 +107,9 @@ def test_each_thing_is_done_once_and_in_order(store: ProofStore) -> None:
     with pytest.raises(ProofClosed):
         store.finish(new.id, "live", REPORT, T0)  # without a step
     store.consent(new.id, T0)
+    store.begin(new.id, T0)
     with pytest.raises(ProofClosed):
         store.consent(new.id, T0)
-    store.begin(new.id, T0)
     with pytest.raises(ProofClosed):
         store.begin(new.id, T0)
     store.finish(new.id, "cannot_judge", REPORT, T0)
@@ -131,6 +134,15 @@ def test_needs_that_leave_too_little_are_refused(store: ProofStore) -> None:
     with pytest.raises(ConfigError, match="fewer than two"):
         store.consent(new.id, T0, ["no_speech"])
     store.consent(new.id, T0)
+
+
+def test_who_has_agreed_may_say_later_that_there_is_no_microphone(store: ProofStore) -> None:
+    proof = redeemed(store)
+    store.consent(proof, after(1), ["no_hands"])
+    store.consent(proof, after(9), ["no_speech"])
+    kept = store.proof(proof)
+    assert kept is not None
+    assert (kept.consent_at, kept.own_needs) == (after(1), ("no_hands", "no_speech"))
 
 
 def race(threads: int, do: Callable[[], object]) -> list[object]:
@@ -172,7 +184,7 @@ def test_of_several_processes_one_redeems(tmp_path: Path) -> None:
         got = race(4, lambda: free.pop().redeem(new.id, new.token, T0))
         assert got.count(ProofClosed) == 3
         assert stores[0].create(SUBJECT, POLICY, T0)  # and they hash subjects with the same salt
-        assert stores[1].erase_subject(SUBJECT, T0) == 2
+        assert len(stores[1].erase_subject(SUBJECT, T0)) == 2
 
 
 def test_wrong_tokens_close_it(store: ProofStore) -> None:
@@ -281,8 +293,8 @@ def test_erased_is_all_but_id_and_times(store: ProofStore) -> None:
     going_on = running(store)
     key_holder = store.create(SUBJECT, POLICY, T0)
     key = store.redeem(key_holder.id, key_holder.token, T0)
-    assert store.erase_subject(SUBJECT, after(11)) == 2
-    assert store.erase_subject(SUBJECT, after(12)) == 0
+    assert set(store.erase_subject(SUBJECT, after(11))) == {going_on, key_holder.id}
+    assert store.erase_subject(SUBJECT, after(12)) == []
     assert not store.knows(key_holder.id, key)
     with pytest.raises(ProofClosed) as said:
         store.finish(going_on, "live", REPORT, after(12))
@@ -326,7 +338,7 @@ def test_nothing_of_it_stays_in_the_file_or_its_log(tmp_path: Path) -> None:
         proofs = list(secrets)
         assert all(secret in found for secret in secrets[proofs[0]])
         assert b"subject 0" not in found  # never stored in clear
-        assert store.erase_subject("subject 0", after(90)) == 1
+        assert store.erase_subject("subject 0", after(90)) == [proofs[0]]
         for proof in proofs[1::2]:
             store.erase(proof, after(91))
         found = raw()
@@ -357,11 +369,11 @@ def test_old_ones_are_erased_but_not_before_their_lock_out_is_over(store: ProofS
     brief = ProofPolicy(keep_days=0.0)
     kept, soon = failed(store, 0), running(store, "other", 0, brief)
     store.finish(soon, "not_live", REPORT, T0)
-    assert store.prune(after(brief.lock_window_s + brief.lock_out_s - 1)) == 0
-    assert store.prune(after(brief.lock_window_s + brief.lock_out_s)) == 1
-    assert store.prune(T0 + timedelta(days=POLICY.keep_days, seconds=-1)) == 0
-    assert store.prune(T0 + timedelta(days=POLICY.keep_days)) == 1
-    assert store.prune(T0 + timedelta(days=999)) == 0
+    assert len(store.prune(after(brief.lock_window_s + brief.lock_out_s - 1))) == 0
+    assert len(store.prune(after(brief.lock_window_s + brief.lock_out_s))) == 1
+    assert len(store.prune(T0 + timedelta(days=POLICY.keep_days, seconds=-1))) == 0
+    assert len(store.prune(T0 + timedelta(days=POLICY.keep_days))) == 1
+    assert len(store.prune(T0 + timedelta(days=999))) == 0
     left = store.proof(kept)
     assert left is not None
     assert left.state == "erased"
@@ -397,8 +409,10 @@ def test_the_command_erases(
         store = ProofStore(database)
         proof = running(store)
         store.finish(proof, "live", signed(), after(60))
-        failed(store, 70)
-        failed(store, 80)
+        others = [failed(store, 70), failed(store, 80)]
+        waiting = Outbox(tmp_path / OUTBOX_NAME)
+        for number, each in enumerate(["of somebody else", proof, *others]):
+            waiting.put("hook", idempotency_key(each, FINISHED), b"{}", fingerprint=b"", now_us=number)
         assert main(["erase", proof, "--database", path]) == 0  # while a server has it open
         assert main(["erase", proof, "--database", path]) == 0
         assert main(["erase", "--subject", "nobody", "--database", path]) == 0
@@ -410,6 +424,8 @@ def test_the_command_erases(
             "0 proofs of this subject erased",
             "2 proofs of this subject erased",
         ]
+        assert waiting.counts("hook")["pending"] == 1, "what waited for the webhook is gone, too"
+        waiting.close()
     assert main(["erase", "nobody", "--database", path]) == 2
     assert main(["erase", proof, "--database", str(tmp_path / "none")]) == 2
     assert not (tmp_path / "none").exists()

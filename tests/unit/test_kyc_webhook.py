@@ -12,8 +12,9 @@ import pytest
 
 from liveguard.errors import ConfigError, SinkError
 from liveguard.kyc.store import ProofStore
-from liveguard.kyc.webhook import ProofWebhook, tell
+from liveguard.kyc.webhook import ProofWebhook, forget, tell
 from liveguard.server.database import Database
+from liveguard.sinks.post import Answer
 from liveguard.sinks.webhook import WebhookSink
 from tests.proof_parts import POLICY, T0, after, signed
 from tests.unit.test_webhook import SECRET, T0_S, URL, World, down
@@ -104,6 +105,53 @@ def test_a_crash_between_storing_and_telling_is_made_good(world: World, make: Ma
 def test_what_is_erased_is_not_told(make: Make, store: ProofStore) -> None:
     store.erase(finished(store), T0)
     assert tell(store, make(), T0) == 0
+
+
+def refused() -> Answer:
+    return Answer(410)
+
+
+@pytest.mark.parametrize(("answer", "state"), [(down, "pending"), (refused, "dead")])
+def test_what_is_erased_while_it_waits_is_taken_back(
+    tmp_path: Path, world: World, make: Make, store: ProofStore, answer: Callable[[], Answer], state: str
+) -> None:
+    webhook, outbox = make(), tmp_path / "out.sqlite"
+    world.answer = answer
+    erased, other = finished(store), finished(store, 5)
+    tell(store, webhook, T0)
+    world.run(webhook, 60)
+    assert webhook._outbox.counts(webhook.name)[state] >= 1
+    store.erase(erased, T0)
+    forget(outbox, [erased])
+    raw = b"".join(file.read_bytes() for file in sorted(tmp_path.glob("out.sqlite*")))
+    assert erased.encode() not in raw
+    assert other.encode() in raw
+    world.answer = World().answer
+    webhook._outbox.revive(webhook.name, now_us=int(world.now_s * 1e6))
+    world.run(webhook, 600)
+    assert world.ids == [other]
+
+
+def test_what_is_erased_while_it_is_told_is_taken_back(
+    world: World, make: Make, store: ProofStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook, notify = make(), ProofWebhook.notify
+
+    def erased_meanwhile(self: ProofWebhook, proof: str, *result: Any) -> None:
+        store.erase(proof, T0)
+        notify(self, proof, *result)
+
+    monkeypatch.setattr(ProofWebhook, "notify", erased_meanwhile)
+    finished(store)
+    tell(store, webhook, T0)
+    world.run(webhook, 60)
+    assert world.arrived == []
+
+
+def test_where_nothing_waits_there_is_nothing_to_forget(tmp_path: Path) -> None:
+    forget(None, ["p"])
+    forget(tmp_path / "none", ["p"])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_report_that_cannot_be_read_is_told_all_the_same(world: World, make: Make, store: ProofStore) -> None:

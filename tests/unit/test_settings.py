@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import sys
 from contextlib import suppress
@@ -16,10 +17,12 @@ from hypothesis import strategies as st
 from liveguard import plugins
 from liveguard.calibration import Calibration, CheckCalibration, shipped
 from liveguard.cli import main
+from liveguard.commands.serve import add_arguments, settings_of
 from liveguard.config import Config, parse_config, read_config
 from liveguard.errors import BackendError, ConfigError, PluginError
 from liveguard.onnx import MODELS, find_model, read_card
 from liveguard.policy import Policy
+from liveguard.server.settings import ServerSettings
 from liveguard.types import Need
 
 BUILT_IN = {"animation", "blink", "camera", "lipsync", "mesh", "pulse", "replay", "swap", "texture", "voice"}
@@ -165,6 +168,27 @@ def test_a_missing_settings_file_is_one_line(tmp_path: Path) -> None:
 
 def test_no_settings_are_the_defaults() -> None:
     assert parse_config({}) == Config()
+
+
+def served(*arguments: str) -> ServerSettings:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return settings_of(parser.parse_args(arguments))
+
+
+@pytest.mark.parametrize("how", ["{}", "sqlite:///{}"])
+def test_the_key_of_liveness_reports_lies_beside_the_database_however_that_is_named(tmp_path: Path, how: str) -> None:
+    found = served("--database", how.format(tmp_path / "calls.sqlite"))
+    assert found.proof_key == tmp_path / "proof-key.pem"
+    assert found.proof_outbox == tmp_path / "proof-outbox.sqlite"
+
+
+def test_a_server_that_keeps_reports_does_not_make_up_another_key_at_each_start(tmp_path: Path) -> None:
+    elsewhere = "postgresql://guard:secret@host/calls"
+    with pytest.raises(ConfigError, match="give --proof-key FILE"):
+        served("--database", elsewhere)
+    assert served("--database", elsewhere, "--proof-key", str(tmp_path / "key.pem")).proof_key == tmp_path / "key.pem"
+    assert served("--database", "sqlite://").proof_key is None  # nothing is kept
 
 
 def test_the_built_in_checks_use_the_same_door_as_plug_ins() -> None:

@@ -43,10 +43,10 @@ export function quickStart(sdp) {
 
 /**
  * A face fills much of a webcam's picture, and lips, lids and pulse are judged over time: better fewer pixels than fewer
- * pictures. In a meeting faces are small: better fewer pictures than faces too small to judge.
+ * pictures. In a meeting faces are small: better fewer pictures than faces too small to judge. In a liveness session depth is
+ * judged by pixels: a picture that shrinks on the way makes a face too small that the person cannot bring nearer.
  */
 export function wishFor(kind) {
-  return kind === "webcam"
-    ? { maxBitrate: 2_500_000, degradation: "maintain-framerate" }
-    : { maxBitrate: 4_000_000, degradation: "maintain-resolution" };
+  if (kind === "webcam") return { maxBitrate: 2_500_000, degradation: "maintain-framerate" };
+  return { maxBitrate: kind === "proof" ? 2_500_000 : 4_000_000, degradation: "maintain-resolution" };
 }

@@ -9,6 +9,11 @@ export class Ending extends Error {
     this.why = why;
     this.said = said;
   }
+
+  /** Whether it may be otherwise the next time. */
+  get passes() {
+    return ["lost", "unreachable", "blocked"].includes(this.why);
+  }
 }
 
 const ANSWERS = { 0: "unreachable", 401: "used", 403: "used", 404: "used", 409: "used", 410: "used", 423: "locked", 429: "locked" };

@@ -4,6 +4,7 @@ import { gathered, preferCodecs, quickStart, wishFor } from "../peer.js";
 
 const CONNECT_MS = 15_000;
 const BROKEN_AFTER_MS = 4_000;
+const SIDE_PX = 480; // of the shorter side: more pixels would cost a slow link its pictures, and are not needed
 
 /** The server was reached, but no media gets through. */
 export class Blocked extends Error {}
@@ -23,11 +24,14 @@ export class Feed extends Emitter {
   /** Resolves when media flows. Throws ApiError, or Blocked. @param {(sdp: string) => Promise<{sdp: string}>} ask */
   async connect(ask) {
     const pc = this.#pc;
-    const wish = wishFor("webcam");
+    const wish = wishFor("proof");
     const [video] = this.stream.getVideoTracks();
     const [audio] = this.stream.getAudioTracks();
     const options = { direction: "sendonly", streams: [this.stream] };
-    const sending = pc.addTransceiver(video, { ...options, sendEncodings: [{ maxBitrate: wish.maxBitrate, maxFramerate: 30 }] });
+    const { width = 0, height = 0 } = video.getSettings();
+    const scaleResolutionDownBy = Math.max(Math.min(width, height) / SIDE_PX, 1);
+    const encoding = { maxBitrate: wish.maxBitrate, maxFramerate: 30, scaleResolutionDownBy };
+    const sending = pc.addTransceiver(video, { ...options, sendEncodings: [encoding] });
     preferCodecs(sending);
     if (audio) pc.addTransceiver(audio, options);
     await pc.setLocalDescription();

@@ -27,6 +27,7 @@ export class Flow {
   #interrupted = null;
   #leave = () => null; // tells the server that the person stops
   #led = false; // the server leads: it tells when the time is up
+  #tries = 0; // scripts that the server has begun
 
   /**
    * @param {{id: string, token: string}|null} link
@@ -46,7 +47,7 @@ export class Flow {
       this.top.offer({ stop: false, language: true });
       this.top.end();
       if (came instanceof Ending) {
-        await ended(this.screen, came);
+        await this.#ended(came);
         from = this.#agreed ? "check" : this.#session ? "choices" : "welcome";
       } else await result(this.screen, came); // the last word
       this.top.resume();
@@ -60,6 +61,15 @@ export class Flow {
 
   late() {
     if (!this.#led) this.#interrupt(new Ending("late"));
+  }
+
+  /** Resolves when the person tries again. A server that had begun waits for that so long and no longer. */
+  #ended(came) {
+    const again = came.passes && this.#tries < (this.#session?.attempts ?? 1);
+    const pressed = ended(this.screen, came, again);
+    if (!again || this.#tries === 0) return pressed;
+    const missed = setTimeout(() => ended(this.screen, new Ending("late"), false), 1_000 * this.#session.return_s);
+    return pressed.finally(() => clearTimeout(missed));
   }
 
   /** What the server said last, or an Ending. Whatever was opened is closed again. */
@@ -200,6 +210,7 @@ export class Flow {
     this.#led = true;
     for (;;) {
       wire.send({ type: "ready" });
+      this.#tries += 1;
       const done = await this.#or(Promise.race([lead.done, gone(stream)]));
       if (!done.retry || !(await this.#or(this.#again(done, wire)))) return { ...done, retry: false };
       lead.close();

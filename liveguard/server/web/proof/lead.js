@@ -1,7 +1,7 @@
 // The part in which the server leads: placing the face, one challenge after the other, and then the judgement.
 import { Ending } from "./ending.js";
 import { runStep } from "./run_step.js";
-import { instruction, STIMULI } from "./stimuli/index.js";
+import { announcement, instruction, STIMULI } from "./stimuli/index.js";
 import { t } from "./words.js";
 
 /** Follows the server's messages. `done` resolves with the last of them, or rejects with an Ending. */
@@ -17,7 +17,8 @@ export class Lead {
       const lost = () => reject(this.#ending ?? new Ending("lost"));
       this.#off = [
         wire.on("frame", ({ hint }) => this.#frame(hint)),
-        wire.on("step", (step) => this.#begin(step)),
+        wire.on("step", (step) => this.#announce(step)),
+        wire.on("show", (step) => this.#show(step)),
         wire.on("step_over", ({ number }) => this.#over(number)),
         wire.on("judging", () => (this.#end(), onJudging())),
         wire.on("trouble", (trouble) => this.#trouble(trouble)),
@@ -40,23 +41,28 @@ export class Lead {
     this.stage.suggest(t.placing.hints[hint] ?? t.placing.looking, hint === "ok");
   }
 
-  async #begin({ number, of, kind, params, lead_ms, arrived_ms }) {
+  /** What kind of thing is next; what exactly is told when it is to be shown. */
+  #announce({ number, of, kind }) {
     this.#end();
-    const { signal } = (this.#step = new AbortController());
     const { stage } = this;
-    const { head, hint = "" } = instruction(kind, params);
     this.of = of;
     stage.unwarn();
     stage.suggest("");
-    stage.kind = kind;
+    stage.kind = this.kind = kind;
+    const { head, hint = "" } = announcement(kind);
     stage.instruct(head, { hint, count: t.step.count(number, of) });
+  }
+
+  async #show({ number, params }) {
+    const { signal } = (this.#step = new AbortController());
+    const { stage, kind } = this;
+    const asked = instruction(kind, params);
+    if (asked) stage.instruct(asked.head, { hint: asked.hint, count: t.step.count(number, this.of) });
     await runStep({
       stimulus: STIMULI[kind](stage, params),
-      arrived_ms,
-      lead_ms,
       lasts_us: params.lasts_us,
       signal,
-      onShown: (after_ms) => this.wire.send({ type: "shown", number, after_ms }),
+      onShown: () => this.wire.send({ type: "shown", number }),
     });
   }
 

@@ -1,7 +1,7 @@
 // The socket over which a check is led. Pings are answered here; everything else is emitted under its type.
 import { Emitter } from "../emitter.js";
 
-/** Emits each message by its type ({..., arrived_ms}), and "lost" when the socket closes before `close`. */
+/** Emits each message by its type, and "lost" when the socket closes before `close`. */
 export class Wire extends Emitter {
   #socket;
   #closed = false;
@@ -31,9 +31,8 @@ export class Wire extends Emitter {
   }
 
   #heard(data) {
-    const arrived_ms = performance.now();
     const message = JSON.parse(data);
     if (message.type === "ping") this.send({ type: "pong", n: message.n });
-    else this.emit(message.type, { ...message, arrived_ms });
+    else this.emit(message.type, message);
   }
 }

@@ -94,6 +94,7 @@ export default {
     hints: {
       no_face: "Ihr Gesicht ist noch nicht zu sehen. Schauen Sie in die Kamera.",
       two_faces: "Mehr als ein Gesicht ist zu sehen. Bitte seien Sie allein im Bild.",
+      small_picture: "Das Bild kommt zu klein an. Nutzen Sie eine schnellere Verbindung, und schließen Sie andere Programme und Tabs.",
       closer: "Kommen Sie etwas näher.",
       back: "Gehen Sie etwas zurück.",
       centre: "Rücken Sie in die Mitte des Ovals.",
@@ -117,6 +118,7 @@ export default {
       straight: "Schauen Sie wieder geradeaus.",
     },
     occlusion: {
+      soon: { head: "Halten Sie eine Hand neben dem Gesicht bereit", hint: "Gleich verdecken Sie damit einen Teil des Gesichts." },
       head: {
         right_cheek: "Verdecken Sie mit der Hand die rechte Wange",
         left_cheek: "Verdecken Sie mit der Hand die linke Wange",
@@ -129,10 +131,10 @@ export default {
       away: "Nehmen Sie die Hand jetzt weg.",
     },
     rhythm: {
+      soon: { head: "Gleich kommt ein Rhythmus", hint: "Ein Ring schließt sich viermal. Schauen Sie hin: Es wird gesagt, was zu tun ist." },
       head: { blink: "Blinzeln Sie immer, wenn sich der Ring schließt", mouth: "Öffnen Sie immer den Mund, wenn sich der Ring schließt" },
       hint: { blink: "Einmal blinzeln je Takt.", mouth: "Weit öffnen und wieder schließen." },
       now: { blink: "Blinzeln", mouth: "Öffnen" },
-      ready: "Gleich geht es los",
     },
     digits: { head: "Lesen Sie die Ziffern laut vor", hint: "Eine nach der anderen, mit Ihrer gewohnten Stimme.", say: (digits) => `Laut vorlesen: ${digits}` },
     distance: {
@@ -191,7 +193,7 @@ export default {
     incomplete: { head: "Bitte öffnen Sie den Link noch einmal", lead: "Diese Seite lässt sich nur mit dem ganzen Link öffnen, den Sie bekommen haben. Wird die Seite neu geladen, fehlt er.", todo: "Öffnen Sie den Link in Ihrer Nachricht noch einmal. Gilt er nicht mehr, bitten Sie um einen neuen." },
     tab: { head: "Die Prüfung ist schon geöffnet", lead: "Sie ist in einem anderen Tab oder Fenster dieses Browsers offen.", todo: "Machen Sie dort weiter und schließen Sie dieses hier." },
     late: { head: "Die Zeit ist um", lead: "Die Prüfung muss in einer bestimmten Zeit fertig sein. Daran ist niemand schuld, und es wurde nichts entschieden.", todo: "Bitten Sie die Stelle, die Ihnen den Link geschickt hat, um einen neuen." },
-    lost: { head: "Die Verbindung ist abgerissen", lead: "Es wurde nichts entschieden. Die Kamera ist aus.", todo: "Sehen Sie nach, ob Sie online sind, und versuchen Sie es noch einmal. Klappt das nicht, bitten Sie um einen neuen Link." },
+    lost: { head: "Die Verbindung ist abgerissen", lead: "Es wurde nichts entschieden. Die Kamera ist aus.", todo: "Sehen Sie nach, ob Sie online sind, und versuchen Sie es gleich noch einmal: Die Prüfung wartet eine halbe Minute auf Sie und beginnt dann von vorn." },
     unreachable: { head: "Es gibt keine Verbindung", lead: "Der Rechner, der prüft, antwortet nicht.", todo: "Sehen Sie nach, ob Sie online sind, und versuchen Sie es noch einmal." },
     blocked: { head: "Das Bild kommt nicht durch", lead: "Die Verbindung steht, lässt aber kein Video durch. In manchen Firmennetzen ist das so.", todo: "Versuchen Sie es in einem anderen Netz, etwa dem Ihres Telefons." },
     refused: { head: "Die Prüfung kann nicht weitergehen", lead: "Der Rechner, der prüft, hat abgelehnt. Es wurde nichts entschieden.", todo: "Bitten Sie die Stelle, die Ihnen den Link geschickt hat, um einen neuen." },

@@ -94,6 +94,7 @@ export default {
     hints: {
       no_face: "Your face cannot be seen yet. Look into the camera.",
       two_faces: "More than one face can be seen. Please be alone in the picture.",
+      small_picture: "The picture arrives too small. Use a faster connection, and close other programs and tabs.",
       closer: "Come a little closer.",
       back: "Go back a little.",
       centre: "Move to the middle of the oval.",
@@ -117,6 +118,7 @@ export default {
       straight: "Look straight ahead again.",
     },
     occlusion: {
+      soon: { head: "Hold a hand ready beside your face", hint: "You are about to cover a part of your face with it." },
       head: {
         right_cheek: "Cover your right cheek with your hand",
         left_cheek: "Cover your left cheek with your hand",
@@ -129,10 +131,10 @@ export default {
       away: "Now take your hand away.",
     },
     rhythm: {
+      soon: { head: "Get ready for a rhythm", hint: "A ring closes four times. Look at it: you are told what to do." },
       head: { blink: "Blink each time the ring closes", mouth: "Open your mouth each time the ring closes" },
       hint: { blink: "Blink once for each beat.", mouth: "Open it wide, and close it again." },
       now: { blink: "Blink", mouth: "Open" },
-      ready: "Get ready",
     },
     digits: { head: "Read the digits aloud", hint: "One after the other, in your usual voice.", say: (digits) => `Read aloud: ${digits}` },
     distance: {
@@ -191,7 +193,7 @@ export default {
     incomplete: { head: "Please open the link again", lead: "This page can only be opened with the whole link that you were sent. When the page is loaded again, the link is no longer there.", todo: "Open the link from your message again. If it says that it was used, ask for a new one." },
     tab: { head: "The check is already open", lead: "It is open in another tab or window of this browser.", todo: "Go on there, and close this one." },
     late: { head: "The time is up", lead: "The check has to be done within a certain time. That is nobody's fault, and nothing was decided.", todo: "Ask whoever sent you this link for a new one." },
-    lost: { head: "The connection was lost", lead: "Nothing was decided. The camera is off.", todo: "See whether you are online, then try again. If that does not work, ask for a new link." },
+    lost: { head: "The connection was lost", lead: "Nothing was decided. The camera is off.", todo: "See whether you are online, then try again straight away: the check waits half a minute for you, and begins anew." },
     unreachable: { head: "There is no connection", lead: "The computer that makes the check does not answer.", todo: "See whether you are online, then try again." },
     blocked: { head: "The picture does not get through", lead: "The connection is there, but it lets no video through. Some networks at work do that.", todo: "Try again in another network, such as your phone's own." },
     refused: { head: "The check cannot go on", lead: "The computer that makes the check refused. Nothing was decided.", todo: "Ask whoever sent you this link for a new one." },

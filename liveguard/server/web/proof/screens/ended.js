@@ -5,14 +5,14 @@ import { heading, primary } from "./parts.js";
 import { sign } from "./result.js";
 
 const SIGNS = { stopped: "ended", left: "ended", late: "waiting", lost: "offline", unreachable: "offline", blocked: "offline", tab: "share" };
-const MAY_RETRY = ["lost", "unreachable", "blocked"];
 
 /**
  * Resolves when the person tries again; where that is of no use, never.
  * @param {import("../screen.js").Screen} screen
- * @param {{why: string, said?: {what: string, todo: string}|null}} about `said`: the server's own words, where it has some
+ * @param {import("../ending.js").Ending} ending
+ * @param {boolean} again whether another try may help
  */
-export function ended(screen, { why, said = null }) {
+export function ended(screen, { why, said, passes }, again) {
   return new Promise((resolve) =>
     screen.show("ended", () => {
       const words = t.ended[why];
@@ -20,8 +20,8 @@ export function ended(screen, { why, said = null }) {
         sign(SIGNS[why] ?? "cannot_judge"),
         heading(words.head),
         h("p", { class: "lead" }, said?.what ?? words.lead),
-        h("p", { "data-why": why }, said?.todo || words.todo),
-        MAY_RETRY.includes(why) && h("div", { class: "actions" }, primary(t.ended.again, resolve, "again")),
+        h("p", { "data-why": why }, said?.todo || (passes && !again ? t.ended.used : words).todo),
+        again && h("div", { class: "actions" }, primary(t.ended.again, resolve, "again")),
       ];
     }),
   );

@@ -1,0 +1,268 @@
+"""Proofs whose page goes away and comes back, and feeds that nobody leads; pages, feeds and attempts are made up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from liveguard.kyc import service
+from liveguard.kyc.decision import StepResult
+from liveguard.kyc.errors import ProofClosed
+from liveguard.kyc.messages import OpenProof, Ready, Shown, Stop
+from liveguard.kyc.page import Page
+from liveguard.kyc.report import verify
+from liveguard.kyc.service import LEFT, Proofs
+from liveguard.kyc.tables import Proof
+from liveguard.kyc.webhook import FINISHED
+from liveguard.outbox import Outbox
+from liveguard.server import hub as hub_module
+from liveguard.server.settings import ServerSettings
+from liveguard.server.store import Store
+from liveguard.sinks.webhook import idempotency_key
+from liveguard.types import Need
+from tests.server_parts import LOOPBACK, FakeGuard
+from tests.synthetic import Says
+from tests.unit.test_rtc_sdp import CHROMIUM
+
+NEED = Need(step_us=500_000, video_us=1_000_000)
+READY, SHOWN = Ready(type="ready"), Shown(type="shown", number=1)
+
+
+class Attempt:
+    """One whose page has to say once that it has shown a step; all steps are done well then."""
+
+    begun: list[Attempt] = []  # noqa: RUF012 (each test begins with none)
+
+    def __init__(self, _guarded: object, steps: Any, page: Page) -> None:
+        self.steps, self.page = steps, page
+        self.asked = [SimpleNamespace(cue_us=0) for _ in steps]
+        Attempt.begun.append(self)
+
+    def heard(self, _: object) -> None:
+        """Nothing is said."""
+
+    async def run(self) -> tuple[StepResult, ...]:
+        await self.page.shown(1)
+        return tuple(StepResult(step.kind, -3.0, "as asked", {"artefact_nats": -1.0}) for step in self.steps)
+
+
+@pytest.fixture(autouse=True)
+def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    guarded = SimpleNamespace(on_event=None, tick=None, tap=SimpleNamespace(facts={}))
+    monkeypatch.setattr(Attempt, "begun", [])
+    monkeypatch.setattr(service, "Attempt", Attempt)
+    monkeypatch.setattr(Proofs, "_feed", lambda *_: guarded)
+
+
+@asynccontextmanager
+async def proofs(settings: ServerSettings | None = None) -> AsyncIterator[Proofs]:
+    store, guard = Store("sqlite://"), FakeGuard([Says("camera", NEED)])
+    made = Proofs(settings or ServerSettings(ice_addresses=LOOPBACK), guard, store.database)
+    await made.start()
+    try:
+        yield made
+    finally:
+        await made.close()
+        guard.close()
+        store.close()
+
+
+class Visitor:
+    """A person's page, over any number of connections."""
+
+    def __init__(self, made: Proofs, proof: str) -> None:
+        self._proofs, self.proof = made, proof
+        self.told: list[dict[str, Any]] = []
+        self.page: Page
+
+    async def comes(self) -> asyncio.Task[None]:
+        async def say(message: dict[str, Any]) -> None:
+            if message["type"] != "ping":
+                self.told.append(message)
+
+        self.page = Page(say)
+        self.page.take(READY)
+        return asyncio.create_task(self._proofs.run(self.proof, self.page))
+
+    async def attempt(self, number: int) -> None:
+        """Until this attempt has begun."""
+        await until(lambda: len(Attempt.begun) == number)
+
+    async def ended(self) -> Proof:
+        async def done() -> bool:
+            return (await self._proofs.known(self.proof)).state == "done"
+
+        while not await done():
+            await asyncio.sleep(0)
+        return await self._proofs.known(self.proof)
+
+
+async def until(true: Callable[[], Any]) -> None:
+    while not true():
+        await asyncio.sleep(0)
+
+
+def visited(story: Callable[[Visitor], Awaitable[None]]) -> tuple[Visitor, Proof]:
+    """What remains of a proof when `story` has been told of its page."""
+
+    async def tell() -> tuple[Visitor, Proof]:
+        async with proofs() as made:
+            visitor = Visitor(made, await agreed(made))
+            await story(visitor)
+            return visitor, await visitor.ended()
+
+    return asyncio.run(asyncio.wait_for(tell(), 20.0))
+
+
+def test_a_page_that_comes_back_in_time_gets_another_script_and_its_verdict_counts() -> None:
+    async def story(visitor: Visitor) -> None:
+        first = await visitor.comes()
+        await visitor.attempt(1)
+        visitor.page.take(None)  # the connection breaks
+        await first
+        await visitor.comes()
+        await visitor.attempt(2)
+        visitor.page.take(SHOWN)
+
+    visitor, proof = visited(story)
+    assert (proof.verdict, visitor.told[-1]["verdict"]) == ("live", "live")
+    assert Attempt.begun[0].steps != Attempt.begun[1].steps, "a script that was seen is not gone on with"
+    assert proof.report is not None
+    assert f"attempt 1: cannot_judge, {LEFT}" in proof.report.decode()
+    assert verify(proof.report).verdict == "live"
+
+
+def test_a_new_connection_takes_the_place_of_one_that_is_not_missed_yet() -> None:
+    async def story(visitor: Visitor) -> None:
+        first = await visitor.comes()
+        await visitor.attempt(1)
+        await visitor.comes()
+        await first  # is let go of
+        await visitor.attempt(2)
+        visitor.page.take(SHOWN)
+
+    assert visited(story)[1].verdict == "live"
+
+
+def test_a_page_that_does_not_come_back_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "RETURN_WITHIN_S", 0.01)
+
+    async def story(visitor: Visitor) -> None:
+        await visitor.comes()
+        await visitor.attempt(1)
+        visitor.page.take(None)
+
+    _, proof = visited(story)
+    assert proof.report is not None
+    assert (proof.verdict, verify(proof.report).reasons) == ("cannot_judge", (LEFT,))
+
+
+def test_each_time_counts_as_a_try() -> None:
+    async def story(visitor: Visitor) -> None:
+        for number in (1, 2, 3):
+            await visitor.comes()
+            await visitor.attempt(number)
+            visitor.page.take(None)
+
+    assert visited(story)[1].verdict == "cannot_judge"
+
+
+def test_who_stops_is_not_waited_for() -> None:
+    async def story(visitor: Visitor) -> None:
+        await visitor.comes()
+        await visitor.attempt(1)
+        visitor.page.take(Stop(type="stop"))
+
+    assert visited(story)[1].verdict == "cannot_judge"
+
+
+def test_erasing_also_empties_the_outbox(tmp_path: Path) -> None:
+    waiting = Outbox(tmp_path / "outbox")
+
+    async def story() -> None:
+        async with proofs(ServerSettings(ice_addresses=LOOPBACK, proof_outbox=tmp_path / "outbox")) as made:
+            proof = await agreed(made)
+            waiting.put("hook", idempotency_key(proof, FINISHED), b"{}", fingerprint=b"", now_us=0)
+            await made.erase(proof)
+
+    with closing(waiting):
+        asyncio.run(asyncio.wait_for(story(), 20.0))
+        assert waiting.counts("hook")["pending"] == 0
+
+
+class StubPeer:
+    """A connection that is never made; what happens while it is answered is `meanwhile`."""
+
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    def __init__(self, *_: Any) -> None:
+        """Nobody is called back."""
+
+    async def answer(self, _sdp: str) -> str:
+        if StubPeer.meanwhile is not None:
+            await StubPeer.meanwhile()
+        return "an answer"
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def agreed(made: Proofs) -> str:
+    new = await made.open(OpenProof(policy={}))
+    await made.redeem(new.id, new.token)
+    await made.consent(new.id, ())
+    return new.id
+
+
+def test_a_feed_that_nobody_leads_ends_with_its_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "Peer", StubPeer)
+    monkeypatch.setattr(service, "LOOK_EVERY_S", 0.0)
+
+    async def story() -> None:
+        async with proofs() as made:
+            offered, going_on = await agreed(made), await agreed(made)
+            for proof in (offered, going_on):
+                await made.offer(proof, CHROMIUM, None)
+            await asyncio.to_thread(made.store.erase, offered, datetime.now(timezone.utc))
+            await until(lambda: len(made.hub.live()) < 2)
+            assert [guarded.participant for guarded in made.hub.live()] == [going_on]
+
+    asyncio.run(asyncio.wait_for(story(), 20.0))
+
+
+def test_a_feed_whose_proof_ends_while_it_is_opened_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "Peer", StubPeer)
+
+    async def story() -> None:
+        async with proofs() as made:
+            proof = await agreed(made)
+            end = partial(asyncio.to_thread, made.store.erase, proof, datetime.now(timezone.utc))
+            monkeypatch.setattr(StubPeer, "meanwhile", staticmethod(end))
+            with pytest.raises(ProofClosed):
+                await made.offer(proof, CHROMIUM, None)
+            assert made.hub.live() == []
+
+    asyncio.run(asyncio.wait_for(story(), 20.0))
+
+
+def test_a_page_that_floods_and_goes_is_missed() -> None:
+    async def story() -> None:
+        async def say(_: dict[str, Any]) -> None:
+            pass
+
+        page = Page(say)
+        for _ in range(1000):
+            page.take(SHOWN)
+        page.take(None)
+        with pytest.raises(service.Gone):
+            await page.ready()
+
+    asyncio.run(asyncio.wait_for(story(), 1.0))
