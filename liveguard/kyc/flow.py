@@ -19,6 +19,7 @@ from liveguard.challenge.script import Step
 from liveguard.kyc.decision import StepResult
 from liveguard.kyc.framing import Framing
 from liveguard.kyc.page import Page
+from liveguard.rtc.lateness import BEFORE_US
 from liveguard.scheduler import PICTURE_WHY
 from liveguard.server.guarded import Guarded
 from liveguard.types import Event, Reading
@@ -130,7 +131,8 @@ class Attempt:
             return
         asked.cue_us = tap.cue(step.cue, max(tap.now_us - round(1e6 * one_way_s), told_us), step.params)
         # A cue lies behind all that has come: sound whose stamps run ahead of the pictures' would move it.
-        if asked.cue_us - tap.lateness.ahead_us - told_us > 1e6 * within_s:
+        ahead_us = tap.lateness.ahead_us(asked.cue_us - BEFORE_US, asked.cue_us)
+        if asked.cue_us - ahead_us - told_us > 1e6 * within_s:
             self._moved.append(asked)
         await page.wait((asked.cue_us + step.lasts_us - tap.now_us) / 1e6)
         await page.say({"type": "step_over", "number": number})

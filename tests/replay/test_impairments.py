@@ -160,6 +160,19 @@ def test_loss_and_jitter_cost_pictures_but_neither_time_nor_truth(server: Server
     go(*(work(name) for name in names))
 
 
+def test_jitter_and_loss_do_not_look_like_pictures_that_are_held_back(server: Server) -> None:
+    """As a liveness session would refuse to judge them."""
+
+    async def call() -> None:
+        async with server.call("jittery") as call:
+            tap = call.guarded.tap
+            start_us = tap.now_us
+            await call.weather(Weather(loss=0.02, jitter_ms=150), WEATHER_S)
+            assert not tap.lateness.late(start_us, start_us + round(WEATHER_S * 1e6))
+
+    go(call())
+
+
 def test_whatever_the_person_does_in_mid_call_is_taken_for_what_it_is(server: Server) -> None:
     async def size_and_rate() -> None:
         async with server.call("size") as call:
