@@ -13,7 +13,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from liveguard.errors import ConfigError
 from liveguard.kyc.errors import UnknownProof
-from liveguard.kyc.tables import KEPT_WHEN_ERASED, METADATA, PROOFS, PROOFS_VERSION, SETTINGS, Proof, proof_of
+from liveguard.kyc.tables import (
+    KEPT_WHEN_ERASED,
+    METADATA,
+    OLDER_VERSIONS,
+    PROOFS,
+    PROOFS_VERSION,
+    SETTINGS,
+    Proof,
+    proof_of,
+)
 from liveguard.server.database import Database
 from liveguard.server.tables import unix_us
 
@@ -38,7 +47,12 @@ class ProofArchive:
     def __init__(self, database: Database) -> None:
         self._database = database
         database.add_tables(METADATA)
-        if self._setting("version", PROOFS_VERSION) != PROOFS_VERSION:
+        version = self._setting("version", PROOFS_VERSION)
+        if version in OLDER_VERSIONS:  # which lack columns that `add_tables` has added
+            with database.transaction() as connection:
+                named = update(SETTINGS).where(SETTINGS.c.name == "version")
+                connection.execute(named.values(value=PROOFS_VERSION))
+        elif version != PROOFS_VERSION:
             raise ConfigError(
                 f"store {database.name}: its proofs are of a version that is not known: use another database, "
                 "or the version of liveguard that made it"

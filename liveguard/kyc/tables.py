@@ -16,6 +16,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaDa
 from liveguard.challenge.policy import ProofPolicy
 
 PROOFS_VERSION: Final = "2"
+OLDER_VERSIONS: Final = frozenset({"1"})  # "1" had no `own_needs`
 ID_LENGTH: Final = 64
 WORD_LENGTH: Final = 32
 HASH_LENGTH: Final = 64

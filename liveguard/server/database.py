@@ -9,9 +9,10 @@ from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, MetaData, func, insert, inspect, select
+from sqlalchemy import DDL, Connection, MetaData, func, insert, inspect, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.schema import CreateColumn
 
 from liveguard.errors import ConfigError, LiveguardError
 from liveguard.server.engines import name_of, open_engine, place, secrets_of
@@ -60,10 +61,17 @@ class Database:
                 yield connection
 
     def add_tables(self, tables: MetaData) -> None:
-        """Make those of these tables that are not there yet, beside the store's own."""
+        """Make those of these tables, and of their columns, that are not there yet, beside the store's own. A column that an
+        older version did not have is empty in its rows."""
         with self.transaction() as connection:
             self._make_alone(connection)
             tables.create_all(connection)
+            for table in tables.sorted_tables:
+                there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+                for column in table.columns:
+                    if column.name not in there:
+                        made = CreateColumn(column).compile(dialect=connection.dialect)
+                        connection.execute(DDL(f"ALTER TABLE {table.name} ADD COLUMN {made}"))
 
     def scrub(self) -> None:
         """Let nothing of what was deleted stay in the log of an SQLite file. Raises StoreError where somebody reads it."""

@@ -391,6 +391,23 @@ def test_tables_beside_those_of_an_older_store_and_of_an_unknown_version(tmp_pat
         ProofStore(opened.database)
 
 
+def test_proofs_of_an_older_version_are_taken_over(tmp_path: Path) -> None:
+    with contextlib.closing(Store(tmp_path / "s.sqlite")) as opened:
+        proofs = ProofStore(opened.database)
+        proof = running(proofs, SUBJECT, 0)
+    with sqlite3.connect(tmp_path / "s.sqlite") as db:
+        db.execute("ALTER TABLE liveguard_proofs DROP COLUMN own_needs")
+        db.execute("UPDATE liveguard_proof_settings SET value = '1' WHERE name = 'version'")
+    for _ in range(2):
+        with contextlib.closing(Store(tmp_path / "s.sqlite")) as opened:
+            kept = ProofStore(opened.database).proof(proof)
+            assert kept is not None
+            assert (kept.state, kept.own_needs) == ("running", ())
+    with sqlite3.connect(tmp_path / "s.sqlite") as db:
+        values = db.execute("SELECT value FROM liveguard_proof_settings WHERE name = 'version'").fetchall()
+    assert values == [("2",)]
+
+
 def test_nothing_is_logged(store: ProofStore, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     new: NewProof = store.create(SUBJECT, POLICY, T0)
