@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import DDL, Connection, MetaData, func, insert, inspect, select
+from sqlalchemy import Connection, MetaData, func, insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.schema import CreateColumn
@@ -71,7 +71,7 @@ class Database:
                 for column in table.columns:
                     if column.name not in there:
                         made = CreateColumn(column).compile(dialect=connection.dialect)
-                        connection.execute(DDL(f"ALTER TABLE {table.name} ADD COLUMN {made}"))
+                        connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {made}"))
 
     def scrub(self) -> None:
         """Let nothing of what was deleted stay in the log of an SQLite file. Raises StoreError where somebody reads it."""
