@@ -22,12 +22,12 @@ SEQUENCE_WRAP, TIME_WRAP = 1 << 16, 1 << 32
 class FrameBuffer:
     """`add` each packet; `rest` gives the frames that came free beside the one that `add` returned.
 
-    `patience`: for so long, in ticks of the stream's clock, whatever comes later waits for a lost packet. `broken` is set when
-    something was left out, for the caller to take back. For one thread.
+    `patience`: for so long, in ticks of the stream's clock, whatever comes later waits for a lost packet; the caller may change
+    it. `broken` is set when something was left out, for the caller to take back. For one thread.
     """
 
     def __init__(self, patience: int, is_video: bool) -> None:
-        self._patience, self._is_video = patience, is_video
+        self.patience, self.is_video = patience, is_video
         self._packets: dict[int, RtpPacket] = {}  # that wait, by unwrapped sequence number
         self._next: int | None = None
         self._last = self._last_time = 0  # number and time stamp of the latest packet
@@ -44,7 +44,7 @@ class FrameBuffer:
             frames += self._whole()
         self.broken |= lost
         self._rest = frames[1:]
-        return lost and self._is_video, frames[0] if frames else None
+        return lost and self.is_video, frames[0] if frames else None
 
     def rest(self) -> list[JitterFrame]:
         frames, self._rest = self._rest, []
@@ -83,7 +83,7 @@ class FrameBuffer:
         if self._next is None or self._next not in self._packets:
             return None
         first, number = self._packets[self._next], self._next
-        if not self._is_video or not first._data:  # type: ignore[attr-defined]
+        if not self.is_video or not first._data:  # type: ignore[attr-defined]
             return number + 1
         while (packet := self._packets.get(number)) is not None:
             if packet.timestamp != first.timestamp:
@@ -98,7 +98,7 @@ class FrameBuffer:
 
     def _is_old(self, packet: RtpPacket) -> bool:
         """Whether it is further from the latest than patience goes; times may also jump back."""
-        return abs(_signed(self._last_time - packet.timestamp, TIME_WRAP)) > self._patience
+        return abs(_signed(self._last_time - packet.timestamp, TIME_WRAP)) > self.patience
 
     def _skip(self) -> None:
         """Give up what is missing, and what it may have been part of: the picture before the hole, and the one after."""
@@ -106,7 +106,7 @@ class FrameBuffer:
         self._drop_run(self._next)
         if self._packets:
             self._next = min(self._packets)
-            if self._is_video:
+            if self.is_video:
                 self._drop_run(self._next)
 
     def _drop_run(self, number: int) -> None:

@@ -21,10 +21,10 @@ WRAP = 1 << 32
 MOST_WAITING = 60
 """Encoded pictures, 2 s: with more the decoder is behind for good, and only a new key frame helps."""
 MOST_PIXELS = 2560 * 1600
-AUDIO_PATIENCE = 48_000 * 150 // 1000
-VIDEO_PATIENCE = 90_000 * 300 // 1000
-"""In ticks: for so long a lost packet holds up what comes after it. Pictures can be sent again; what comes more than 400 ms
-behind the other track is too late for its window anyway."""
+AUDIO_PATIENCE_MS, VIDEO_PATIENCE_MS = 150, 300
+"""For so long a lost packet holds up what comes after it. Pictures can be sent again; what comes more than 400 ms behind the
+other track is too late for its window anyway."""
+AUDIO_RATE_HZ, VIDEO_RATE_HZ = 48_000, 90_000  # of the RTP clock; sound may have another, which its codec tells
 AUDIO_LATE_US = 0
 """How much later sound arrives than the picture that was taken with it: neither waits for what comes after it."""
 ASK_AGAIN_S = 0.3
@@ -77,6 +77,8 @@ class DecoderQueue(queue.Queue[Any]):
             return
         codec, encoded = item
         self.rate_hz = codec.clockRate
+        if self._buffer is not None and not self._buffer.is_video:
+            self._buffer.patience = AUDIO_PATIENCE_MS * self.rate_hz // 1000
         if self._buffer is not None and self._buffer.broken:
             self._broken, self._buffer.broken, self._asked_at = True, False, encoded.timestamp
         self._let_in(codec, encoded)
@@ -149,7 +151,9 @@ def equip(receiver: RTCRtpReceiver, kind: str, on_report: Callable[[int, int], N
         raise BackendError(f"aiortc {aiortc.__version__} is not known here ({', '.join(missing)} is missing): use 1.16")
     clock = RtpClock()
     _set(receiver, "timestamp_mapper", clock)
-    buffer = FrameBuffer(VIDEO_PATIENCE if kind == "video" else AUDIO_PATIENCE, kind == "video")
+    is_video = kind == "video"
+    patience = VIDEO_PATIENCE_MS * VIDEO_RATE_HZ if is_video else AUDIO_PATIENCE_MS * AUDIO_RATE_HZ
+    buffer = FrameBuffer(patience // 1000, is_video)
     _set(receiver, "jitter_buffer", buffer)
     waiting = DecoderQueue(_get(receiver, "decoder_error"), buffer, clock)
     _set(receiver, "decoder_queue", waiting)

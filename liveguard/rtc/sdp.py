@@ -1,6 +1,6 @@
 """What a WHIP client sends, checked before aiortc sees it: offers (RFC 9725) and trickled fragments (RFC 8840).
 
-A text that passes `check_offer` is one that `RTCPeerConnection.setRemoteDescription` takes, and whose media can be
+What `check_offer` makes of a text is what `RTCPeerConnection.setRemoteDescription` takes, and whose media can be
 decoded. Messages never repeat what the stranger wrote. Nothing here keeps state; any thread may call.
 """
 
@@ -16,7 +16,8 @@ from aiortc.rtcdtlstransport import X509_DIGEST_ALGORITHMS
 from aiortc.rtcpeerconnection import find_common_codecs
 from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp, candidate_to_sdp
 
-from liveguard.rtc.sdp_lines import SdpError, check_sections, numbered
+from liveguard.rtc.sdp_bundle import complete
+from liveguard.rtc.sdp_lines import SdpError, check_sections, numbered, readable
 
 MAX_OFFER_CHARS = 64 * 1024
 MAX_FRAGMENT_CHARS = 16 * 1024
@@ -41,7 +42,8 @@ _SENDING = ("sendonly", "sendrecv")
 class Offer:
     """What a client wants to send. Codecs are those that can be decoded here, in the client's order of preference.
 
-    `ufrag` and `pwd` are the client's ICE credentials; `sections` are (kind, mid) in the order of the description.
+    `ufrag` and `pwd` are the client's ICE credentials; `sections` are (kind, mid) in the order of the description; `sdp` is the
+    description as aiortc takes it.
     """
 
     has_video: bool
@@ -51,6 +53,7 @@ class Offer:
     ufrag: str
     pwd: str = field(repr=False)
     sections: tuple[tuple[str, str], ...]
+    sdp: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,9 @@ def check_offer(text: str) -> Offer:
     if not lines or lines[0][1] != "v=0":
         raise SdpError("line 1: an offer begins with v=0")
     check_sections(lines)
+    sdp = "".join(f"{line}\r\n" for line in complete(readable(lines)))
     try:
-        description = SessionDescription.parse(text)
+        description = SessionDescription.parse(sdp)
     except _STUMBLES as error:
         raise SdpError(f"the offer cannot be read ({type(error).__name__})") from error
     media = description.media
@@ -95,6 +99,7 @@ def check_offer(text: str) -> Offer:
         ufrag=ice.usernameFragment or "",
         pwd=ice.password or "",
         sections=tuple((section.kind, section.rtp.muxId) for section in media),
+        sdp=sdp,
     )
 
 
@@ -102,14 +107,14 @@ async def set_offer(connection: RTCPeerConnection, text: str) -> Offer:
     """The offer, checked and set as the connection's remote description; `SdpError` for whatever it does not take."""
     offer = check_offer(text)
     try:
-        await connection.setRemoteDescription(RTCSessionDescription(sdp=text, type="offer"))
+        await connection.setRemoteDescription(RTCSessionDescription(sdp=offer.sdp, type="offer"))
     except (InvalidStateError, *_STUMBLES) as error:
         raise SdpError(f"the offer cannot be used ({type(error).__name__})") from error
     return offer
 
 
 def _check_transport(section: MediaDescription) -> None:
-    """Refuses a section that cannot be carried: each has a mid, ICE credentials and DTLS parameters."""
+    """Refuses a section that cannot be carried: each has a mid, ICE credentials and DTLS parameters, if only its bundle's."""
     kind = section.kind
     if kind not in ("video", "audio", "application"):
         raise SdpError("a section is neither video, audio nor a data channel", 406)

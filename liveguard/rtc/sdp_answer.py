@@ -19,7 +19,7 @@ from aiortc.rtcdtlstransport import X509_DIGEST_ALGORITHMS
 from aiortc.rtcpeerconnection import find_common_codecs
 from aiortc.sdp import MediaDescription, SessionDescription
 
-from liveguard.rtc.sdp_lines import SdpError, check_sections, numbered
+from liveguard.rtc.sdp_lines import SdpError, check_sections, numbered, readable
 
 if TYPE_CHECKING:
     from liveguard.types import Track
@@ -52,9 +52,10 @@ def read_answer(text: str, offer: str) -> Answer:
     """What is answered to `offer`; `SdpError` if it is malformed, or brings nothing that can be received."""
     if not text.startswith("v=0"):
         raise SdpError("it is not a session description, which begins with v=0")
-    check_sections(numbered(text, MAX_ANSWER_CHARS))
+    lines = numbered(text, MAX_ANSWER_CHARS)
+    check_sections(lines)
     try:
-        answer, ours = SessionDescription.parse(text), SessionDescription.parse(offer)
+        answer, ours = SessionDescription.parse("\r\n".join(readable(lines))), SessionDescription.parse(offer)
     except _STUMBLES as error:
         raise SdpError(f"it cannot be read ({type(error).__name__})") from error
     if _names(answer) != _names(ours):

@@ -53,7 +53,7 @@ _ATTRIBUTES = {
     "fmtp": (rf"{_PT} [ -~]{{1,1024}}", "a payload type and its parameters"),
     "rtcp-fb": (rf"(?:\*|{_PT}) [!-~]{{1,64}}(?: [ -~]{{1,256}})?", "a payload type and a kind of feedback"),
     "rtcp": (rf"[0-9]{{1,5}}(?: {_IP})?", "a port and an address"),
-    "extmap": (r"[0-9]{1,3}(?:/[a-z]{8})? [!-~]{1,256}", "a number and a URI"),
+    "extmap": (r"[0-9]{1,3}(?:/[a-z]{8})? [!-~]{1,256}(?: [ -~]{1,1024})?", "a number, a URI and its attributes"),
     "ssrc": (r"[0-9]{1,10} [a-z0-9-]{1,64}:[ -~]{0,512}", "a number and an attribute with its value"),
     "ssrc-group": (r"[A-Z-]{1,16}(?: [0-9]{1,10}){0,16}", "a kind and at most 16 numbers"),
     "sctp-port": ("[0-9]{1,5}", "a port"),
@@ -96,6 +96,11 @@ def numbered(text: str, limit_chars: int) -> list[tuple[int, str]]:
         _check_line(number, line)
         checked.append((number, line))
     return checked
+
+
+def readable(lines: Sequence[tuple[int, str]]) -> list[str]:
+    """The checked lines without what aiortc stumbles over: the attributes of header extensions (RFC 8285), of no use here."""
+    return [" ".join(line.split(" ")[:2]) if line.startswith("a=extmap:") else line for _, line in lines]
 
 
 def _check_line(number: int, line: str) -> None:

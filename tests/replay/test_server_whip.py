@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +127,45 @@ def test_codecs_that_cannot_be_decoded_are_refused_by_name(server: Running) -> N
         assert 'liveguard_connections_refused_total{why="no_codec"} 0.0' not in counted
         assert 'liveguard_connections_refused_total{why="no_codec"}' in counted
         assert "VP8" in answer.json()["error"]
+
+    go(work())
+
+
+def bundle_only(offer: str) -> str:
+    """What RFC 8829 has a client write that wants one transport or none: only the first section says how it is carried."""
+    *before, last = re.split("(?=m=)", offer)
+    last = re.sub(r"a=(candidate|end-of-candidates|ice-|fingerprint|setup|rtcp)[^\r]*\r\n", "", last)
+    return "".join(before) + re.sub(r"(m=\w+) \d+", r"\1 0", last) + "a=bundle-only\r\n"
+
+
+@pytest.mark.parametrize(
+    ("alter", "kinds"),
+    [
+        (bundle_only, ("video", "audio")),
+        (lambda offer: offer.replace("a=group:BUNDLE 0\r\n", "a=group:BUNDLE 0 1\r\n"), ("video",)),
+        (lambda offer: re.sub("(a=extmap:[^\r]*)", r"\1 vad=on", offer), ("video", "audio")),
+    ],
+    ids=["bundle-only", "one track in a bundle of two", "attributes of header extensions"],
+)
+def test_what_clients_write_otherwise_than_aiortc_is_understood(
+    server: Running, alter: Callable[[str], str], kinds: tuple[str, ...]
+) -> None:
+    async def work() -> None:
+        publisher = Publisher(server.url, "otherwise")
+        for kind in kinds:
+            publisher.pc.addTrack(Film(noise()) if kind == "video" else AudioStreamTrack())
+        await publisher.pc.setLocalDescription(await publisher.pc.createOffer())
+        plain = publisher.pc.localDescription.sdp
+        assert alter(plain) != plain
+        answer = await publisher.http.post("/whip/otherwise", content=alter(plain), headers=SDP)
+        assert answer.status_code == 201, answer.text
+        publisher.location = answer.headers["location"]
+        await publisher.pc.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+        await publisher.connected()
+        tap = next(g for g in server.hub.live() if g.participant == "otherwise").tap
+        assert tap.info.tracks == set(kinds)
+        await asyncio.to_thread(wait_until, lambda: all(end.t_us > 0 for end in tap._ends.values()))
+        await publisher.close()
 
     go(work())
 

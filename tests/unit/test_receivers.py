@@ -7,10 +7,21 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+from aiortc.rtp import RtpPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveguard.rtc.receivers import MOST_WAITING, WRAP, DecoderQueue, RtpClock, is_key, too_large
+from liveguard.rtc.frame_buffer import FrameBuffer
+from liveguard.rtc.receivers import (
+    AUDIO_PATIENCE_MS,
+    AUDIO_RATE_HZ,
+    MOST_WAITING,
+    WRAP,
+    DecoderQueue,
+    RtpClock,
+    is_key,
+    too_large,
+)
 
 KEY = b"\x10\x02\x00\x9d\x01\x2a" + (1280).to_bytes(2, "little") + (720).to_bytes(2, "little") + b"\0" * 8
 DELTA = b"\x11" + b"\0" * 20
@@ -81,3 +92,23 @@ def test_sound_that_piles_up_is_dropped_and_goes_on() -> None:
     assert waiting.get() is None
     with pytest.raises(queue.Empty):
         waiting.get_nowait()
+
+
+@pytest.mark.parametrize(("name", "rate_hz"), [("opus", 48_000), ("G722", 8_000), ("PCMU", 8_000), ("PCMA", 8_000)])
+def test_a_lost_packet_holds_sound_up_for_the_same_time_whatever_its_clock(name: str, rate_hz: int) -> None:
+    buffer, clock = FrameBuffer(AUDIO_PATIENCE_MS * AUDIO_RATE_HZ // 1000, is_video=False), RtpClock()
+    waiting = DecoderQueue(threading.Event(), buffer, clock)
+    codec = SimpleNamespace(name=name, clockRate=rate_hz)
+    packet_ms, lost, held_ms = 20, 5, 0
+    for number in range(60):
+        if number == lost:
+            continue
+        packet = RtpPacket(sequence_number=number, timestamp=number * packet_ms * rate_hz // 1000)
+        packet._data = b"x"
+        _, frame = buffer.add(packet)  # as aiortc's receiver does
+        if frame is not None:
+            frame.timestamp = clock.map(frame.timestamp)
+            waiting.put((codec, frame))
+        while not waiting.empty():
+            held_ms = max(held_ms, number * packet_ms - waiting.get()[1].timestamp * 1000 // rate_hz)
+    assert AUDIO_PATIENCE_MS <= held_ms <= AUDIO_PATIENCE_MS + packet_ms

@@ -7,6 +7,7 @@ import re
 
 import pytest
 from aiortc import RTCIceCandidate
+from aiortc.sdp import SessionDescription
 
 from liveguard.errors import ConfigError, InputError
 from liveguard.rtc.ice_options import IceServers, check_addresses, parse_ice_servers
@@ -214,7 +215,75 @@ GSTREAMER = text(
     "a=mid:video0",
     FINGERPRINT,
 )
-ALL = {"chromium": CHROMIUM, "firefox": FIREFOX, "obs": OBS, "gstreamer": GSTREAMER}
+BUNDLE_ONLY = text(  # as the example of RFC 9725
+    "v=0",
+    "o=- 5228595038118931041 2 IN IP4 127.0.0.1",
+    "s=-",
+    "t=0 0",
+    "a=group:BUNDLE 0 1",
+    "a=extmap-allow-mixed",
+    "a=ice-options:trickle ice2",
+    "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+    "c=IN IP4 0.0.0.0",
+    "a=rtcp:9 IN IP4 0.0.0.0",
+    "a=ice-ufrag:EsAw",
+    "a=ice-pwd:bP+XJMM09aR8AiX1jdukzR6Y",
+    FINGERPRINT,
+    "a=setup:actpass",
+    "a=mid:0",
+    "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level vad=on",
+    "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid",
+    "a=sendonly",
+    "a=msid:d46f ce32",
+    "a=rtcp-mux",
+    "a=rtcp-mux-only",
+    "a=rtpmap:111 opus/48000/2",
+    "a=fmtp:111 minptime=10;useinbandfec=1",
+    "m=video 0 UDP/TLS/RTP/SAVPF 96 97",
+    "a=mid:1",
+    "a=bundle-only",
+    "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid",
+    "a=sendonly",
+    "a=msid:d46f 3956",
+    "a=rtpmap:96 VP8/90000",
+    "a=rtcp-fb:96 ccm fir",
+    "a=rtcp-fb:96 nack",
+    "a=rtcp-fb:96 nack pli",
+    "a=rtpmap:97 rtx/90000",
+    "a=fmtp:97 apt=96",
+)
+FFMPEG = text(  # without sound, whose section it names all the same
+    "v=0",
+    "o=FFmpeg 4489045141692799359 2 IN IP4 127.0.0.1",
+    "s=FFmpegPublishSession",
+    "t=0 0",
+    "a=group:BUNDLE 0 1",
+    "a=extmap-allow-mixed",
+    "a=msid-semantic: WMS",
+    "m=video 9 UDP/TLS/RTP/SAVPF 106",
+    "c=IN IP4 0.0.0.0",
+    "a=ice-ufrag:a174beef",
+    "a=ice-pwd:wY8rJ3gNLxL3eWZs6UPOxy00",
+    FINGERPRINT,
+    "a=setup:passive",
+    "a=mid:1",
+    "a=sendonly",
+    "a=msid:FFmpeg video",
+    "a=rtcp-mux",
+    "a=rtcp-rsize",
+    "a=rtpmap:106 H264/90000",
+    "a=fmtp:106 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f",
+    "a=ssrc:107169110 cname:FFmpeg",
+    "a=ssrc:107169110 msid:FFmpeg video",
+)
+ALL = {
+    "chromium": CHROMIUM,
+    "firefox": FIREFOX,
+    "obs": OBS,
+    "gstreamer": GSTREAMER,
+    "bundle-only": BUNDLE_ONLY,
+    "ffmpeg": FFMPEG,
+}
 
 
 @pytest.mark.parametrize(
@@ -224,6 +293,8 @@ ALL = {"chromium": CHROMIUM, "firefox": FIREFOX, "obs": OBS, "gstreamer": GSTREA
         ("firefox", (True, True, ("VP8", "H264"), ("opus", "G722", "PCMU", "PCMA"), "3d2c1f0e")),
         ("obs", (True, True, ("H264",), ("opus",), "Xk3e")),
         ("gstreamer", (True, False, ("H264", "VP8"), (), "7mWHRWkWvhCWyFAX0AzUFYVIJHCZqVWS")),
+        ("bundle-only", (True, True, ("VP8",), ("opus",), "EsAw")),
+        ("ffmpeg", (True, False, ("H264",), (), "a174beef")),
     ],
 )
 def test_offers_of_common_clients(client: str, expected: tuple[object, ...]) -> None:
@@ -241,7 +312,49 @@ def test_what_an_offer_tells_of_its_sections_and_keeps_to_itself() -> None:
 
 def test_the_credentials_are_those_of_the_section_that_carries_all() -> None:
     other = OBS.replace("a=mid:1\r\n", "a=mid:1\r\na=ice-ufrag:second\r\n").replace("BUNDLE 0 1", "BUNDLE 1 0")
-    assert check_offer(other).ufrag == "second"
+    offer = check_offer(other)
+    assert offer.ufrag == "second"
+    assert {section.ice.usernameFragment for section in SessionDescription.parse(offer.sdp).media} == {"second"}
+
+
+def test_a_bundled_section_is_carried_as_the_first_of_its_bundle() -> None:
+    sound, picture = SessionDescription.parse(check_offer(BUNDLE_ONLY).sdp).media
+    assert picture.ice == sound.ice
+    assert picture.dtls == sound.dtls
+    assert picture.dtls is not None
+    assert (picture.dtls.role, len(picture.dtls.fingerprints)) == ("auto", 1)
+    assert picture.rtcp_mux
+    assert [codec.name for codec in picture.rtp.codecs] == ["VP8", "rtx"]
+
+
+def test_a_data_channel_may_carry_sections_that_are_bundle_only() -> None:
+    """It is not multiplexed with RTCP itself, so that the media say."""
+    head, sound, picture, channel = re.split("(?=m=)", CHROMIUM)
+    carried = re.sub(r"a=(ice-ufrag|ice-pwd|fingerprint|setup):.*\r\n", "", picture)
+    offer = check_offer(head.replace("BUNDLE 0 1 2", "BUNDLE 2 0 1") + channel + sound + carried)
+    assert offer.ufrag == "NBxK"
+    assert all(section.rtcp_mux for section in SessionDescription.parse(offer.sdp).media[1:])
+
+
+def test_only_a_section_that_is_bundled_is_carried_with_others() -> None:
+    with pytest.raises(SdpError, match="video: a=ice-ufrag or a=ice-pwd is missing"):
+        check_offer(BUNDLE_ONLY.replace("BUNDLE 0 1", "BUNDLE 0"))
+
+
+@pytest.mark.parametrize("group", ["0 1", "1 0", "1", "0"])
+def test_a_bundle_may_name_sections_that_are_not_there(group: str) -> None:
+    offer = check_offer(FFMPEG.replace("BUNDLE 0 1", f"BUNDLE {group}"))
+    assert offer.sections == (("video", "1"),)
+    named = [str(one) for one in SessionDescription.parse(offer.sdp).group]
+    assert named == ([] if group == "0" else ["BUNDLE 1"])
+
+
+def test_header_extensions_may_have_attributes() -> None:
+    sound, _ = SessionDescription.parse(check_offer(BUNDLE_ONLY).sdp).media
+    assert [(one.id, one.uri) for one in sound.rtp.headerExtensions] == [
+        (1, "urn:ietf:params:rtp-hdrext:ssrc-audio-level"),
+        (4, "urn:ietf:params:rtp-hdrext:sdes:mid"),
+    ]
 
 
 @pytest.mark.parametrize(

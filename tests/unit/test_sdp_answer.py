@@ -71,6 +71,13 @@ def test_without_a_direction_both_send() -> None:
     assert {media.direction for media in SessionDescription.parse(answer.sdp).media} == {"sendrecv"}
 
 
+def test_header_extensions_may_have_attributes() -> None:
+    level = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+    answer = read_answer(description(SOUND + f"a=extmap:1 {level} vad=on\r\n", PICTURE), OFFER)
+    sound, _ = SessionDescription.parse(answer.sdp).media
+    assert [one.uri for one in sound.rtp.headerExtensions] == [level]
+
+
 @pytest.mark.parametrize(
     ("answer", "what"),
     [
