@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache, partial
 from importlib.util import find_spec
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +51,7 @@ def collect(
     if jobs > 1 and missing:
         # Spawned, not forked: a progress bar's thread may hold a lock, and each process needs a face library of its own.
         try:
-            with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            with ProcessPoolExecutor(jobs, get_context("spawn"), end_with_the_parent) as pool:
                 _count(pool.map(work, missing), on_done)
         except BrokenProcessPool as error:
             # Tasks are begun in order: those at work are the first that have left no record.
@@ -62,6 +64,18 @@ def collect(
         _count(map(work, missing), on_done)
     for task, config in zip(tasks, configs, strict=True):
         yield run_of(task, load(task, folder, _checks(config)) or {"error": "its record was lost"})
+
+
+def end_with_the_parent() -> None:
+    """Called in a process of a pool: when the one that made it is killed, it would wait for work for ever, models and all."""
+    parent = parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, name="liveguard-parent-watch", daemon=True).start()
 
 
 def _count(done: Iterator[None], on_done: Callable[[int], None] | None) -> None:

@@ -155,9 +155,10 @@ def _careful_slope(windows: Windows, groups: npt.NDArray[np.str_], names: tuple[
 def _certainly_lower(losses: Array, than: Array) -> bool:
     """Whether the sum over groups is lower by more than its standard error, as it differs from group to group (the one
     standard error rule: Breiman et al. 1984, doi:10.1201/9781315139470)."""
-    gain, count = than - losses, len(losses)
-    if not np.isfinite(gain).all() or count < 2:
+    count = len(losses)
+    if count < 2 or not (np.isfinite(losses).all() and np.isfinite(than).all()):
         return False
+    gain = than - losses
     return bool(gain.sum() > math.sqrt(count / (count - 1) * float(((gain - gain.mean()) ** 2).sum())))
 
 
