@@ -122,7 +122,7 @@ def _show(guard: Guard, tap: Tap, sinks: list[Sink], arguments: argparse.Namespa
     view: LiveView | None = None
     if arguments.json:
         sinks.append(JsonlSink(sys.stdout))
-    elif arguments.plain or not sys.stdout.isatty():
+    elif arguments.plain or not has_screen():
         sinks.append(TerminalSink(sys.stdout))
     else:
         view = LiveView(tap.info.name, stats)
@@ -141,6 +141,11 @@ def _show(guard: Guard, tap: Tap, sinks: list[Sink], arguments: argparse.Namespa
         with Live(get_renderable=view.render, console=Console(), refresh_per_second=5, screen=False):
             _wait(session.ended, arguments.seconds, lambda: interrupts.count > 0)
     return session
+
+
+def has_screen() -> bool:
+    """Whether standard output can show a view that is drawn again and again: a terminal, and not a dumb one."""
+    return sys.stdout.isatty() and not Console(file=sys.stdout).is_dumb_terminal
 
 
 def _ended(session: Session, interrupts: Interrupts) -> bool:
