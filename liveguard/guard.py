@@ -66,7 +66,7 @@ class Guard:
         """The report on one recording, a path or URL, or on a still picture; `on_progress(done_s, total_s)` is called as it
         goes on.
 
-        Raises InputError where the file cannot be used.
+        Raises InputError where the file cannot be used, BackendError where a library is missing.
         """
         from liveguard.taps.recording import open_recording
 

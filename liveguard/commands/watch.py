@@ -24,6 +24,7 @@ from liveguard.guard import Guard
 from liveguard.session import Session, Stats, Tick
 from liveguard.sinks.jsonl import JsonlSink
 from liveguard.sinks.terminal import TerminalSink
+from liveguard.taps.recording import require_av
 from liveguard.types import Sink, Tap
 
 POLL_S = 0.2
@@ -101,6 +102,7 @@ def open_tap(arguments: argparse.Namespace) -> Tap:
         return WhepTap(arguments.url, token=arguments.token or os.environ.get("LIVEGUARD_WHEP_TOKEN") or None)
     if arguments.token:
         raise InputError("--token is for a whep+https URL only")
+    require_av()
     if arguments.url:
         from liveguard.taps.file import FileTap
 

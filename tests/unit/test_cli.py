@@ -298,6 +298,35 @@ def test_a_defect_is_a_traceback_and_a_status_of_its_own(
     assert "\x1b" not in err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["scan", __file__],
+        ["watch", __file__],
+        ["watch", "--microphone", "none"],
+        ["bench", __file__],
+    ],
+    ids=lambda words: f"{words[0]} {words[-1][-4:]}",
+)
+def test_without_pyav_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    assert main([*words, "--checks", "camera"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("liveguard: ")
+    assert "pip install 'liveguard[file]'" in err
+    assert err.count("\n") == 1
+
+
+def test_stress_without_its_libraries_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "liveguard.film_file", None)
+    assert main(["stress", "--list"]) == 2
+    assert "pip install 'liveguard[audio,face,file]'" in capsys.readouterr().err
+
+
 def test_detectors_lists_needs_and_latency(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["detectors", "--json"]) == 0
     rows = {row["name"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
