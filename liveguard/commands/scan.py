@@ -36,7 +36,12 @@ def run(arguments: argparse.Namespace) -> int:
     errors = Console(stderr=True, highlight=False)
     out = Console(highlight=False)
     status = 0
-    with Guard(config_of(arguments)) as guard:
+    config = config_of(arguments)
+    if config.sinks:
+        errors.print(
+            "liveguard: scan sends nothing to [[sinks]], which are for live feeds", markup=False, soft_wrap=True
+        )
+    with Guard(config) as guard:
         for file in arguments.files:
             try:
                 report = _scan(guard, file, errors, arguments.journal)

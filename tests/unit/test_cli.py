@@ -152,6 +152,16 @@ def test_scan_says_it_by_its_exit_status_too(
     assert "fault: check x: oh" in out
 
 
+def test_scan_says_that_it_sends_nothing_to_sinks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    fake_scan(monkeypatch, fine=report())
+    settings = tmp_path / "guard.toml"
+    settings.write_text(f"[[sinks]]\nkind = 'jsonl'\ntarget = '{tmp_path / 'events.jsonl'}'\n")
+    assert main(["scan", "--config", str(settings), "--checks", "camera", "fine"]) == 0
+    assert capsys.readouterr().err == "liveguard: scan sends nothing to [[sinks]], which are for live feeds\n"
+
+
 def test_scan_says_what_it_had_no_model_for(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
