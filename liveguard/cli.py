@@ -1,14 +1,16 @@
-"""The command line. Exit status: 0 done, 1 an alert was raised, 2 wrong use or input, 130 interrupted."""
+"""The command line; `STATUSES` says how it ends."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
 from liveguard import __version__
+from liveguard.commands.streams import UnreadError, standard_streams
 from liveguard.errors import LiveguardError
 from liveguard.words import plain
 
@@ -27,6 +29,11 @@ COMMANDS = {
     "replay": "go through a journal again and compare to the bit",
 }
 
+STATUSES = """exit status: 0 done and nothing raised; 1 an alert was raised (replay, evaluate, verify: what is compared differs;
+doctor: recordings cannot be judged); 2 wrong use, an input that cannot be used, or an output that cannot be written; 70 a
+defect of liveguard (with a traceback); 130 interrupted; 141 the reader of the output has gone before its end, and nothing
+was raised until then."""
+INTERNAL_DEFECT, INTERRUPTED, UNREAD = 70, 130, 141  # EX_SOFTWARE; and as shells say it for SIGINT and SIGPIPE
 ERROR_LIMIT = 2000
 
 
@@ -42,29 +49,43 @@ def one_thread_each() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; every expected problem is one line on stderr."""
     one_thread_each()
+    with standard_streams():
+        status = 0
+        try:
+            status = _run(sys.argv[1:] if argv is None else list(argv))
+            sys.stdout.flush()
+        except UnreadError:
+            status = status or UNREAD
+        except LiveguardError as error:
+            print(f"liveguard: {plain(str(error), ERROR_LIMIT)}", file=sys.stderr)  # noqa: T201
+            status = 2
+        except KeyboardInterrupt:
+            status = INTERRUPTED
+        except Exception:  # noqa: BLE001 (Python's own end would be 1, which is an alert)
+            for line in traceback.format_exc().splitlines():
+                print(plain(line, ERROR_LIMIT), file=sys.stderr)  # noqa: T201
+            status = INTERNAL_DEFECT
+        return status
+
+
+def _run(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="liveguard", description="Guards video calls against face swaps, cloned voices and injected feeds."
+        prog="liveguard",
+        description="Guards video calls against face swaps, cloned voices and injected feeds.",
+        epilog=STATUSES,
     )
     parser.add_argument("--version", action="version", version=f"liveguard {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    arguments = sys.argv[1:] if argv is None else list(argv)
     for name, what in COMMANDS.items():
         sub = subparsers.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
         # Only the command that is meant is imported: `liveguard --help` stays quick.
         if name in arguments:
             import_module(f"liveguard.commands.{name}").add_arguments(sub)
-    chosen = parser.parse_args(arguments)
     try:
-        return int(import_module(f"liveguard.commands.{chosen.command}").run(chosen))
-    except LiveguardError as error:
-        print(f"liveguard: {plain(str(error), ERROR_LIMIT)}", file=sys.stderr)  # noqa: T201
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # Whoever read our output has gone; nothing is left to be said, also not at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        chosen = parser.parse_args(arguments)
+    finally:
+        sys.stdout.flush()  # what --help says
+    return int(import_module(f"liveguard.commands.{chosen.command}").run(chosen))
 
 
 if __name__ == "__main__":

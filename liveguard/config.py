@@ -1,4 +1,5 @@
-"""Settings from a TOML file. Every key is checked; an unknown one is an error that lists what is allowed.
+"""Settings from a TOML file. Every key is checked; an unknown one is an error that lists what is allowed. Options of checks
+and sinks are theirs to know, and are checked when those are made.
 
 [policy]                      # see liveguard.policy.Policy
 false_alerts_per_hour = 0.02
@@ -71,10 +72,10 @@ class Config:
         return replace(self, policy=replace(self.policy, calibration=whole))
 
 
-def read_config(path: Path) -> Config:
+def read_config(path: str | Path) -> Config:
     """The settings in the file at `path`. Raises ConfigError that names the key and what is allowed."""
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        table = tomllib.loads(Path(path).read_text("utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:  # beside bad TOML and bad UTF-8: absurdly long numbers, deep nesting

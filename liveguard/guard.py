@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from liveguard.config import Config
 from liveguard.engine import Engine
-from liveguard.errors import InputError, LiveguardError
+from liveguard.errors import ConfigError, InputError, LiveguardError
 from liveguard.face.backends import BackendPool
 from liveguard.journal import JournalWriter
 from liveguard.plugins import load_detectors
@@ -48,7 +48,9 @@ class Guard:
     """
 
     def __init__(self, config: Config | None = None, detectors: Sequence[Detector] | None = None) -> None:
-        self.config = config or Config()
+        self.config = Config() if config is None else config
+        if not isinstance(self.config, Config):
+            raise ConfigError("config: a Config is needed; liveguard.config.read_config(path) gives that of a file")
         if detectors is None:
             detectors = load_detectors(self.config.only, self.config.without, self.config.options)
         self.detectors: tuple[Detector, ...] = tuple(detectors)
@@ -66,7 +68,7 @@ class Guard:
         """The report on one recording, a path or URL, or on a still picture; `on_progress(done_s, total_s)` is called as it
         goes on.
 
-        Raises InputError where the file cannot be used.
+        Raises InputError where the file cannot be used, BackendError where a library is missing.
         """
         from liveguard.taps.recording import open_recording
 

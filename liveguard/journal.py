@@ -78,7 +78,8 @@ class JournalWriter:
     """Writes one session. Owned by the session's thread.
 
     Each method raises JournalError where the file cannot be written; `close` gives it back all the same. What is there
-    already is never written over.
+    already is never written over; a journal into which neither picture nor sound has come is removed, so that it is not in
+    the way of the next try.
     """
 
     def __init__(self, path: Path, feed: FeedInfo, policy: Policy, session_id: str, checks: Sequence[str]) -> None:
@@ -92,6 +93,7 @@ class JournalWriter:
         self._packer = zlib.compressobj(_LEVEL, wbits=_AS_GZIP)
         self._count = 0
         self._whole = True
+        self._in_vain = True
         feed_record = {**asdict(feed), "tracks": sorted(feed.tracks)}
         policy_record = asdict(policy)
         self._write(
@@ -100,6 +102,7 @@ class JournalWriter:
         )
 
     def sample(self, sample: Sample) -> None:
+        self._in_vain = self._in_vain and isinstance(sample, Gap | Cue)
         self._write(_sample_record(sample))
 
     def event(self, event: Event) -> None:
@@ -113,6 +116,8 @@ class JournalWriter:
             with self._file:
                 if self._whole:
                     self._file.write(self._packer.flush())
+            if self._in_vain:
+                self._path.unlink(missing_ok=True)
         except OSError as error:
             raise self._error(error) from error
 
@@ -188,8 +193,10 @@ def _records(path: Path) -> Iterator[Mapping[str, Any] | Cut]:
         yield Cut(number, "its end was never written, or was not copied")
     except FileNotFoundError as error:
         raise JournalError(f"{path}: no such file") from error
-    except (OSError, ValueError, zlib.error, RecursionError) as error:
+    except (gzip.BadGzipFile, ValueError, zlib.error, RecursionError) as error:
         raise JournalError(f"{path}: damaged at or after record {number} ({type(error).__name__})") from error
+    except OSError as error:
+        raise JournalError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def _sample_record(sample: Sample) -> dict[str, Any]:

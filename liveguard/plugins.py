@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
+from inspect import signature
 from typing import Any, Literal, TypeAlias, cast
 
 from liveguard.errors import ConfigError, LiveguardError, PluginError
@@ -43,7 +44,7 @@ def _package(point: EntryPoint) -> str:
 def load(group: Group, name: str, options: Mapping[str, Any] = _NO_OPTIONS) -> Any:
     """The object that `name` makes of `options`.
 
-    Raises ConfigError for an unknown name, PluginError where it does not import or refuses its options, or where another
+    Raises ConfigError for an unknown name or option, PluginError where it does not import or start, or where another
     package offers one of the same name: which of the two is meant must not depend on the order of folders.
     """
     offers = _offers(group)
@@ -59,12 +60,28 @@ def load(group: Group, name: str, options: Mapping[str, Any] = _NO_OPTIONS) -> A
         factory = point.load()
     except Exception as error:
         raise PluginError(f"{where} does not import: {type(error).__name__}: {error}") from error
+    _check_options(f"{group[:-1]} {name!r}", factory, options)
     try:
         return factory(**options)
     except LiveguardError:
         raise
     except Exception as error:
         raise PluginError(f"{where} does not start: {type(error).__name__}: {error}") from error
+
+
+def _check_options(what: str, factory: Any, options: Mapping[str, Any]) -> None:
+    """Raises ConfigError where `factory` does not take these options, or lacks one."""
+    try:
+        parameters = signature(factory).parameters.values()
+    except (TypeError, ValueError):  # not all that is written in C tells
+        return
+    named = {one.name: one for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)}
+    unknown = sorted(set(options) - set(named))
+    if unknown and not any(one.kind is one.VAR_KEYWORD for one in parameters):
+        raise ConfigError(f"{what} has no option {unknown[0]!r}: allowed are {', '.join(named) or 'none'}")
+    missing = [name for name, one in named.items() if one.default is one.empty and name not in options]
+    if missing:
+        raise ConfigError(f"{what} needs the option {missing[0]!r}: allowed are {', '.join(named)}")
 
 
 def require_installed(key: str, names: Iterable[str]) -> None:

@@ -20,6 +20,7 @@ from rich.progress import track
 from liveguard.commands.options import add_guard_options, config_of
 from liveguard.errors import InputError
 from liveguard.guard import Guard
+from liveguard.taps.recording import SCAN_FPS, require_av
 from liveguard.types import VideoFrame
 
 
@@ -96,10 +97,10 @@ def _one_round(guard: Guard, file: Path) -> Costs:
 
 def _bare(file: Path) -> tuple[int, float, float]:
     """Pictures, CPU seconds of decoding them to RGB, and CPU seconds of FaceMesh with default options on them."""
+    require_av()
     from liveguard.face.quiet import quiet_stderr
     from liveguard.face.solutions import require_solutions
     from liveguard.taps.file import FileTap
-    from liveguard.taps.recording import SCAN_FPS
 
     tap = FileTap(file, max_fps=SCAN_FPS)
     with quiet_stderr():

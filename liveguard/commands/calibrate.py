@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from liveguard.commands.evaluate import NEEDED, add_material_options, folds_of, judged
+from liveguard.commands.evaluate import NEEDED, add_material_options, folds_of, judged, show_refused
 from liveguard.commands.options import add_guard_options, config_of
 from liveguard.errors import BackendError, InputError
 
@@ -31,8 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    """0: written; 2: wrong use or input, also where there is nothing to write."""
     try:
         from liveguard.evaluate.calibrate import calibrate
+        from liveguard.evaluate.summary import refused
         from liveguard.evaluate.toml import toml_of
     except ImportError as error:
         raise BackendError(f"{NEEDED} ({error})") from error
@@ -42,7 +44,13 @@ def run(arguments: argparse.Namespace) -> int:
     detectors = load_detectors(config.only, config.without, config.options)
     records = arguments.records or arguments.out.parent / f"{arguments.out.stem}.records"
     runs = judged(arguments, config, records, folds_of(arguments.held_out))
+    console = Console(highlight=False)
+    show_refused(console, refused(runs), len(runs))
     found = calibrate(runs, detectors, config)
+    if not found.checks and not found.tails:
+        raise InputError(
+            f"{arguments.manifest}: no check has judged people enough to be calibrated on them: {arguments.out} is not written"
+        )
     people = {
         label: len({r.item.subject for r in runs if r.label == label and not r.error})
         for label in ("bonafide", "attack")
@@ -55,7 +63,6 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.out.write_text(toml_of(found, about), "utf-8")
     except OSError as error:
         raise InputError(f"cannot write {arguments.out}: {error.strerror}") from error
-    console = Console(highlight=False)
     left = [detector.name for detector in detectors if detector.name not in found.checks]
     console.print(
         Text(f"calibrated: {', '.join(found.checks) or 'nothing'}; as they were: {', '.join(left) or 'none'}")

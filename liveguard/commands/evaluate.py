@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -210,14 +210,18 @@ def show(console: Console, figures: Figures) -> None:
         within = " [{}, {}]".format(*map(_said, ci)) if ci else ""
         rate = f"{_said(part['false_alerts_per_hour'])}{within} false alerts an hour"
         console.print(Text(f"{what}: {part['false_alerts']} in {part['hours']} h of {part['people']} people: {rate}"))
-    refused = figures["conditions"]["refused"]
-    if refused:
-        first = plain(f"{refused[0]['path']}: {refused[0]['why']}", 200)
-        told = f"could not be judged: {len(refused)} of {figures['conditions']['runs']} runs, the first of them {first}"
-        console.print(Text(told), soft_wrap=True)
+    show_refused(console, figures["conditions"]["refused"], figures["conditions"]["runs"])
     for kind, found in {**sessions["by_kind"], **figures["bench"]}.items():
         delay = _said(found["delay_s"]["p50"])
         console.print(Text(f"{plain(kind)}: {found['detected']} of {found['n_attack']} raised, median after {delay} s"))
+
+
+def show_refused(console: Console, refused: Sequence[Mapping[str, str]], runs: int) -> None:
+    """How much could not be judged, where that is anything."""
+    if refused:
+        first = plain(f"{refused[0]['path']}: {refused[0]['why']}", 200)
+        told = f"could not be judged: {len(refused)} of {runs} runs, the first of them {first}"
+        console.print(Text(told), soft_wrap=True)
 
 
 def show_pad(console: Console, figures: Figures) -> None:

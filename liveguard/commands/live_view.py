@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -18,7 +20,8 @@ from liveguard.sinks.terminal import clock_text
 from liveguard.types import Alert, Event, Fault, Reading, State, Status
 from liveguard.words import HYPOTHESIS_WORDS, NOT_SETTLED, STATE_STYLE, STATE_WORDS, percent, plain
 
-STRIP = 40  # readings shown of each check
+STRIP, SHORT_STRIP = 40, 8  # the most readings that are shown of each check, and the fewest
+STRIP_SHARE = 4  # a strip takes one in so many of the screen's columns; the rest is for words
 BARS = "▁▂▃▄▅▆▇█"
 FULL_NATS = 4.0  # a bar of full height
 MOST_ALERTS = 6
@@ -111,13 +114,15 @@ class LiveView:
     def _checks(self, shown: list[Status]) -> Table:
         """The checks of those who are shown, in the same order."""
         table = Table(box=None, pad_edge=False, show_header=False)
+        table.add_column()
+        table.add_column(no_wrap=True)  # words give way first
         places = {status.participant: place for place, status in enumerate(shown)}
         rows = sorted((places[who], who, name) for who, name in self._strips if who in places)
         for _, who, name in rows[: 4 * MOST_ROWS]:
             readings = self._strips[who, name]
             latest = readings[-1]
             why = plain(latest.why) if judged(latest) else f"cannot judge: {plain(latest.why)}"
-            table.add_row(Text(plain(f"{who}  {name}"), "dim"), strip(readings), Text(why))
+            table.add_row(Text(plain(f"{who}  {name}"), "dim"), Strip(tuple(readings)), Text(why))
         return table
 
     def _alert_list(self) -> Table:
@@ -138,14 +143,26 @@ def judged(reading: Reading) -> bool:
     return reading.llr is not None and math.isfinite(reading.llr)
 
 
-def strip(readings: deque[Reading]) -> Text:
-    """One block a reading: red and high for an attack, green and low for genuine, a dot where it could not judge."""
-    text = Text()
-    for reading in readings:
-        if reading.llr is None or not judged(reading):
-            text.append("·", "cyan")
-        else:
-            height = min(abs(reading.llr) / FULL_NATS, 1.0)
-            text.append(BARS[round(height * (len(BARS) - 1))], "red" if reading.llr > 0 else "green")
-    text.pad_left(STRIP - len(readings))
-    return text
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """One block a reading, the newest at the right; the oldest are left out where the screen is too narrow.
+
+    Red and high for an attack, green and low for genuine, a dot where it could not judge.
+    """
+
+    readings: Sequence[Reading]
+
+    def __rich_measure__(self, console: Console, _options: ConsoleOptions) -> Measurement:
+        wanted = min(max(console.width // STRIP_SHARE, SHORT_STRIP), STRIP)
+        return Measurement(wanted, wanted)
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        shown = self.readings[-options.max_width :]
+        text = Text(" " * (options.max_width - len(shown)))
+        for reading in shown:
+            if reading.llr is None or not judged(reading):
+                text.append("·", "cyan")
+            else:
+                height = min(abs(reading.llr) / FULL_NATS, 1.0)
+                text.append(BARS[round(height * (len(BARS) - 1))], "red" if reading.llr > 0 else "green")
+        yield text

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from liveguard.commands.options import add_guard_options, config_of
+from liveguard.commands.streams import UnreadError
 from liveguard.errors import InputError
 from liveguard.guard import Guard
 from liveguard.report import Report
@@ -35,7 +36,12 @@ def run(arguments: argparse.Namespace) -> int:
     errors = Console(stderr=True, highlight=False)
     out = Console(highlight=False)
     status = 0
-    with Guard(config_of(arguments)) as guard:
+    config = config_of(arguments)
+    if config.sinks:
+        errors.print(
+            "liveguard: scan sends nothing to [[sinks]], which are for live feeds", markup=False, soft_wrap=True
+        )
+    with Guard(config) as guard:
         for file in arguments.files:
             try:
                 report = _scan(guard, file, errors, arguments.journal)
@@ -45,11 +51,16 @@ def run(arguments: argparse.Namespace) -> int:
                 continue
             if report.alerts and status == 0:
                 status = 1
-            if arguments.json:
-                sys.stdout.write(json.dumps(report.to_dict(), allow_nan=False) + "\n")
-                sys.stdout.flush()
-            else:
-                show(out, report)
+            try:
+                if arguments.json:
+                    sys.stdout.write(json.dumps(report.to_dict(), allow_nan=False) + "\n")
+                    sys.stdout.flush()
+                else:
+                    show(out, report)
+            except UnreadError:
+                if status:  # what has been found stands; the rest nobody waits for
+                    return status
+                raise
     return status
 
 

@@ -8,6 +8,7 @@ import secrets
 import signal
 import socket
 import ssl
+import threading
 import webbrowser
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -111,10 +112,15 @@ def run(arguments: argparse.Namespace) -> int:
         )
         _show(settings)
         if arguments.open:
-            webbrowser.open(_page(settings))
+            open_in_browser(_page(settings))
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listening])
     return 0
+
+
+def open_in_browser(page: str) -> None:
+    """On a thread of its own: a browser for the terminal does not return until it is left. The socket listens already."""
+    threading.Thread(target=webbrowser.open, args=(page,), name="liveguard-browser", daemon=True).start()
 
 
 def listen(host: str, port: int) -> socket.socket:

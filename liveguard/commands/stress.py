@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from liveguard.commands.progress import counting
 from liveguard.errors import BackendError, InputError
 
 COLUMNS = ("path", "media", "label", "kind", "generator", "subject", "source")
+SOURCE = "bench"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from liveguard.film_file import write_film
-
     try:
         from liveguard.film_file import write_film
         from liveguard.stress.catalogue import BENCH, BENIGN, chosen
@@ -50,14 +50,17 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = chosen(name.strip() for name in arguments.only.split(",") if name.strip())
     Footage(arguments.file)  # what cannot be read is said once, not for each variant
     folder: Path = arguments.out
-    rows: list[tuple[str, ...]] = []
+    manifest = folder / "manifest.csv"
+    rows = rows_of(manifest)
+    made_now = 0
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be made: {error.strerror}") from error
     with counting("making", len(wanted)) as done:
         for made in wanted:
-            path = folder / f"{arguments.file.stem}_{re.sub(r'[^a-zA-Z0-9]+', '_', made.name)}.mp4"
+            subject = arguments.file.stem
+            path = folder / film_name(subject, made.name)
             try:
                 tap = VariantTap(arguments.file, made, arguments.seed, arguments.foreign)
             except InputError as error:
@@ -66,9 +69,52 @@ def run(arguments: argparse.Namespace) -> int:
                 write_film(path, tap.samples(), "audio" in tap.info.tracks)
                 media = "video" if "video" in tap.info.tracks else "audio"
                 kind = made.name if made.label == "attack" else "real"
-                rows.append((path.name, media, made.label, kind, made.name, arguments.file.stem, "bench"))
+                values = (path.name, media, made.label, kind, made.name, subject, SOURCE)
+                rows[path.name] = dict(zip(COLUMNS, values, strict=True))
+                made_now += 1
             done(1)
-    with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([COLUMNS, *rows])
-    console.print(Text(f"{len(rows)} films and manifest.csv in {folder}"), soft_wrap=True)
-    return 0 if rows else 2
+    _write(manifest, rows)
+    before = f", which lists {len(rows)} with those of earlier runs" if len(rows) > made_now else ""
+    console.print(Text(f"{made_now} films and manifest.csv in {folder}{before}"), soft_wrap=True)
+    return 0 if made_now else 2
+
+
+def film_name(subject: str, variant: str) -> str:
+    return f"{subject}_{re.sub(r'[^a-zA-Z0-9]+', '_', variant)}.mp4"
+
+
+def rows_of(manifest: Path) -> dict[str, Mapping[str, str]]:
+    """What earlier runs wrote there, by the films' names. Raises InputError where anything else stands there: labels of the
+    user's are not written over."""
+    try:
+        with manifest.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            columns, found = tuple(reader.fieldnames or ()), list(reader)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise InputError(f"cannot read {manifest}: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error):
+        raise _not_ours(manifest) from None
+    if columns != COLUMNS or not all(map(_ours, found)):
+        raise _not_ours(manifest)
+    return {row["path"]: row for row in found}
+
+
+def _ours(row: Mapping[str, str | None]) -> bool:
+    path, variant, subject, source = (row[column] or "" for column in ("path", "generator", "subject", "source"))
+    return set(row) == set(COLUMNS) and source == SOURCE and path == film_name(subject, variant)
+
+
+def _not_ours(manifest: Path) -> InputError:
+    return InputError(f"{manifest} holds rows that stress has not written: choose another --out")
+
+
+def _write(manifest: Path, rows: Mapping[str, Mapping[str, str]]) -> None:
+    try:
+        with manifest.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows.values())
+    except OSError as error:
+        raise InputError(f"cannot write {manifest}: {error.strerror}") from error

@@ -24,6 +24,7 @@ from liveguard.guard import Guard
 from liveguard.session import Session, Stats, Tick
 from liveguard.sinks.jsonl import JsonlSink
 from liveguard.sinks.terminal import TerminalSink
+from liveguard.taps.recording import require_av
 from liveguard.types import Sink, Tap
 
 POLL_S = 0.2
@@ -101,6 +102,7 @@ def open_tap(arguments: argparse.Namespace) -> Tap:
         return WhepTap(arguments.url, token=arguments.token or os.environ.get("LIVEGUARD_WHEP_TOKEN") or None)
     if arguments.token:
         raise InputError("--token is for a whep+https URL only")
+    require_av()
     if arguments.url:
         from liveguard.taps.file import FileTap
 
@@ -122,7 +124,7 @@ def _show(guard: Guard, tap: Tap, sinks: list[Sink], arguments: argparse.Namespa
     view: LiveView | None = None
     if arguments.json:
         sinks.append(JsonlSink(sys.stdout))
-    elif arguments.plain or not sys.stdout.isatty():
+    elif arguments.plain or not has_screen():
         sinks.append(TerminalSink(sys.stdout))
     else:
         view = LiveView(tap.info.name, stats)
@@ -141,6 +143,11 @@ def _show(guard: Guard, tap: Tap, sinks: list[Sink], arguments: argparse.Namespa
         with Live(get_renderable=view.render, console=Console(), refresh_per_second=5, screen=False):
             _wait(session.ended, arguments.seconds, lambda: interrupts.count > 0)
     return session
+
+
+def has_screen() -> bool:
+    """Whether standard output can show a view that is drawn again and again: a terminal, and not a dumb one."""
+    return sys.stdout.isatty() and not Console(file=sys.stdout).is_dumb_terminal
 
 
 def _ended(session: Session, interrupts: Interrupts) -> bool:

@@ -60,7 +60,7 @@ def summarise(
             **conditions,
             "recordings": len({run.item.name for run in runs}),
             "runs": len(runs),
-            "refused": _refused(runs),
+            "refused": refused(runs),
             "faults": dict(Counter(fault for run in all_well for fault in run.faults).most_common(10)),
         },
         "checks": {d.name: check_figures(scores_of(d, plain), _said_about(d, honest, policy_of)) for d in detectors},
@@ -169,7 +169,8 @@ def _variants(runs: Any) -> list[str]:
     return list(dict.fromkeys(run.variant for run in runs))
 
 
-def _refused(runs: Sequence[Run]) -> list[dict[str, str]]:
+def refused(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """What could not be judged, and why."""
     return [{"path": run.item.name, "variant": run.variant, "why": run.error} for run in runs if run.error]
 
 

@@ -305,15 +305,21 @@ class Hub:
     async def _look_after(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            for guarded in self.live():
-                self._count_shed(guarded)
-                if guarded.session is not None and guarded.session.ended(0.0):
-                    log.error("session %s has ended by itself: %s", guarded.id, guarded.session.error)
-                    await self.end(guarded, "failed")
-            self._count()
-            if time.monotonic() - self._pruned_s > PRUNE_EVERY_S:
-                self._pruned_s = time.monotonic()
-                await self._stored(partial(self.store.prune, _now() - timedelta(days=self.settings.keep_days)))
+            try:
+                await self._tidy()
+            except Exception:
+                log.exception("housekeeping failed; it goes on")
+
+    async def _tidy(self) -> None:
+        for guarded in self.live():
+            self._count_shed(guarded)
+            if guarded.session is not None and guarded.session.ended(0.0):
+                log.error("session %s has ended by itself: %s", guarded.id, guarded.session.error)
+                await self.end(guarded, "failed")
+        self._count()
+        if time.monotonic() - self._pruned_s > PRUNE_EVERY_S:
+            self._pruned_s = time.monotonic()
+            await self._stored(partial(self.store.prune, _now() - timedelta(days=self.settings.keep_days)))
 
     def _count(self) -> None:
         connected = sum(guarded.connection is not None for guarded in self._all.values())

@@ -15,6 +15,8 @@ from liveguard.errors import ConfigError
 from liveguard.hosts import is_loopback
 from liveguard.kyc.webhook import ProofWebhook
 
+MOST_DAYS = 36_500
+
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
@@ -50,6 +52,8 @@ class ServerSettings:
             raise ConfigError(f"port {self.port}: allowed are 0 to 65535")
         if not 1 <= self.max_sessions <= 64:
             raise ConfigError(f"max-sessions {self.max_sessions}: allowed are 1 to 64")
+        if not 0 < self.keep_days <= MOST_DAYS:
+            raise ConfigError(f"keep-days {self.keep_days:g}: allowed are more than 0, and at most {MOST_DAYS}")
         if not self.token and not is_loopback(self.host):
             raise ConfigError(f"host {self.host} can be reached from other machines, so a token is needed")
         if self.token and not (16 <= len(self.token) <= 256 and _plain(self.token)):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from liveguard.calibration import Calibration, CheckCalibration, Condition, Tail, parse, read
+from liveguard.cli import main
 from liveguard.commands.evaluate import _policies
 from liveguard.config import Config
 from liveguard.detectors.voice import Voice
@@ -267,3 +268,17 @@ def test_the_file_says_what_was_fitted(tmp_path: Path) -> None:
     path.write_text(toml_of(made, "12 recordings."))
     assert read(path) == made
     assert parse(made.to_dict()) == made
+
+
+def test_a_calibration_is_written_for_the_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = replace(run(99, False, np.zeros(1)), readings=(), error="gone.mp4: no such file")
+    monkeypatch.setattr("liveguard.commands.calibrate.judged", lambda *_: [*people(20), gone])
+    out = tmp_path / "ours.toml"
+    assert main(["calibrate", "any.csv", "--out", str(out), "--checks", "mesh"]) == 0
+    assert set(read(out).checks) == {"mesh"}
+    assert "# 40 recordings of 20 genuine and 20 attacked people" in out.read_text()
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith("could not be judged: 1 of 41 runs")
+    assert "calibrated: mesh; as they were: none" in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,12 +15,14 @@ import pytest
 from rich.console import Console
 
 from liveguard.cli import main
-from liveguard.commands import scan
+from liveguard.commands import replay, scan
 from liveguard.errors import InputError
 from liveguard.guard import Guard
+from liveguard.journal import Header
 from liveguard.policy import Policy
+from liveguard.replaying import Replayed
 from liveguard.report import ReportBuilder
-from liveguard.types import Alert, Fault, Hypothesis, Reading, Status
+from liveguard.types import Alert, Fault, FeedInfo, Hypothesis, Reading, Status
 
 CHECKS: dict[str, Hypothesis] = {
     "camera": "feed_injected",
@@ -149,6 +152,16 @@ def test_scan_says_it_by_its_exit_status_too(
     assert "fault: check x: oh" in out
 
 
+def test_scan_says_that_it_sends_nothing_to_sinks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    fake_scan(monkeypatch, fine=report())
+    settings = tmp_path / "guard.toml"
+    settings.write_text(f"[[sinks]]\nkind = 'jsonl'\ntarget = '{tmp_path / 'events.jsonl'}'\n")
+    assert main(["scan", "--config", str(settings), "--checks", "camera", "fine"]) == 0
+    assert capsys.readouterr().err == "liveguard: scan sends nothing to [[sinks]], which are for live feeds\n"
+
+
 def test_scan_says_what_it_had_no_model_for(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -222,6 +235,106 @@ def test_wrong_use_is_one_line_and_status_2(words: list[str], capsys: pytest.Cap
     err = capsys.readouterr().err.strip()
     assert err.startswith("liveguard: ")
     assert "\n" not in err
+
+
+def unread_stdout() -> io.TextIOWrapper:
+    """Standard output into a pipe whose reader has gone."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    return io.TextIOWrapper(open(writer, "wb"), "utf-8")
+
+
+@pytest.mark.parametrize("shape", [["--json"], []])
+def test_an_alert_is_the_exit_status_even_where_nobody_reads_of_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], shape: list[str]
+) -> None:
+    fake_scan(monkeypatch, fine=report(), fake=report(alert=True))
+    for files, status in ((["fake", "fine"], 1), (["fine"], 141), (["fine", "fake"], 141)):
+        with unread_stdout() as unread:
+            monkeypatch.setattr("sys.stdout", unread)
+            assert main(["scan", *shape, *files]) == status
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("differences", "status"), [((), 141), (("one event is missing",), 1)])
+def test_a_replay_that_differs_is_the_exit_status_even_where_nobody_reads_of_it(
+    monkeypatch: pytest.MonkeyPatch, differences: tuple[str, ...], status: int
+) -> None:
+    header = Header(FeedInfo("x", frozenset({"video"})), Policy(), "s", ())
+    events = (Status(1, "feed", "genuine", 0.01, ()),)
+    monkeypatch.setattr(replay, "replay", lambda *_: Replayed(header, events, differences))
+    with unread_stdout() as unread:
+        monkeypatch.setattr("sys.stdout", unread)
+        assert main(["replay", "x.lgj"]) == status
+
+
+@pytest.mark.parametrize("words", [["detectors"], ["detectors", "--json"], ["--help"]], ids=" ".join)
+def test_the_output_may_be_closed_full_or_of_few_letters(words: list[str]) -> None:
+    command = [sys.executable, "-m", "liveguard", *words]
+    with unread_stdout() as unread, open("/dev/full", "w") as full:
+        for stream, status, says in (
+            (unread, 141, ""),
+            (full, 2, "liveguard: standard output: No space left on device\n"),
+        ):
+            done = subprocess.run(command, stdout=stream, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+            assert (done.returncode, done.stderr) == (status, says)
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    assert subprocess.run(command, env=ascii_only, capture_output=True, timeout=60, check=False).returncode == 0
+
+
+def test_signs_that_the_terminal_lacks_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(said, "ascii"))
+    fake_scan(monkeypatch, fine=replace(report(), file="überfall.mp4"))
+    assert main(["scan", "fine"]) == 0
+    assert b"?berfall.mp4" in said.getvalue()
+
+
+def test_an_error_that_nobody_reads_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_scan(monkeypatch, bad=InputError("bad.mp4: no such file"), fake=report(alert=True))
+    with unread_stdout() as unread:
+        monkeypatch.setattr("sys.stderr", unread)
+        assert main(["scan", "fake", "bad"]) == 2
+
+
+def test_a_defect_is_a_traceback_and_a_status_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_scan(monkeypatch, odd=ZeroDivisionError("\x1b[2Jnobody thought of this"))
+    assert main(["scan", "odd"]) == 70
+    err = capsys.readouterr().err
+    assert err.startswith("Traceback")
+    assert "ZeroDivisionError:  [2Jnobody thought of this" in err
+    assert "\x1b" not in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["scan", __file__],
+        ["watch", __file__],
+        ["watch", "--microphone", "none"],
+        ["bench", __file__],
+    ],
+    ids=lambda words: f"{words[0]} {words[-1][-4:]}",
+)
+def test_without_pyav_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    assert main([*words, "--checks", "camera"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("liveguard: ")
+    assert "pip install 'liveguard[file]'" in err
+    assert err.count("\n") == 1
+
+
+def test_stress_without_its_libraries_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "liveguard.film_file", None)
+    assert main(["stress", "--list"]) == 2
+    assert "pip install 'liveguard[audio,face,file]'" in capsys.readouterr().err
 
 
 def test_detectors_lists_needs_and_latency(capsys: pytest.CaptureFixture[str]) -> None:

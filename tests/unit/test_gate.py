@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import pytest
@@ -162,6 +163,9 @@ def test_sockets_are_looked_at_like_requests(open_server: TestClient, closed_ser
         ({"token": "with spaces and more of them"}, "letters"),
         ({"port": 70_000}, "65535"),
         ({"max_sessions": 0}, "1 to 64"),
+        ({"keep_days": -1.0}, "keep-days -1: allowed are more than 0, and at most 36500"),
+        ({"keep_days": 1e6}, "at most 36500"),
+        ({"keep_days": math.nan}, "at most 36500"),
     ],
 )
 def test_settings_that_are_not_allowed_say_what_is(wrong: dict[str, object], why: str) -> None:

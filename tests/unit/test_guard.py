@@ -11,7 +11,7 @@ import pytest
 from liveguard.cli import main
 from liveguard.commands import watch
 from liveguard.engine import Engine
-from liveguard.errors import DeviceError, InputError, JournalError
+from liveguard.errors import ConfigError, DeviceError, InputError, JournalError
 from liveguard.face import backends
 from liveguard.face.observer import Observer
 from liveguard.guard import Guard
@@ -55,13 +55,19 @@ def test_a_scan_outlives_a_picture_that_breaks_the_face_library_and_a_tap_that_b
     assert observer.closed
 
 
-def test_a_scan_of_nothing_is_an_input_error() -> None:
+def test_a_scan_of_nothing_is_an_input_error_and_leaves_no_journal(tmp_path: Path) -> None:
     with FakeGuard() as one:
         for samples in ([], [Gap("video", 0, 1, "lost")]):
             with pytest.raises(InputError, match="gave up"):
-                one.judge(ListTap(samples, RuntimeError("gave up")), "film.mp4")
+                one.judge(ListTap(samples, RuntimeError("gave up")), "film.mp4", journal=tmp_path / "film.lgj")
+            assert list(tmp_path.iterdir()) == []
             with pytest.raises(DeviceError):
                 one.judge(ListTap(samples, DeviceError("busy")), "film.mp4")
+
+
+def test_a_guard_of_a_path_says_how_settings_are_read() -> None:
+    with pytest.raises(ConfigError, match="read_config"):
+        Guard("guard.toml")  # type: ignore[arg-type]
 
 
 def test_the_standings_are_asked_for_four_times_a_second_of_stream(monkeypatch: pytest.MonkeyPatch) -> None:

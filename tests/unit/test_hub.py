@@ -211,3 +211,25 @@ def test_what_the_sinks_get_of_a_call_says_which_one_it_is_and_that_an_attack_is
         assert [json.loads(line)["origin"] for line in lines.read_text().splitlines()] == origins
 
     asyncio.run(work())
+
+
+def test_housekeeping_that_fails_says_so_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(hub_module, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(hub_module, "PRUNE_EVERY_S", -1.0)
+    rounds = 0
+
+    def prune(_older_than: object) -> None:
+        nonlocal rounds
+        rounds += 1
+        raise RuntimeError("something unforeseen")
+
+    async def work() -> None:
+        async with running() as hub:
+            monkeypatch.setattr(hub.store, "prune", prune)
+            while rounds < 2:
+                await asyncio.sleep(0)
+
+    asyncio.run(asyncio.wait_for(work(), 20.0))
+    assert "something unforeseen" in caplog.text

@@ -202,7 +202,7 @@ def test_nothing_is_written_over_and_only_the_owner_may_read(tmp_path: Path) -> 
         JournalWriter(recording, AV, Policy(), "s", [])
     assert recording.read_bytes() == b"the recording"
     fresh = tmp_path / "call.lgj"
-    JournalWriter(fresh, AV, Policy(), "s", []).close()
+    write(fresh, chunks(voice(1.0), [320]), [])
     assert stat.S_IMODE(fresh.stat().st_mode) == 0o600
 
 
@@ -330,8 +330,8 @@ def test_what_is_no_journal_is_one_line(tmp_path: Path, text: str, message: str)
 def test_other_files_and_places_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "plain.txt"
     path.write_text("hello")
-    for bad in (path, tmp_path / "missing", tmp_path):
-        with pytest.raises(JournalError):
+    for bad, why in ((path, "damaged"), (tmp_path / "missing", "no such file"), (tmp_path, "cannot read .*: Is a dir")):
+        with pytest.raises(JournalError, match=why):
             replay(bad, [])
     with pytest.raises(JournalError, match="cannot write"):
         JournalWriter(tmp_path / "no" / "such" / "folder", AV, Policy(), "s", [])

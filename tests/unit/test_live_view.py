@@ -9,12 +9,13 @@ import pytest
 from rich.console import Console
 
 from liveguard.commands.live_view import KEPT_US, LiveView
+from liveguard.commands.watch import has_screen
 from liveguard.session import Tick
 from liveguard.types import Alert, Fault, Reading, State, Status
 
 
-def screen(view: LiveView) -> list[str]:
-    console = Console(file=io.StringIO(), width=200)
+def screen(view: LiveView, width: int = 200) -> list[str]:
+    console = Console(file=io.StringIO(), width=width)
     console.print(view.render())
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert isinstance(text, str)
@@ -78,6 +79,19 @@ def test_rows_keep_their_places_while_all_are_there() -> None:
     assert orders == {(False, True)}
 
 
+@pytest.mark.parametrize(("width", "old"), [(40, 3), (80, 13), (100, 18), (200, 33)])
+def test_the_newest_readings_are_on_the_screen_however_narrow_it_is(width: int, old: int) -> None:
+    view = LiveView("feed", lambda: None)
+    long = "pictures keep coming but nothing moves for 2.0 s"
+    for number in range(1, 41):
+        view.send(reading(1, number * 500_000, -0.2 if number <= 33 else 4.0, long))
+    view.tick(Tick((status("face 1", "alert", (long,)),)))
+    lines = screen(view, width)
+    assert sum("▁" * old + "█" * 7 + " " in line for line in lines) == 1, lines
+    assert "".join(lines).count("▁") == old, "the words keep room"
+    assert all(word in "\n".join(lines) for word in long.split())
+
+
 def test_who_is_long_gone_leaves_the_screen() -> None:
     view = LiveView("feed", lambda: None)
     view.send(reading(1, 1_000_000))
@@ -88,3 +102,16 @@ def test_who_is_long_gone_leaves_the_screen() -> None:
     text = "\n".join(screen(view))
     assert "face 1" not in text
     assert "face 2" in text
+
+
+@pytest.mark.parametrize(
+    ("terminal", "term", "screen"), [(True, "xterm", True), (True, "dumb", False), (False, "xterm", False)]
+)
+def test_only_a_terminal_that_can_draw_gets_the_view(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, term: str, screen: bool
+) -> None:
+    stdout = io.StringIO()
+    monkeypatch.setattr(stdout, "isatty", lambda: terminal)
+    monkeypatch.setattr("sys.stdout", stdout)
+    monkeypatch.setenv("TERM", term)
+    assert has_screen() == screen

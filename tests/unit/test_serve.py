@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import queue
 import signal
+import threading
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -84,3 +86,13 @@ def test_a_sink_that_is_set_wrongly_stops_the_start(
     said = capsys.readouterr()
     assert said.out == "", "no address"
     assert said.err.startswith(f"liveguard: {says}")
+
+
+def test_a_browser_that_does_not_return_does_not_keep_the_server_from_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    served, opened = threading.Event(), queue.Queue[tuple[str, bool]]()
+    monkeypatch.setattr("webbrowser.open", lambda page: opened.put((page, served.wait(20.0))))
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: served.set())
+    assert main(["serve", "--open", "--port", "0", "--database", "sqlite://", "--checks", "camera"]) == 0
+    page, while_served = opened.get(timeout=20.0)
+    assert page.startswith("http://127.0.0.1:")
+    assert while_served

@@ -47,6 +47,7 @@ def test_settings_are_read_in_full(tmp_path: Path) -> None:
         """
     )
     config = read_config(path)
+    assert config == read_config(str(path))
     assert config.policy.false_alerts_per_hour == 0.1
     assert config.policy.weights == {"pulse": 0.0}
     assert (config.without, config.max_faces, config.task_file) == (("blink",), 2, Path("face.task"))
@@ -159,6 +160,23 @@ def test_a_check_that_is_not_there_is_named_with_its_key_and_what_there_is(
     path.write_text(text)
     assert main(["detectors", "--config", str(path)]) == 2
     assert f"{key}: no detector is called 'mash': installed are animation, blink" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "options", "message"),
+    [
+        ("detectors", "voice", {"modle": "x"}, "detector 'voice' has no option 'modle': allowed are model"),
+        ("detectors", "mesh", {"model": "x", "a": 1}, "detector 'mesh' has no option 'a': allowed are "),
+        ("sinks", "jsonl", {"targt": "x"}, "sink 'jsonl' has no option 'targt': allowed are target, kinds"),
+        ("sinks", "jsonl", {}, "sink 'jsonl' needs the option 'target': allowed are target, kinds"),
+        ("sinks", "webhook", {"urll": "x"}, "sink 'webhook' has no option 'urll': allowed are url, secrets, outbox"),
+    ],
+)
+def test_an_option_that_a_check_or_sink_does_not_know_is_named_with_those_that_it_does(
+    group: plugins.Group, name: str, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        plugins.load(group, name, options)
 
 
 def test_a_missing_settings_file_is_one_line(tmp_path: Path) -> None:
