@@ -144,7 +144,7 @@ def _said(heard: Heard, asked: tuple[int, ...]) -> str:
 
 
 def _unfit(window: Window, cue: Cue) -> str:
-    if window.peers:
+    if not window.alone:
         return SEVERAL
     locale = str(cue.params.get("locale", LANGUAGE))
     if locale.split("-")[0].lower() != LANGUAGE:

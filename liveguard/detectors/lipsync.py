@@ -152,7 +152,7 @@ def mismatch_nats(evidence: Evidence, clock_sd_ms: float = 0.0) -> float:
 
 
 def _still_mouth(window: Window, measures: dict[str, float]) -> Reading:
-    if window.peers:
+    if not window.alone:
         return _reading(window, None, "this mouth keeps still: another person in the picture may be speaking", measures)
     why = f"{measures['voiced_s']:.1f} s of voice while the mouth hardly moves"
     return _reading(window, STILL_NATS, why, measures)
@@ -164,7 +164,7 @@ def _verdict(window: Window, evidence: Evidence, clock_sd_ms: float, measures: d
     llr, sure = float(np.clip(nats, FITS_NATS, MOST_NATS)), evidence.certainty >= CERTAIN
     if sure:
         measures |= {"lag_ms": round(evidence.lag_ms, 1), "lag_sd_ms": round(lag_sd_ms, 1)}
-    if nats >= TELLING_NATS and window.peers:
+    if nats >= TELLING_NATS and not window.alone:
         why = "the voice does not fit this mouth: another person in the picture may be speaking"
         return _reading(window, None, why, measures)
     if not sure:

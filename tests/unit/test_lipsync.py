@@ -123,10 +123,12 @@ def test_still_mouth_under_a_voice_is_weak_evidence_and_none_beside_other_people
     assert 0 < still.llr <= 1
     assert "hardly moves" in still.why
     assert CHECK.evaluate(window(faces(5, opens=0.0), speech(5), peers=(2,))).llr is None
+    assert CHECK.evaluate(window(faces(5, opens=0.0), speech(5), unfollowed=True)).llr is None
 
 
-def test_foreign_voice_beside_other_people_is_theirs() -> None:
-    reading = CHECK.evaluate(window(faces(3), speech(3, 0.48), peers=(2,)))
+@pytest.mark.parametrize("others", [{"peers": (2,)}, {"unfollowed": True}])
+def test_foreign_voice_beside_other_people_is_theirs(others: dict[str, object]) -> None:
+    reading = CHECK.evaluate(window(faces(3), speech(3, 0.48), **others))
     assert reading.llr is None
     assert "another person" in reading.why
 

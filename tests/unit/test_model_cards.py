@@ -75,7 +75,7 @@ def test_an_output_of_no_declared_shape_is_scored_only_where_the_card_says_which
     with pytest.raises(ValueError, match=r"2 figures: say which one is the score, \[output\] index"):
         open_.score(LOUD)
     assert known.score(LOUD) == pytest.approx(-0.25)
-    with pytest.raises(ValueError, match="none at .* index 1"):
+    with pytest.raises(ValueError, match=r"none at .* index 1"):
         single.score(LOUD)
 
 
