@@ -185,6 +185,9 @@ class OnnxModel:
 
     def score(self, batch: FloatArray) -> float:
         out = self._network.run(batch, self._output)
+        # Asked again, as a file need not declare the shape of what it gives.
+        if trouble := _shape_trouble(out.shape, self.card.index):
+            raise ValueError(f"{self.card.folder}: output {self._output!r} {trouble}")
         score = float((out[:, self.card.index or 0] if out.ndim == 2 else out).mean())
         if not math.isfinite(score):
             raise ValueError(f"{self.card.folder}: the model gave {score}")
@@ -199,12 +202,19 @@ def _output_name(shapes: Mapping[str, Sequence[object]], card: Card) -> str:
     name = next(iter(shapes)) if card.output is None else card.output
     if name not in shapes:
         raise ConfigError(f"{where}: the model has no output {name!r}, only {names}")
-    shape = shapes[name]
+    # A shape that is not declared comes as that of a single figure: then what comes out will tell.
+    if shapes[name] and (trouble := _shape_trouble(shapes[name], card.index)):
+        raise ConfigError(f"{where}: output {name!r} {trouble}")
+    return name
+
+
+def _shape_trouble(shape: Sequence[object], index: int | None) -> str:
+    """Why no score can be read off an output of this shape (declared, or as it came); empty where one can."""
     columns = shape[1] if len(shape) == 2 else 1
     if len(shape) > 2:
-        raise ConfigError(f"{where}: output {name!r} has the shape {shape}; a score is one figure, or one of a row")
-    if isinstance(columns, int) and (card.index or 0) >= columns:
-        raise ConfigError(f"{where}: output {name!r} has {columns} figures, none at [output] index {card.index}")
-    if card.index is None and columns != 1:
-        raise ConfigError(f"{where}: output {name!r} has {columns} figures: say which one is the score, [output] index")
-    return name
+        return f"has the shape {list(shape)}; a score is one figure, or one of a row"
+    if isinstance(columns, int) and (index or 0) >= columns:
+        return f"has {columns} figures, none at [output] index {index}"
+    if index is None and columns != 1:
+        return f"has {columns} figures: say which one is the score, [output] index"
+    return ""

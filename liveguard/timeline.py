@@ -55,6 +55,7 @@ class Timeline:
         self._watermark_us = 0
         self._frames: list[FrameSample] = []
         self._faces: dict[int, list[FaceSample]] = {}
+        self._crowded_us: list[int] = []  # when there were more faces than may be followed
         self._cues: list[Cue] = []
         self._gaps: list[Gap] = []
         with_audio = wants_audio and "audio" in feed.tracks
@@ -132,6 +133,7 @@ class Timeline:
             gaps=tuple(gap for gap in self._gaps if gap.end_us > start_us and gap.start_us < end_us),
             peers=tuple(other for other in self.people(peers_from, end_us) if other != track),
             coverage=min(1.0, *shares) if shares else 1.0,
+            unfollowed=bisect_left(self._crowded_us, peers_from) < bisect_left(self._crowded_us, end_us),
         )
 
     def tracks(self, start_us: int, end_us: int) -> list[int]:
@@ -153,6 +155,8 @@ class Timeline:
             self.late["video"] += 1
             return
         self._frames.append(seen.frame)
+        if seen.unfollowed:
+            self._crowded_us.append(seen.t_us)
         for face in seen.faces:
             self._faces.setdefault(face.track, []).append(face)
         self._advance("video", seen.t_us)
@@ -187,6 +191,7 @@ class Timeline:
 
     def _forget(self, before_us: int) -> None:
         self._frames = _since(self._frames, before_us)
+        del self._crowded_us[: bisect_left(self._crowded_us, before_us)]
         self._cues = _since(self._cues, before_us)
         if self._gaps and self._gaps[0].end_us < before_us:
             self._gaps = [gap for gap in self._gaps if gap.end_us >= before_us]

@@ -260,6 +260,7 @@ class Window:
     `faces`: samples of the track `track` in order (scope "face"). `frames`: whole pictures (scope "feed"). `pcm` (n,)
     float32 begins at `pcm_start_us`; missing samples are 0. `peers`: other tracks seen in the window that are people
     rather than pictures on a wall; of a whole feed those of the stretch that the reading is about (`Need.evidence_us`).
+    `unfollowed`: within that time there were more faces in the picture than may be followed.
     `coverage` 0..1: the share of the wanted length for which all needed tracks are there.
     """
 
@@ -276,6 +277,12 @@ class Window:
     gaps: tuple[Gap, ...]
     peers: tuple[int, ...]
     coverage: float
+    unfollowed: bool = False
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else was in the picture, followed or not."""
+        return not self.peers and not self.unfollowed
 
 
 @dataclass(frozen=True, slots=True)

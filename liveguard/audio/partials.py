@@ -36,7 +36,7 @@ HARMONIC_SHARE = 0.85  # weight of each harmonic, of that of the one below
 BETWEEN_SHARE = 0.5  # what lies between the harmonics counts against a pitch, or its octave below would win
 APART = 0.2  # in ln of the ratio, 3.5 semitones: nearer than this a second pitch may be the echo of the first
 OCTAVE_NEAR = 0.06  # an octave, too, give or take a semitone: it shares its harmonics
-CLEAR = 1.4  # strength from which a second pitch is believed; noise and echoes seldom reach it, and then not twice
+CLEAR = 1.4  # strength from which a pitch is believed; noise, clicks and echoes seldom reach it, and then not twice
 GLIDE_STEPS = 3  # a pitch goes on in the next frame if it is within a semitone
 LOUD_DB = 12.0  # below the loud frames: echoes, and people in the background
 
@@ -79,22 +79,33 @@ def still_share(heard: Partials) -> float:
     return float(np.vdot(now, before)) / power**0.5 if power > 0 else 0.0
 
 
-def second_pitch_share(heard: Partials) -> float:
-    """Share of the loud voiced frames in which two pitches go on from the frame before, 0..1."""
+@dataclass(frozen=True, slots=True)
+class PitchShares:
+    """Shares of the loud voiced frames, 0..1: `one`, in which a pitch goes on from the frame before; `two`, in which two do."""
+
+    one: float
+    two: float
+
+
+def pitch_shares(heard: Partials) -> PitchShares:
+    """How much of what was taken for a voice has a pitch, and how much two at once."""
     if not heard.voiced.any():
-        return 0.0
+        return PitchShares(0.0, 0.0)
     (loudest_db,) = percentiles(heard.level_db[heard.voiced], 90)
     loud = np.flatnonzero(heard.voiced & (heard.level_db > loudest_db - LOUD_DB))
     comb, without, unrelated = _pitches()
     lines = np.maximum(heard.lines[loud, :PITCH_TOP_BIN], 0)
-    first = (lines @ comb.T).argmax(axis=1)
+    strength = lines @ comb.T
+    first = strength.argmax(axis=1)
     rest = (lines * without[first]) @ comb.T * unrelated[first]
     second = rest.argmax(axis=1)
-    two = rest.max(axis=1) > CLEAR
+    one, two = strength.max(axis=1) > CLEAR, rest.max(axis=1) > CLEAR
+    next_frame = np.diff(loud) == 1
     straight = _goes_on(first, first) & _goes_on(second, second)
     crossed = _goes_on(first, second) & _goes_on(second, first)  # the other one has become the stronger
-    going_on = (np.diff(loud) == 1) & two[1:] & two[:-1] & (straight | crossed)
-    return float(np.count_nonzero(going_on) / len(loud))
+    ones = next_frame & one[1:] & one[:-1] & _goes_on(first, first)
+    twos = next_frame & two[1:] & two[:-1] & (straight | crossed)
+    return PitchShares(float(np.count_nonzero(ones) / len(loud)), float(np.count_nonzero(twos) / len(loud)))
 
 
 def percentiles(values: FloatArray, *percents: int) -> list[FloatArray]:

@@ -16,14 +16,14 @@ import numpy as np
 
 from liveguard.audio.align import framed_sound
 from liveguard.audio.features import no_speech
-from liveguard.audio.voice_quality import voice_quality
+from liveguard.audio.voice_quality import MOST_MUSIC_NATS, voice_quality
 from liveguard.challenge.check import LONGEST_US, SEVERAL, Verdict, cannot_judge, its_cue, reading
 from liveguard.challenge.recogniser import Heard, Recogniser
 from liveguard.challenge.recogniser_aside import SphinxAside
 from liveguard.challenge.script import cue_name
 from liveguard.challenge.spoken_by import lips_nats, part
 from liveguard.detectors.mouth_cover import SKIN
-from liveguard.detectors.voice import MOST_MUSIC_NATS, MOST_SECOND_PITCH_SHARE
+from liveguard.detectors.voice import MOST_SECOND_PITCH_SHARE
 from liveguard.errors import ConfigError
 from liveguard.types import SAMPLE_RATE_HZ, Cue, FloatArray, Hypothesis, Need, Reading, Window
 
@@ -144,7 +144,7 @@ def _said(heard: Heard, asked: tuple[int, ...]) -> str:
 
 
 def _unfit(window: Window, cue: Cue) -> str:
-    if window.peers:
+    if not window.alone:
         return SEVERAL
     locale = str(cue.params.get("locale", LANGUAGE))
     if locale.split("-")[0].lower() != LANGUAGE:

@@ -69,7 +69,7 @@ class LightChallenge:
 
 def shortfall(window: Window, faces: tuple[FaceSample, ...], cue: Cue) -> str:
     """Why it cannot be judged, in words that tell what to change; empty where it can."""
-    if window.peers:
+    if not window.alone:
         return SEVERAL
     if len(faces) < 3:
         return "no face in view: face the camera"

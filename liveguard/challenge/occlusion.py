@@ -84,7 +84,7 @@ def _phases(faces: tuple[FaceSample, ...], cue: Cue) -> tuple[Phases, FloatArray
 
 def shortfall(window: Window, faces: tuple[FaceSample, ...], phases: Phases, cue: Cue) -> str:
     """Why it cannot be judged, in words that tell what to change; empty where it can."""
-    if window.peers:
+    if not window.alone:
         return SEVERAL
     if len(faces) < 3:
         return "no face in view: face the camera"

@@ -41,7 +41,7 @@ class RhythmChallenge:
         # From whole microseconds, so that it does not matter when the session began.
         t_s = np.array([(sample.t_us - cue.t_us) / 1e6 for sample in series.samples])
         pictures = np.count_nonzero(t_s >= 0)
-        if window.peers:
+        if not window.alone:
             return cannot_judge(self.name, window, SEVERAL, measures)
         if why_not := shortfall(window, quality, LIMITS if action == "blink" else MOUTH_LIMITS):
             return cannot_judge(self.name, window, why_not, measures)

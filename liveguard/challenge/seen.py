@@ -45,7 +45,7 @@ def seen_around(window: Window, cue: Cue) -> Seen:
     t_s, points = (at_us[kept] / 1e6).astype(np.float32), series.points[kept]
     samples = tuple(sample for sample, wanted in zip(series.samples, kept, strict=True) if wanted)
     over_s = (window.end_us - cue.t_us) / 1e6
-    if window.peers:
+    if not window.alone:
         return Seen(t_s, points, samples, SEVERAL, {})
     if len(t_s) < LEAST_BEFORE:
         return Seen(t_s, points, samples, "no face was seen: look into the camera while you are asked", {})

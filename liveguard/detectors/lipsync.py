@@ -9,11 +9,15 @@ common clock, what its cues say of their alignment widens the lags that are take
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Final
 
 import numpy as np
 
+from liveguard.audio.align import framed_sound
+from liveguard.audio.features import no_speech
+from liveguard.audio.voice_quality import no_voice, voice_quality
 from liveguard.detectors.av_alignment import alignment
 from liveguard.detectors.lipsync_lag import (
     FORECAST,
@@ -66,6 +70,8 @@ class LipSync:
 
     def __init__(self, forecast: Array = FORECAST) -> None:
         self._forecast = forecast
+        with contextlib.suppress(ImportError):  # an installation without liveguard[audio] gets no sound to judge
+            voice_quality(np.zeros(0, np.float32), no_speech())  # loads scipy now, rather than in the middle of a call
 
     def evaluate(self, window: Window) -> Reading:
         series = face_series(window)
@@ -75,7 +81,12 @@ class LipSync:
         clock_sd_ms = aligned.sd_ms if aligned else 0.0
         if aligned:
             measures["av_clock_sd_ms"] = round(clock_sd_ms, 1)
-        why_not = _no_speech(window) or shortfall(window, quality, LIMITS) or _no_mouth(series, measures)
+        why_not = (
+            _no_speech(window)
+            or shortfall(window, quality, LIMITS)
+            or _no_mouth(series, measures)
+            or _no_voice(window, measures)
+        )
         if why_not:
             return _reading(window, None, why_not, measures)
         evidence = weigh(*common_grid(window, series), self._forecast)
@@ -115,6 +126,13 @@ def _no_mouth(series: FaceSeries, measures: dict[str, float]) -> str:
     return "" if covered <= MOST_COVERED else "the mouth is covered: show it"
 
 
+def _no_voice(window: Window, measures: dict[str, float]) -> str:
+    """Lips have nothing to do with keys and music, which the detector of voices takes for speech, too."""
+    quality = voice_quality(framed_sound(window), window.speech)
+    measures |= {"music_nats": round(quality.music_nats, 2), "pitch_share": round(quality.pitch_share, 3)}
+    return no_voice(quality)
+
+
 def common_grid(window: Window, series: FaceSeries) -> tuple[Array, Mask, Array, Mask]:
     """Mouth signals and band levels, each with where it is known, on one grid that begins with the window.
 
@@ -152,7 +170,7 @@ def mismatch_nats(evidence: Evidence, clock_sd_ms: float = 0.0) -> float:
 
 
 def _still_mouth(window: Window, measures: dict[str, float]) -> Reading:
-    if window.peers:
+    if not window.alone:
         return _reading(window, None, "this mouth keeps still: another person in the picture may be speaking", measures)
     why = f"{measures['voiced_s']:.1f} s of voice while the mouth hardly moves"
     return _reading(window, STILL_NATS, why, measures)
@@ -164,7 +182,7 @@ def _verdict(window: Window, evidence: Evidence, clock_sd_ms: float, measures: d
     llr, sure = float(np.clip(nats, FITS_NATS, MOST_NATS)), evidence.certainty >= CERTAIN
     if sure:
         measures |= {"lag_ms": round(evidence.lag_ms, 1), "lag_sd_ms": round(lag_sd_ms, 1)}
-    if nats >= TELLING_NATS and window.peers:
+    if nats >= TELLING_NATS and not window.alone:
         why = "the voice does not fit this mouth: another person in the picture may be speaking"
         return _reading(window, None, why, measures)
     if not sure:

@@ -15,7 +15,7 @@ import numpy as np
 from liveguard.audio.align import framed_sound
 from liveguard.audio.dense import dense_speech, near_speech
 from liveguard.audio.features import no_speech
-from liveguard.audio.voice_quality import VoiceQuality, voice_quality
+from liveguard.audio.voice_quality import VoiceQuality, no_voice, voice_quality
 from liveguard.detectors.voice_model import FiguresModel, find_voice_model
 from liveguard.errors import ConfigError
 from liveguard.onnx import Scorer, filled
@@ -31,9 +31,8 @@ MIN_VOICED_S = 1.5
 # ends at 3.4 kHz). In noise it is .46 below 9 dB, of few windows and not on the other half: 6 dB is caution.
 MIN_BANDWIDTH_HZ = 5_000.0
 MIN_SNR_DB = 6.0
-# Measured (tests/bench/voice_limits.py): of one voice 1 window in 100 at most is beyond one of these, and 1 in 30 where the
-# room echoes as loud as the voice; of music 9 in 10, of two people at once 1 in 2.
-MOST_MUSIC_NATS = 2.5
+# Measured (tests/bench/voice_limits.py): of one voice 1 window in 100 at most is beyond this or is taken for music, and 1 in 30
+# where the room echoes as loud as the voice; of music 9 in 10, of two people at once 1 in 2.
 MOST_SECOND_PITCH_SHARE = 0.015
 
 # The first seconds of a call sound unlike the rest of it (gain, echo and noise control settle, the link is probed), and what
@@ -129,8 +128,8 @@ def too_little(window: Window) -> str:
 
 def unfit(quality: VoiceQuality) -> str:
     """Why what there is cannot be judged as a voice; empty where it can."""
-    if quality.music_nats > MOST_MUSIC_NATS:
-        return "this is music or a tone rather than a voice"
+    if why_none := no_voice(quality):
+        return why_none
     if quality.second_pitch_share > MOST_SECOND_PITCH_SHARE:
         return "several people talk at once, or there is music behind the voice"
     if quality.snr_db is not None and quality.snr_db < MIN_SNR_DB:
@@ -144,6 +143,7 @@ def _figures(quality: VoiceQuality) -> dict[str, float]:
     figures = {
         "bandwidth_hz": round(quality.bandwidth_hz),
         "music_nats": round(quality.music_nats, 2),
+        "pitch_share": round(quality.pitch_share, 3),
         "second_pitch_share": round(quality.second_pitch_share, 4),
     }
     return figures | ({} if quality.snr_db is None else {"snr_db": round(quality.snr_db, 1)})

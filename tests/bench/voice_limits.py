@@ -27,10 +27,9 @@ import numpy as np
 
 from liveguard.audio.align import framed_sound
 from liveguard.audio.dense import dense_speech, near_speech
-from liveguard.audio.voice_quality import VoiceQuality, voice_quality
+from liveguard.audio.voice_quality import MOST_MUSIC_NATS, VoiceQuality, voice_quality
 from liveguard.detectors.voice import (
     MIN_VOICED_S,
-    MOST_MUSIC_NATS,
     MOST_SECOND_PITCH_SHARE,
     Voice,
     too_little,

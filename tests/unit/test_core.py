@@ -213,6 +213,13 @@ def test_each_face_has_its_own_windows_and_peers() -> None:
     assert [(w.track, w.peers) for w in spy.windows[:3]] == [(1, (2, 3)), (2, (1, 3)), (3, (1, 2))]
 
 
+def test_who_is_seen_but_not_followed_keeps_others_from_being_alone_while_in_the_window() -> None:
+    seen = [replace(one, unfollowed=int(one.t_us < 500_000)) for one in pictures(3.0)]
+    spy = Spy(need=Need(1_000_000, 1_000_000))
+    run(list(seen), Engine(VIDEO, [spy]))
+    assert [(w.peers, w.unfollowed, w.alone) for w in spy.windows[:2]] == [((), True, False), ((), False, True)]
+
+
 def test_a_picture_on_the_wall_is_not_judged_and_no_peer() -> None:
     wall = [replace(o, faces=(*o.faces, face(o.t_us, 2, motion=0.0, picture=True))) for o in pictures(2.0)]
     engine = Engine(VIDEO, [spy := Spy(need=Need(1_000_000, 1_000_000), llr=5.0)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from liveguard.face.texture import canonical_face
 from liveguard.fusion import Fusion
 from liveguard.policy import SUSPICIOUS_RISK, Policy
 from liveguard.types import Cue, FaceSample, FeedInfo, FloatArray, Reading, Speech, Window
+from tests.synthetic import talker
 
 SECONDS = 8.0
 LOWER = [14, 87, 317, 17, 152, 148, 377, 178, 402, 88, 318]
@@ -65,9 +67,15 @@ def speech(seed: int, lag_s: float = 0.0, silent: bool = False) -> Speech:
     )
 
 
+@cache
+def somebody_talks() -> FloatArray:
+    """What `speech` is said to be the features of: a voice, whoever's."""
+    return talker(SECONDS)
+
+
 def window(seen: tuple[FaceSample, ...], heard: Speech, **changes: object) -> Window:
     end_us = round(SECONDS * 1e6)
-    plain = Window(0, end_us, FeedInfo("made up"), 1, seen, (), np.zeros(0, np.float32), 0, heard, (), (), (), 1.0)
+    plain = Window(0, end_us, FeedInfo("made up"), 1, seen, (), somebody_talks(), 0, heard, (), (), (), 1.0)
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
@@ -106,6 +114,29 @@ def test_silence_and_missing_sound_cannot_be_judged() -> None:
     assert "no sound" in missing.why
 
 
+def keys() -> FloatArray:
+    """Six clicks a second."""
+    rng, sound = np.random.default_rng(5), np.zeros(round(SECONDS * 16_000), np.float32)
+    for at in np.cumsum(rng.uniform(1_600, 4_000, 40)).astype(int):
+        sound[at : at + 800] += (rng.normal(0, 0.1, 800) * np.exp(-np.arange(800) / 120))[: len(sound[at : at + 800])]
+    return sound
+
+
+def chords() -> FloatArray:
+    t = np.arange(round(SECONDS * 16_000)) / 16_000
+    waves = [np.sin(2 * np.pi * k * hz * t) / k for hz in (220, 277, 330) for k in range(1, 6)]
+    return np.asarray(0.05 * sum(waves) * np.exp(-2 * (t % 0.5)), np.float32)
+
+
+@pytest.mark.parametrize(("sound", "word"), [(keys(), "pitch"), (chords(), "music")], ids=["keys", "chords"])
+def test_what_is_no_voice_is_not_held_against_the_lips(sound: FloatArray, word: str) -> None:
+    """Though the detector of voices takes it for one: lips that move, and lips that keep still."""
+    for seen in (faces(3), faces(3, opens=0.0)):
+        reading = CHECK.evaluate(window(seen, speech(3, 0.48), pcm=sound))
+        assert reading.llr is None
+        assert word in reading.why
+
+
 def test_who_listens_while_somebody_off_camera_talks_does_not_become_suspicious() -> None:
     policy, need = Policy(), LipSync().need
     fusion = Fusion(policy)
@@ -123,10 +154,12 @@ def test_still_mouth_under_a_voice_is_weak_evidence_and_none_beside_other_people
     assert 0 < still.llr <= 1
     assert "hardly moves" in still.why
     assert CHECK.evaluate(window(faces(5, opens=0.0), speech(5), peers=(2,))).llr is None
+    assert CHECK.evaluate(window(faces(5, opens=0.0), speech(5), unfollowed=True)).llr is None
 
 
-def test_foreign_voice_beside_other_people_is_theirs() -> None:
-    reading = CHECK.evaluate(window(faces(3), speech(3, 0.48), peers=(2,)))
+@pytest.mark.parametrize("others", [{"peers": (2,)}, {"unfollowed": True}])
+def test_foreign_voice_beside_other_people_is_theirs(others: dict[str, object]) -> None:
+    reading = CHECK.evaluate(window(faces(3), speech(3, 0.48), **others))
     assert reading.llr is None
     assert "another person" in reading.why
 
@@ -189,6 +222,7 @@ def test_reading_does_not_depend_on_how_long_the_session_has_run() -> None:
         tuple(replace(face, t_us=face.t_us + hour_us) for face in seen),
         replace(heard, t_us=heard.t_us + hour_us),
         start_us=hour_us,
+        pcm_start_us=hour_us,
         end_us=hour_us + round(SECONDS * 1e6),
     )
     now = CHECK.evaluate(window(seen, heard))

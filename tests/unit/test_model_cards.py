@@ -62,6 +62,23 @@ def test_a_card_that_leaves_it_open_or_is_wrong_is_refused(
         find_model("voice", folder)
 
 
+def test_an_output_of_no_declared_shape_is_scored_only_where_the_card_says_which_figure(tmp_path: Path) -> None:
+    row = mean_model(tmp_path / "row", [1, None], columns=2, declared=False)
+    said = mean_model(
+        tmp_path / "said", [1, None], columns=2, declared=False, card=CALIBRATION + "[output]\nindex = 1\n"
+    )
+    alone = mean_model(tmp_path / "alone", [1, None], declared=False, card=CALIBRATION + "[output]\nindex = 1\n")
+    open_, known, single = (find_model("voice", folder) for folder in (row, said, alone))
+    assert open_ is not None
+    assert known is not None
+    assert single is not None
+    with pytest.raises(ValueError, match=r"2 figures: say which one is the score, \[output\] index"):
+        open_.score(LOUD)
+    assert known.score(LOUD) == pytest.approx(-0.25)
+    with pytest.raises(ValueError, match=r"none at .* index 1"):
+        single.score(LOUD)
+
+
 def test_which_way_a_score_points_is_said_once(tmp_path: Path) -> None:
     folder = mean_model(tmp_path / "model", [1, None], card=CALIBRATION.replace("10.0", "-10.0"))
     with pytest.raises(ConfigError, match='attack = "low"'):

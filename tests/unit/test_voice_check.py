@@ -76,7 +76,14 @@ def test_it_is_cautious_at_first_and_judges_whole_windows_in_full(monkeypatch: p
         "the voice sounds synthetic",
     ]
     assert found[3].measures["score"] == 1.5
-    assert set(found[3].measures) == {"voiced_s", "bandwidth_hz", "music_nats", "second_pitch_share", "score"}
+    assert set(found[3].measures) == {
+        "voiced_s",
+        "bandwidth_hz",
+        "music_nats",
+        "pitch_share",
+        "second_pitch_share",
+        "score",
+    }
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,17 @@ from hypothesis import strategies as st
 
 from liveguard.audio.align import framed_sound
 from liveguard.audio.features import no_speech
-from liveguard.audio.partials import Partials, partials, second_pitch_share, still_share
-from liveguard.audio.voice_quality import VoiceQuality, bandwidth_hz, snr_db, voice_quality
-from liveguard.detectors.voice import MOST_MUSIC_NATS, MOST_SECOND_PITCH_SHARE
+from liveguard.audio.partials import Partials, PitchShares, partials, pitch_shares, still_share
+from liveguard.audio.voice_quality import (
+    LEAST_PITCH_SHARE,
+    MOST_MUSIC_NATS,
+    VoiceQuality,
+    bandwidth_hz,
+    no_voice,
+    snr_db,
+    voice_quality,
+)
+from liveguard.detectors.voice import MOST_SECOND_PITCH_SHARE
 from liveguard.engine import Engine
 from liveguard.types import FloatArray, Gap, Need, Window
 from tests.synthetic import AUDIO, Spy, chunks, talker
@@ -105,6 +113,16 @@ def test_music_and_tones_are_told_from_a_voice(sound: FloatArray) -> None:
     assert quality(sound).music_nats > MOST_MUSIC_NATS
 
 
+@pytest.mark.parametrize("every_s", [0.12, 0.16, 0.3])
+def test_clicks_are_no_voice_for_they_have_no_pitch(every_s: float) -> None:
+    rng, sound = np.random.default_rng(3), noise(1e-3)
+    for at in range(1_000, len(sound) - 800, round(every_s * RATE_HZ)):
+        sound[at : at + 800] += (rng.normal(0, 0.1, 800) * np.exp(-np.arange(800) / 120)).astype(np.float32)
+    found = quality(sound)
+    assert found.pitch_share < LEAST_PITCH_SHARE
+    assert no_voice(found)
+
+
 @pytest.mark.parametrize(("pitch_hz", "seed", "gain"), [(200, 1, 1.0), (180, 6, 1.0), (230, 1, 0.5)])
 def test_two_people_at_once_are_heard(pitch_hz: float, seed: int, gain: float) -> None:
     both = speech() + np.float32(gain) * talker(4.0, pitch_hz, seed)
@@ -117,6 +135,8 @@ def test_one_person_is_neither_two_nor_music(pitch_hz: float, seed: int) -> None
     found = quality(talker(4.0, pitch_hz, seed))
     assert found.second_pitch_share <= MOST_SECOND_PITCH_SHARE
     assert found.music_nats < 0
+    assert found.pitch_share > 3 * LEAST_PITCH_SHARE
+    assert not no_voice(found)
 
 
 def test_people_who_take_turns_are_not_several_at_once() -> None:
@@ -129,7 +149,7 @@ def test_how_loud_a_voice_is_does_not_matter(gain: float) -> None:
     plain, other = window_of(speech()), window_of(np.float32(gain) * speech())
     heard, again = partials(framed_sound(plain), plain.speech), partials(framed_sound(other), plain.speech)
     assert still_share(again) == pytest.approx(still_share(heard), abs=1e-3)
-    assert second_pitch_share(again) == second_pitch_share(heard)
+    assert pitch_shares(again) == pitch_shares(heard)
     assert bandwidth_hz(other.speech) == pytest.approx(bandwidth_hz(plain.speech), rel=0.1)
 
 
@@ -150,7 +170,7 @@ def test_any_sound_of_any_length_has_a_finite_quality(n: int, kind: str) -> None
 
 def test_nothing_heard_has_no_partials() -> None:
     none = Partials(np.zeros((0, 256), np.float32), np.zeros(0, np.bool_), np.zeros(0, np.float32))
-    assert (still_share(none), second_pitch_share(none)) == (0.0, 0.0)
+    assert (still_share(none), pitch_shares(none)) == (0.0, PitchShares(0.0, 0.0))
 
 
 @settings(max_examples=20, deadline=None)
