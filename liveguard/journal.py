@@ -29,6 +29,7 @@ from liveguard.types import (
     Cue,
     Event,
     FaceSample,
+    FaceSquare,
     FeedInfo,
     FloatArray,
     FrameSample,
@@ -212,7 +213,8 @@ def _sample_record(sample: Sample) -> dict[str, Any]:
 
 def _frame_record(frame: FrameSample) -> dict[str, Any]:
     fields = {"t_us": frame.t_us, "width": frame.width, "height": frame.height, "digest": frame.digest}
-    return {**fields, "signature": _pack(frame.signature), "noise": frame.noise}
+    cells = [[s.track, s.left, s.top, s.side, _pack(values)] for s, values in frame.face_cells.items()]
+    return {**fields, "signature": _pack(frame.signature), "noise": frame.noise, "face_cells": cells}
 
 
 def _face_record(face: FaceSample) -> dict[str, Any]:
@@ -231,11 +233,8 @@ def _face_record(face: FaceSample) -> dict[str, Any]:
 def _sample(record: Mapping[str, Any]) -> Sample:
     kind = record["k"]
     if kind == "seen":
-        frame = record["frame"]
-        size_and_digest = int(frame["width"]), int(frame["height"]), int(frame["digest"])
-        seen = FrameSample(int(frame["t_us"]), *size_and_digest, _unpack(frame["signature"]), float(frame["noise"]))
         faces = tuple(_face(face) for face in record["faces"])
-        return Observation(seen, faces, int(record.get("unfollowed", 0)))  # older journals do not tell
+        return Observation(_frame(record["frame"]), faces, int(record.get("unfollowed", 0)))  # older ones do not tell
     if kind == "audio":
         return AudioChunk(int(record["t_us"]), _unpack(record["pcm"]))
     if kind == "gap":
@@ -243,6 +242,21 @@ def _sample(record: Mapping[str, Any]) -> Sample:
     if kind == "cue":
         return Cue(int(record["t_us"]), str(record["name"]), dict(record["params"]))
     raise ValueError(f"unknown kind of record {str(kind)[:20]!r}")
+
+
+def _frame(record: Mapping[str, Any]) -> FrameSample:
+    return FrameSample(
+        t_us=int(record["t_us"]),
+        width=int(record["width"]),
+        height=int(record["height"]),
+        digest=int(record["digest"]),
+        signature=_unpack(record["signature"]),
+        noise=float(record["noise"]),
+        face_cells={
+            FaceSquare(int(track), int(left), int(top), int(side)): _unpack(cells)
+            for track, left, top, side, cells in record.get("face_cells", [])  # older ones have none
+        },
+    )
 
 
 def _face(record: Mapping[str, Any]) -> FaceSample:

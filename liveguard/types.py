@@ -142,11 +142,22 @@ class FaceSample:
 
 
 @dataclass(frozen=True, slots=True)
+class FaceSquare:
+    """Where a face is about, in pixels of the full picture: it stays in place while the face stays in it."""
+
+    track: int
+    left: int
+    top: int
+    side: int
+
+
+@dataclass(frozen=True, slots=True)
 class FrameSample:
     """One whole picture, reduced to what the camera checks need.
 
     `digest`: hash of the pixels on a fixed grid (equal pictures have equal digests); `signature` (9, 16) float32: mean
-    luma of as many cells; `noise`: robust high-frequency residual of the luma in grey levels.
+    luma of as many cells; `noise`: robust high-frequency residual of the luma in grey levels; `face_cells`: (8, 8)
+    float32 mean luma of a square about each face.
     """
 
     t_us: int
@@ -155,6 +166,7 @@ class FrameSample:
     digest: int
     signature: FloatArray
     noise: float
+    face_cells: Mapping[FaceSquare, FloatArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from liveguard.face.texture import canonical_face
 from liveguard.types import (
     AudioChunk,
     FaceSample,
+    FaceSquare,
     FeedInfo,
     FloatArray,
     FrameSample,
@@ -38,8 +39,8 @@ def face(t_us: int, track: int = 1, motion: float = 1.0, eyes_px: float = 90.0, 
     return FaceSample(t_us, track, mesh, box_of(mesh), sharpness=80.0, light=120.0, picture=picture)
 
 
-def frame(t_us: int, motion: float = 1.0, seed: int = 0) -> FrameSample:
-    """A picture's figures: cells that move with the face, and noise."""
+def frame(t_us: int, motion: float = 1.0, seed: int = 0, tracks: Iterable[int] = (1,)) -> FrameSample:
+    """A picture's figures: cells that move with the face, and noise; those of the faces as its middle has them."""
     t_s = t_us / 1e6
     rng = np.random.default_rng(seed + t_us)
     place = np.arange(144).reshape(9, 16) / 9
@@ -48,13 +49,16 @@ def frame(t_us: int, motion: float = 1.0, seed: int = 0) -> FrameSample:
         np.sin(rate * t_s + k * place) for k, rate in enumerate((0.29, 0.83, 1.31, 2.17, 3.7))
     )
     cells = (cells + motion * rng.normal(0, 0.1, (9, 16))).astype(np.float32)
-    return FrameSample(t_us, 1280, 720, zlib.crc32(cells.tobytes()), cells, 0.6)
+    of_face = {FaceSquare(track, 560, 260, 160): np.ascontiguousarray(cells[:8, 4:12]) for track in tracks}
+    return FrameSample(t_us, 1280, 720, zlib.crc32(cells.tobytes()), cells, 0.6, of_face)
 
 
 def pictures(seconds: float, fps: float = 25.0, motion: float = 1.0, tracks: Iterable[int] = (1,)) -> list[Observation]:
     tracks = list(tracks)
     times = [round(k * 1e6 / fps) for k in range(int(seconds * fps))]
-    return [Observation(frame(t, motion), tuple(face(t, track, motion) for track in tracks)) for t in times]
+    return [
+        Observation(frame(t, motion, tracks=tracks), tuple(face(t, track, motion) for track in tracks)) for t in times
+    ]
 
 
 def voice(seconds: float, seed: int = 0) -> FloatArray:

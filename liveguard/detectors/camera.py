@@ -9,28 +9,25 @@ away what a moving picture is credited with, no more, so that they cannot add up
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 
 from liveguard.detectors.camera_facts import label_oddities, probe_oddities
-from liveguard.types import BoolArray, FloatArray, FrameSample, Hypothesis, Need, Reading, Window
+from liveguard.detectors.camera_loop import Match, best_match
+from liveguard.detectors.camera_series import face_series, picture_series
+from liveguard.detectors.camera_still import any_moves, still_s
+from liveguard.types import FrameSample, Hypothesis, Need, Reading, Window
 
-STILL_GREY: Final = 1.0  # largest change of any cell's mean luma that codec noise makes on a still picture
-STILL_FROM_S, STILL_FULL_S = 0.6, 1.5  # genuine clips hold for less than the first; the second is full evidence
-QUERY_S = 2.0
-MIN_LAG_S = 1.0
+STILL_FROM_S, STILL_FULL_S = 1.0, 2.0  # genuine clips hold for less than the first; the second is full evidence
 LOOP_RATIO = (0.06, 0.03)  # residual over motion energy: none and full evidence; genuine clips stay above 0.14
-MIN_MOTION_GREY2 = 0.3  # temporal variance below which any stretch matches any other
-MOST_NATS = 6.0
+AGAINST_NEAR = (0.5, 0.25)
+CELLS_RATIO = (0.25, 0.12)
+FACE_RATIO = (0.16, 0.08)
+LEAST_NATS, MOST_NATS = 1.0, 6.0  # less is a mere moment of keeping still, and says nothing
 GENUINE_NATS = -0.2  # passing proves little: most attacks move
 WEAK_NATS, MOST_WEAK = 0.1, 2  # for each oddity, and how many count
 NO_NOISE_GREY = 0.02  # a camera without light has more, a rendered picture has none
-TOO_REGULAR_US = 20.0  # a driver's time stamps jitter by hundreds of microseconds
 MANY_DUPLICATES = 0.3
 MIN_S, MIN_FPS = 1.5, 4.0
-GRID_HZ, QUERY_POINTS = 30, 15
-MOST_STEP_S = 0.4  # between two pictures, to say what was between them
 
 
 class Camera:
@@ -47,33 +44,36 @@ class Camera:
         why_not = _why_not(window)
         if why_not:
             return self._reading(window, None, why_not, {})
-        t_s = np.array([frame.t_us - window.start_us for frame in frames]) / 1e6
-        signatures = np.stack([frame.signature.ravel() for frame in frames])
-        still_s, duplicates = _still_s(t_s, signatures), _duplicate_share(frames)
-        ratio, lag_s = _loop(t_s, signatures)
-        still_nats = MOST_NATS * _ramp(still_s, STILL_FROM_S, STILL_FULL_S)
-        loop_nats = MOST_NATS * _ramp(ratio, *LOOP_RATIO)
-        jitter_us, noise = _jitter_us(frames), float(np.median([frame.noise for frame in frames[-60:]]))
+        picture, faces = picture_series(frames, window.start_us), face_series(frames, window.start_us)
+        if not faces:
+            return self._reading(window, None, "no face can be looked at closely", {})
+        still, duplicates, match = still_s(picture, faces), _duplicate_share(frames), best_match(picture, faces)
+        still_nats = MOST_NATS * _ramp(still, STILL_FROM_S, STILL_FULL_S)
+        loop_nats = MOST_NATS * _sureness(match)
+        noise = float(np.median([frame.noise for frame in frames[-60:]]))
         measures = {
-            "still_s": still_s,
+            "still_s": still,
             "duplicates_percent": 100 * duplicates,
-            "loop_residual_ratio": ratio,
+            "loop_residual_ratio": match.residual,
             "noise_grey": noise,
-            "interval_jitter_us": jitter_us,
         }
         unlike_camera, answers = probe_oddities(window)
         measures |= answers
         if loop_nats > 0:
-            measures["loop_period_s"] = lag_s
-        if still_nats >= loop_nats and still_nats > 0:
+            measures["loop_period_s"] = match.lag_s
+        if still_nats >= max(loop_nats, LEAST_NATS):
             return self._reading(
-                window, still_nats, f"pictures keep coming but nothing moves for {still_s:.1f} s", measures
+                window, still_nats, f"pictures keep coming but nothing moves for {still:.1f} s", measures
             )
-        if loop_nats > 0:
+        if loop_nats >= LEAST_NATS:
             return self._reading(
-                window, loop_nats, f"the picture repeats what it showed {lag_s:.1f} s before", measures
+                window, loop_nats, f"the picture repeats what it showed {match.lag_s:.1f} s before", measures
             )
-        odd = [*_oddities(window.feed.live, duplicates, noise, jitter_us), *label_oddities(window), *unlike_camera]
+        if not any_moves(faces, float(picture.t_s[-1])):
+            return self._reading(
+                window, None, "no face moves by more than noise may make a still one seem to", measures
+            )
+        odd = [*_oddities(window.feed.live, duplicates, noise), *label_oddities(window), *unlike_camera]
         why = "the picture moves and does not repeat" + "".join(f", but {what}" for what in odd)
         return self._reading(window, GENUINE_NATS + WEAK_NATS * min(len(odd), MOST_WEAK), why, measures)
 
@@ -105,75 +105,26 @@ def _fps(window: Window) -> float:
     return 1e6 / max(float(np.median(steps_us)), 1.0) if len(steps_us) else 0.0
 
 
-def _still_s(t_s: FloatArray, signatures: FloatArray) -> float:
-    """For how long, up to the end, no cell (n, 144) has changed by more than codec noise."""
-    backwards = signatures[::-1]
-    spread = np.maximum.accumulate(backwards, axis=0) - np.minimum.accumulate(backwards, axis=0)
-    moving = np.flatnonzero(spread.max(axis=1) > STILL_GREY)
-    first_still = len(t_s) - (moving[0] if len(moving) else len(t_s))
-    return float(t_s[-1] - t_s[min(first_still, len(t_s) - 1)])
-
-
 def _duplicate_share(frames: tuple[FrameSample, ...]) -> float:
     digests = np.array([frame.digest for frame in frames[-90:]])
     return float(np.mean(digests[1:] == digests[:-1]))
 
 
-def _jitter_us(frames: tuple[FrameSample, ...]) -> float:
-    """Median deviation of the last intervals from their median: a camera's vary, a file's or a renderer's do not."""
-    steps_us = np.diff([frame.t_us for frame in frames[-90:]])
-    return float(np.median(np.abs(steps_us - np.median(steps_us))))
-
-
-def _oddities(live: bool, duplicates: float, noise: float, jitter_us: float) -> list[str]:
-    """What a camera's picture does not have. Files are smoothed by their encoder and stamped by their writer, so of
-    them only duplicates are odd."""
+def _oddities(live: bool, duplicates: float, noise: float) -> list[str]:
+    """What a camera's picture does not have. Files are smoothed by their encoder, so of them only duplicates are odd."""
     odd = ["many pictures come twice"] if duplicates > MANY_DUPLICATES else []
     if live and noise < NO_NOISE_GREY:
         odd.append("it has no sensor noise")
-    if live and jitter_us < TOO_REGULAR_US:
-        odd.append("its time stamps are too regular for a camera")
     return odd
 
 
-def _loop(t_s: FloatArray, signatures: FloatArray) -> tuple[float, float]:
-    """Best match of the last 2 s with an earlier stretch: residual over motion energy, and how long ago, in s.
-
-    1 for strangers, 0 for an exact repetition; (1, 0) where there is too little motion or past to say. On an even grid, as
-    a live feed's pictures come unevenly, and a loop is not played in the rhythm in which it was taken.
-    """
-    grid, known = _on_grid(t_s, signatures)
-    count, length, min_lag = len(grid), round(QUERY_S * GRID_HZ), round(MIN_LAG_S * GRID_HZ)
-    if count < length + min_lag or not known[count - length :].all():
-        return 1.0, 0.0
-    chosen = np.arange(count - length, count, length // QUERY_POINTS)
-    lags = np.arange(min_lag, count - length + 1)
-    earlier = chosen[:, None] - lags[None, :]
-    # Only how each cell changes counts: exposure, scaling and another way through an encoder shift its level.
-    query = grid[chosen] - grid[chosen].mean(axis=0)
-    energy = float(np.mean(query**2))
-    if energy < MIN_MOTION_GREY2:
-        return 1.0, 0.0
-    cross = np.take_along_axis(query @ grid.T, earlier, axis=1).mean(axis=0)
-    squares = np.einsum("nc,nc->n", grid, grid)[earlier].mean(axis=0)
-    levels = sum(grid[row] for row in earlier) / len(chosen)  # (lags, cells)
-    squares -= np.einsum("nc,nc->n", levels, levels)
-    residual = energy + (squares - 2 * cross) / grid.shape[1]
-    residual[~known[earlier].all(axis=0)] = np.inf
-    best = int(np.argmin(residual))
-    if not np.isfinite(residual[best]):
-        return 1.0, 0.0
-    return float(max(residual[best], 0.0) / (2 * energy)), float(lags[best] / GRID_HZ)
-
-
-def _on_grid(t_s: FloatArray, signatures: FloatArray) -> tuple[FloatArray, BoolArray]:
-    """Signatures at even times up to the last picture, straight between pictures; False where these are too far apart."""
-    at_s = t_s[-1] - np.arange(int((t_s[-1] - t_s[0]) * GRID_HZ), -1, -1) / GRID_HZ
-    after = np.clip(np.searchsorted(t_s, at_s), 1, len(t_s) - 1)
-    step_s = np.maximum(t_s[after] - t_s[after - 1], 1e-6)
-    share = np.clip((at_s - t_s[after - 1]) / step_s, 0.0, 1.0)[:, None].astype(np.float32)
-    grid = (1 - share) * signatures[after - 1] + share * signatures[after]
-    return grid, step_s < MOST_STEP_S
+def _sureness(match: Match) -> float:
+    """0 to 1, by the figure that speaks least for a loop."""
+    return min(
+        _ramp(match.residual, *LOOP_RATIO),
+        _ramp(match.against_near, *AGAINST_NEAR),
+        _ramp(match.cells, *CELLS_RATIO) if match.face is None else _ramp(match.face, *FACE_RATIO),
+    )
 
 
 def _ramp(value: float, none: float, full: float) -> float:

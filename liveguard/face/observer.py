@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 
 import cv2
 import numpy as np
 
 from liveguard.face.backend import FaceBackend
+from liveguard.face.cells import FaceCells
 from liveguard.face.crops import crop
 from liveguard.face.geometry import box_of
 from liveguard.face.texture import unwrap
@@ -55,6 +57,7 @@ class Observer:
 
     def __init__(self, backend: FaceBackend, detectors: Iterable[Detector], max_faces: int = 4) -> None:
         self._tracker = FaceTracker(backend, max_faces)
+        self._cells = FaceCells()
         needs = [detector.need for detector in detectors]
         self._probes: dict[str, Probe] = {probe.name: probe for need in needs for probe in need.probes}
         self._crops = sorted({name for need in needs for name in need.crops})
@@ -67,7 +70,8 @@ class Observer:
         self._standing = {key: was for key, was in self._standing.items() if frame.t_us - was[0] < FORGET_AFTER_US}
         if frame.t_us - self._noise_at_us >= NOISE_EVERY_US:
             self._noise, self._noise_at_us = noise_of(frame.image), frame.t_us
-        return Observation(frame_sample(frame, self._noise), faces, self._tracker.unfollowed)
+        cells = self._cells.measure(frame.image, {face.track: face.box for face in faces})
+        return Observation(replace(frame_sample(frame, self._noise), face_cells=cells), faces, self._tracker.unfollowed)
 
     def close(self) -> None:
         self._tracker.close()

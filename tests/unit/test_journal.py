@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import stat
 from collections.abc import Iterable
 from dataclasses import replace
@@ -20,13 +21,30 @@ from liveguard.errors import JournalError
 from liveguard.journal import FLUSH_EVERY, Came, Cut, JournalWriter, Said, read_journal
 from liveguard.policy import Policy
 from liveguard.replaying import replay
-from liveguard.types import Alert, AudioChunk, Cue, Detector, Event, Fault, Gap, Need, Observation, Reading, Sample
+from liveguard.types import (
+    Alert,
+    AudioChunk,
+    Cue,
+    Detector,
+    Event,
+    FaceSquare,
+    Fault,
+    Gap,
+    Need,
+    Observation,
+    Reading,
+    Sample,
+)
 from tests.synthetic import AV, VIDEO, Says, Spy, by_time, chunks, pictures, voice
 
 
 def session() -> list[Sample]:
     seen = [replace(one, unfollowed=int(one.t_us > 4_000_000)) for one in pictures(9.0)]
-    still = [replace(o, frame=replace(o.frame, signature=np.zeros((9, 16), np.float32))) for o in seen]
+    dark = {
+        "signature": np.zeros((9, 16), np.float32),
+        "face_cells": {FaceSquare(1, 0, 0, 80): np.zeros((8, 8), np.float32)},
+    }
+    still = [replace(o, frame=replace(o.frame, **dark)) for o in seen]
     notes: list[Sample] = [Cue(2_000_000, "light", {"colour": "red", "level": 0.5})]
     mixed = by_time(still, chunks(voice(9.0), [320]), notes)
     return [*mixed, Gap("audio", 9_000_000, 9_200_000, "lost")]
@@ -78,11 +96,25 @@ def test_samples_come_back_as_they_went_in(journal: Path) -> None:
             assert isinstance(after, Observation)
             np.testing.assert_array_equal(before.faces[0].landmarks, after.faces[0].landmarks)
             assert (before.frame.digest, before.unfollowed) == (after.frame.digest, after.unfollowed)
+            np.testing.assert_equal(after.frame.face_cells, before.frame.face_cells)
         elif isinstance(before, AudioChunk):
             assert isinstance(after, AudioChunk)
             np.testing.assert_array_equal(before.pcm, after.pcm)
         else:
             assert before == after
+
+
+def test_an_older_journal_knows_no_cells_of_faces(journal: Path) -> None:
+    with gzip.open(journal, "rt") as file:
+        records = [json.loads(line) for line in file]
+    for record in records:
+        if record["k"] == "seen":
+            del record["frame"]["face_cells"]
+    journal.write_bytes(gzip.compress("".join(json.dumps(record) + "\n" for record in records).encode()))
+    _, items = read_journal(journal)
+    seen = [item.sample for item in items if isinstance(item, Came) and isinstance(item.sample, Observation)]
+    assert len(seen) > 200
+    assert not any(one.frame.face_cells for one in seen)
 
 
 def test_a_changed_check_is_noticed(journal: Path) -> None:
