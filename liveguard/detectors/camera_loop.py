@@ -8,12 +8,15 @@ comes back must be all that moves, and every face.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from liveguard.detectors.camera_series import Series
 from liveguard.types import BoolArray, FloatArray
+
+IndexArray: TypeAlias = npt.NDArray[np.signedinteger[Any]]
 
 QUERY_S = 2.0
 MIN_LAG_S = 1.0
@@ -88,7 +91,7 @@ def _cells(query: FloatArray, earlier: FloatArray) -> float:
     return float(np.percentile(residual[moving] / (2 * energy[moving]), MOST_CELLS_PERCENT))
 
 
-def _face(track: tuple[FloatArray, BoolArray], chosen: BoolArray, earlier: BoolArray) -> float | None:
+def _face(track: tuple[FloatArray, BoolArray], chosen: IndexArray, earlier: IndexArray) -> float | None:
     """None for a face that cannot tell: it hardly moves, or was not at the same place then and now."""
     grid, known = track
     both = known[chosen] & known[earlier]

@@ -61,4 +61,4 @@ def _change(series: Series) -> FloatArray:
     last = series.values[-1] - series.values[-1].mean()
     offset = series.values.mean(axis=1, keepdims=True)
     gain = ((series.values - offset) @ last)[:, None] / max(float(last @ last), 1e-3)
-    return series.values - offset - np.clip(gain, *GAINS) * last
+    return np.asarray(series.values - offset - np.clip(gain, *GAINS) * last, np.float32)
