@@ -14,13 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from liveguard.detectors.camera_series import Series
+from liveguard.face.cells import CELLS
 from liveguard.types import BoolArray, FloatArray
 
 IndexArray: TypeAlias = npt.NDArray[np.signedinteger[Any]]
 
 QUERY_S = 2.0
 MIN_LAG_S = 1.0
-NEAR_LAGS_S: Final = (0.3, 0.97)  # any quicker rhythm has a multiple here
+NEAR_LAGS_S: Final = (0.1, 0.97)
+INNER: Final = slice(2, 6)  # rows and columns of a face's cells that show no background
 GRID_HZ, QUERY_POINTS = 30, 15
 MOST_STEP_S = 0.4  # between two pictures, to say what was between them
 MIN_MOTION_GREY2 = 0.3  # temporal variance below which any stretch matches any other
@@ -94,6 +96,7 @@ def _cells(query: FloatArray, earlier: FloatArray) -> float:
 def _face(track: tuple[FloatArray, BoolArray], chosen: IndexArray, earlier: IndexArray) -> float | None:
     """None for a face that cannot tell: it hardly moves, or was not at the same place then and now."""
     grid, known = track
+    grid = grid.reshape(len(grid), CELLS, CELLS)[:, INNER, INNER]
     both = known[chosen] & known[earlier]
     if both.sum() < 0.8 * len(chosen):
         return None

@@ -17,7 +17,7 @@ CELLS: Final = 8  # in a row and in a column
 SIDE_STEP: Final = 0.25  # of the logarithm of a face's size
 PLACE_STEP: Final = 0.25  # of the side
 HOLDS: Final = 0.8  # of a step: by more than half a step, so that an unsteady mesh moves nothing
-MOST_PX = 128  # along a side; more are left out, evenly
+MOST_PX = 96  # along a side; more are left out, evenly
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,7 @@ def _cells(image: ByteArray, square: FaceSquare) -> FloatArray | None:
     inside = image[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
     if min(inside.shape[:2]) < max(side // 2, CELLS):
         return None
-    stride = max(side // MOST_PX, 1)
-    grey = cv2.cvtColor(np.ascontiguousarray(inside[::stride, ::stride]), cv2.COLOR_RGB2GRAY)
+    height, width = (min(length, MOST_PX) for length in inside.shape[:2])
+    thin = cv2.resize(inside, (width, height), interpolation=cv2.INTER_NEAREST)
+    grey = cv2.cvtColor(thin, cv2.COLOR_RGB2GRAY)
     return np.asarray(cv2.resize(grey.astype(np.float32), (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.float32)

@@ -19,7 +19,8 @@ from rich.progress import track
 
 from liveguard.detectors.camera import Camera
 from liveguard.engine import Engine
-from liveguard.face.observer import frame_sample, noise_of
+from liveguard.face.backends import open_backend
+from liveguard.face.observer import Observer
 from liveguard.taps.file import FileTap
 from liveguard.types import Alert, Box, FaceSample, FeedInfo, FrameSample, Observation, VideoFrame
 
@@ -29,11 +30,11 @@ FEED = FeedInfo("bench", frozenset({"video"}))
 
 
 def frames_of(path: Path) -> list[FrameSample]:
-    tap = FileTap(path, max_fps=30.0)
+    tap, observer = FileTap(path, max_fps=30.0), Observer(open_backend(), [Camera()])
     try:
-        shown = (s for s in tap.samples() if isinstance(s, VideoFrame))
-        return [frame_sample(frame, noise_of(frame.image)) for frame in shown]
+        return [observer.observe(s).frame for s in tap.samples() if isinstance(s, VideoFrame)]
     finally:
+        observer.close()
         tap.close()
 
 
@@ -61,13 +62,14 @@ def unevenly(frames: list[FrameSample], step_us: int) -> list[FrameSample]:
         at = k if once else (k % len(frames)) // 2 * 2
         jitter_us = int(rng.integers(-step_us // 3, step_us // 3 + 1))
         if rng.random() > LOST:
-            other = frames[at].signature if once else frames[at].signature * GAIN + LEVEL_GREY
-            kept.append(
-                replace(
-                    frames[at], signature=other, t_us=max(k * step_us + jitter_us, kept[-1].t_us + 1 if kept else 0)
-                )
-            )
+            t_us = max(k * step_us + jitter_us, kept[-1].t_us + 1 if kept else 0)
+            kept.append(replace(frames[at] if once else _brighter(frames[at]), t_us=t_us))
     return kept
+
+
+def _brighter(frame: FrameSample) -> FrameSample:
+    face_cells = {square: cells * GAIN + LEVEL_GREY for square, cells in frame.face_cells.items()}
+    return replace(frame, signature=frame.signature * GAIN + LEVEL_GREY, face_cells=face_cells)
 
 
 def main() -> None:
