@@ -39,6 +39,7 @@ PAD = 20  # grid steps on either side for the forecast that reaches beyond the w
 # Mel indices of the bands: edges at about 0.3, 0.6, 1.2, 2.4, 4 and 7.6 kHz. Below lie hum, rumble and the pitch.
 BAND_EDGES = (2, 7, 15, 24, 31, 40)
 UPPER_LIP, LOWER_LIP, CORNERS = (13, 82, 312), (14, 87, 317), (78, 308)  # points of the inner lip line
+MOVING = [0, 1, 3]  # of the mouth signals: opening, width, height of the lower lip
 TAPS = (-10, -5, 0, 5, 10)  # grid steps: the forecast reads the lips from 200 ms before to 200 ms after
 TAP_SD = 2.5
 # Weight of mouth signal i, band j, tap k; nats per second of standardised signals. Fitted by
@@ -94,15 +95,33 @@ def mouth_signals(points: npt.NDArray[np.float32]) -> Array:
     `points` (n, 478, 3) pixels. Each face is turned onto the mean face by the points that speech moves least, so that
     nodding does not open the mouth.
     """
-    rigid = len(RIGID_POINTS)
-    # Only the points that are looked at are turned: a window holds hundreds of faces of 478 points each.
-    used = np.array([*RIGID_POINTS, *UPPER_LIP, *LOWER_LIP, *CORNERS, CHIN])
-    head, _ = align(points[:, used], canonical_face().mean[used], np.arange(rigid))
-    upper, lower, corners, chin = np.split(head[:, rigid:], (3, 6, 8), axis=1)
+    head = _turned(points)
+    upper, lower, corners, chin = np.split(head[:, len(RIGID_POINTS) :], (3, 6, 8), axis=1)
     opening = np.linalg.norm(upper - lower, axis=2).mean(axis=1)
     width = np.linalg.norm(corners[:, 0] - corners[:, 1], axis=1)
     heights = (upper[:, :, 1].mean(axis=1), lower[:, :, 1].mean(axis=1), chin[:, 0, 1])
     return np.asarray(np.stack([opening, width, *heights], axis=1), np.float64)
+
+
+def tremble(points: npt.NDArray[np.float32]) -> tuple[float, float]:
+    """How much the mouth and the rigid points jump from picture to picture, in eye distances (standard deviation, if every
+    picture erred on its own). `points` as for `mouth_signals`.
+    """
+    mouth, rigid = mouth_signals(points)[:, MOVING], _turned(points)[:, : len(RIGID_POINTS), :2]
+    return _jumps(mouth), _jumps(rigid.reshape(len(rigid), -1).astype(np.float64))
+
+
+def _jumps(values: Array) -> float:
+    """The spread of errors (n, k) that have nothing to do with each other: second differences are blind to steady motion."""
+    second = values[2:] - 2 * values[1:-1] + values[:-2]
+    return float(np.sqrt(second.var(axis=0).mean() / 6))
+
+
+def _turned(points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The rigid points and then those of the mouth (n, k, 3), turned onto the mean face."""
+    # Only the points that are looked at are turned: a window holds hundreds of faces of 478 points each.
+    used = np.array([*RIGID_POINTS, *UPPER_LIP, *LOWER_LIP, *CORNERS, CHIN])
+    return align(points[:, used], canonical_face().mean[used], np.arange(len(RIGID_POINTS)))[0]
 
 
 def band_levels(log_mel: npt.NDArray[np.float32]) -> Array:
@@ -206,7 +225,7 @@ def weigh(lips: Array, lips_known: Mask, sound: Array, sound_known: Mask, foreca
         forecast_energy=float((said**2).sum() * STEP_S),
         chance=float(np.sqrt(max(own.sum() / len(x), 0.0))),
         seconds=float(np.count_nonzero(lips_known & sound_known) * STEP_S),
-        motion=float(np.sqrt((motion[[0, 1, 3]] ** 2).mean())),
+        motion=float(np.sqrt((motion[MOVING] ** 2).mean())),
     )
 
 

@@ -13,7 +13,7 @@ from typing import ClassVar, Final
 from liveguard.detectors.crop_model import CropModel
 from liveguard.detectors.planar_motion import MOVED_IOD, SIGNS, motion, photo_nats, strongest
 from liveguard.detectors.quality import Limits, quality_of, shortfall
-from liveguard.detectors.series import face_series
+from liveguard.detectors.series import face_series, since_jump
 from liveguard.types import Hypothesis, Need, Reading, Window
 
 LIMITS: Final = Limits(seconds=4.8, fps=9.5, face_px=60)  # in less, who listens may well not blink, either
@@ -65,7 +65,8 @@ class Replay(CropModel):
         return replace(looks, llr=llr, coverage=coverage, why=why, measures={**moves.measures, **looks.measures})
 
     def _motion(self, window: Window) -> Reading:
-        series = face_series(window)
+        # Pictures of another size are a perfect plane's motion, and nobody made it.
+        series = since_jump(face_series(window))
         quality = quality_of(series)
         llr, measures, why = None, quality.measures(), shortfall(window, quality, LIMITS)
         found = None if why else motion(series)

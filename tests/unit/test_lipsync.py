@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from liveguard.audio.features import no_speech
-from liveguard.detectors.lipsync import FITS_NATS, MOST_NATS, STILL_NATS, LipSync
+from liveguard.detectors.lipsync import FITS_NATS, MOST_NATS, STILL_MOTION, STILL_NATS, TELLING_NATS, LipSync
 from liveguard.detectors.lipsync_lag import BAND_EDGES, on_grid
 from liveguard.detectors.mouth_cover import SKIN
 from liveguard.face.geometry import box_of
@@ -155,6 +155,23 @@ def test_still_mouth_under_a_voice_is_weak_evidence_and_none_beside_other_people
     assert "hardly moves" in still.why
     assert CHECK.evaluate(window(faces(5, opens=0.0), speech(5), peers=(2,))).llr is None
     assert CHECK.evaluate(window(faces(5, opens=0.0), speech(5), unfollowed=True)).llr is None
+
+
+@pytest.mark.parametrize("seed", [5, 6, 7])
+@pytest.mark.parametrize("fps", [12.5, 25.0, 30.0])
+def test_a_mouth_that_only_trembles_as_the_whole_mesh_does_in_the_dark_accuses_nobody(seed: int, fps: float) -> None:
+    """It moves by several times what a still mouth may, and no less than some that speak."""
+    rng = np.random.default_rng(seed)
+    dark = []
+    for face in faces(seed, fps=fps, opens=0.0):
+        wobble = rng.normal(0, 0.006, (478, 3))
+        wobble[LOWER, 1] += rng.normal(0, 0.02)
+        points = (face.landmarks + wobble * EYE_PX).astype(np.float32)
+        dark.append(replace(face, landmarks=points, box=box_of(points), light=40.0))
+    readings = [CHECK.evaluate(window(tuple(dark), speech(voice))) for voice in range(20, 25)]
+    assert min(reading.measures["mouth_motion_eyes"] for reading in readings) > 1.5 * STILL_MOTION
+    assert not [reading for reading in readings if reading.llr is not None and reading.llr >= TELLING_NATS]
+    assert any("trembles" in reading.why for reading in readings)
 
 
 @pytest.mark.parametrize("others", [{"peers": (2,)}, {"unfollowed": True}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -141,6 +142,33 @@ def test_what_has_not_moved_is_not_said_to_be_a_photo() -> None:
     assert "turn your head a little" in still.why
     # Signs of life count without it.
     assert read(alive("mouth_permille", meshes(flat=True, reach=0.1))).llr == LEAST_NATS
+
+
+def in_three_quarters(points: FloatArray) -> FloatArray:
+    """As a sender's smaller pictures show it."""
+    return np.asarray(0.75 * points, np.float32)
+
+
+def in_another_tile(points: FloatArray) -> FloatArray:
+    return points + np.array([400, -150, 0], np.float32)
+
+
+@pytest.mark.parametrize("changed", [in_three_quarters, in_another_tile])
+def test_pictures_of_another_size_or_place_are_no_motion_of_a_face(changed: Callable[[FloatArray], FloatArray]) -> None:
+    """Who sits still looks like a photo, and only having moved speaks for one."""
+    still = meshes(flat=True, seconds=12.0, reach=0.1)
+    half = len(still) // 2
+    for points in (still, np.concatenate([still[:half], changed(still[half:])])):
+        reading = read(points)
+        assert reading.llr is None
+        assert reading.measures["moved_iod"] < MOVED_IOD[0]
+    soon = read(np.concatenate([still[: 2 * half - 50], changed(still[2 * half - 50 :])]))
+    assert soon.llr is None
+    assert "2.0 s of face seen" in soon.why
+    photo = meshes(flat=True, seconds=12.0)
+    assert (
+        read(np.concatenate([photo[:half], changed(photo[half:])])).llr or 0
+    ) > 0  # what moved since then still counts
 
 
 def test_a_person_who_speaks_and_blinks_is_none() -> None:
