@@ -5,7 +5,7 @@ light do to a still picture, is frozen or a photo; one that repeats what it has 
 swapped face moves and is not seen here; a puppet that never repeats is not a loop; a photo in strong noise, as of a dark
 room, cannot be told from a person who keeps still, and is not judged. Measured on 122 genuine clips, as they are, coded,
 in low light and at 80 px in a shared window of 1080p: within 1 s each changes its face's cells by 3 grey and more, in
-full light by 5.9; photos by 0.1 to 1.5 unless noise exceeds that of a webcam in full light. Nobody who only listens is
+full light by 5.9; photos by 0.1 to 1.7 unless noise exceeds that of a webcam in full light. Nobody who only listens is
 among them: whoever keeps the head to within a millimetre and does not blink for seconds is taken for a photo. Noise that
 no sensor makes is weak evidence, as encoders and drivers smooth it, and so is what the camera calls itself and how it
 answers: they take away what a moving picture is credited with, no more, so that they cannot add up to an alert by
