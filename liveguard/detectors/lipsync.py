@@ -46,12 +46,13 @@ CERTAIN: Final = 0.8  # posterior probability from which a lag is named
 STILL_MOTION: Final = 0.006  # eye distances; speaking mouths move by 0.0096 and more, a still photo's mesh by 0.003
 # In the dark the mesh of a mouth that keeps still trembles by more than this, up to 0.06, as a talker's mouth moves. But it does
 # so anew in each picture, and the rest of the mesh does, too. See `_trembles`.
-OF_MOUTH_TREMBLE, OF_RIGID_TREMBLE = (1.15, 1.4), 10.0
+OF_MOUTH_TREMBLE, OF_RIGID_TREMBLE = (1.15, 1.4), 7.0
 TREMBLE_FPS: Final = (12.5, 25.0)
-DIM_LUMA, OF_DIM = (
-    100.0,
-    1.4,
-)  # in dim light a codec carries the noise of one picture into the next, so that it jumps by less
+# In dim light a codec carries the noise of one picture into the next, so that it jumps by less.
+DIM_LUMA, OF_DIM = 100.0, 1.4
+STEADY_RIGID: Final = (
+    0.0021  # eye distances: a drawn face that speaks jumps by 0.0019, still ones in the dark by 0.0023 and more
+)
 # The voice may be somebody else's in the room, for as long as they talk: so weak that by the shipped calibration, fading by
 # half in a minute, it comes to rest below what makes anybody suspicious.
 STILL_NATS: Final = 0.2
@@ -193,13 +194,14 @@ def _trembles(series: FaceSeries, light: float, motion: float, measures: dict[st
     mouths (36 people, a quarter or an eighth of the light, 65 to 100 px, also as VP8) gave none above `TELLING_NATS` and 7 above
     0, alike on either half of the people, before the limit was raised for dim light, as VP8 at 80 kbit/s needs it. What it
     costs: of 168 windows of talkers in their own light with a foreign voice 11 are no longer judged, at 12.5 pictures a second
-    21, and in a quarter of the light at 75 px 61.
+    21, and in a quarter of the light at 75 px 61. All this with 10 times the rigid points' tremble in any light; the limits
+    were then narrowed in good light and for a steady mesh, as a drawn face, whose mouth jumps, was not judged any more.
     """
     mouth, rigid = tremble(series.points)
     measures |= {"mouth_tremble_eyes": round(mouth, 4), "mesh_tremble_eyes": round(rigid, 4)}
     of_mouth = float(np.interp(series.fps, TREMBLE_FPS, OF_MOUTH_TREMBLE))  # at low rates speech, too, jumps
-    of_mouth *= OF_DIM if light < DIM_LUMA else 1.0
-    return motion < of_mouth * mouth and motion < OF_RIGID_TREMBLE * rigid
+    dim = OF_DIM if light < DIM_LUMA else 1.0
+    return rigid > STEADY_RIGID and motion < of_mouth * dim * mouth and motion < OF_RIGID_TREMBLE * dim * rigid
 
 
 def _verdict(
