@@ -77,7 +77,8 @@ def best_match(picture: Series, faces: list[Series]) -> Match:
     told = [_face(_on_grid(face, at_s), chosen, earlier[:, best]) for face in faces]
     return Match(
         residual=float(residual[best]) / (2 * energy),
-        against_near=float(residual[best]) / max(nearest, 1e-6),
+        # Where pictures were missing just before, nothing is known of the neighbourhood, and so of a rhythm.
+        against_near=float(residual[best]) / max(nearest, 1e-6) if np.isfinite(nearest) else 1.0,
         face=max((ratio for ratio in told if ratio is not None), default=None),
         cells=_cells(query, grid[earlier[:, best]]),
         lag_s=float(lags[best] / GRID_HZ),

@@ -20,10 +20,10 @@ STILL_FACE_GREY: Final = 1.5  # the same of a face's cells; within 1.5 s genuine
 FOLLOWED_S: Final = 0.5  # before the end, for a face that is followed now
 GAINS: Final = (0.8, 1.25)  # of automatic exposure while a picture is still
 MOVES_S: Final = 2.0
-MOVES_GREY: Final = (
-    4.0  # from which change of its cells within 2 s on a face moves: encoders make up to 3 on a still one,
-)
-MOVES_NOISES: Final = 4.5  # and in times of that from picture to picture: noise makes up to 4, people make 5 and more
+# A face moves whose cells change within 2 s by this, as encoders make up to 3 on a still one, and by so many times what they
+# change by from picture to picture, of which noise makes up to 4, people 5 and more.
+MOVES_GREY: Final = 4.0
+MOVES_NOISES: Final = 4.5
 
 
 def still_s(picture: Series, faces: list[Series]) -> float:

@@ -307,7 +307,9 @@ class Hub:
             await asyncio.sleep(LOOK_EVERY_S)
             try:
                 await self._tidy()
-            except Exception:
+            except (
+                Exception
+            ):  # what ended this task would end pruning, and the notice of sessions that broke, without a word
                 log.exception("housekeeping failed; it goes on")
 
     async def _tidy(self) -> None:
