@@ -25,7 +25,6 @@ import av
 import cv2
 import numpy as np
 
-from demo.head import Fitzpatrick, Head, HeadPose, Light, idle, shaken
 from liveguard.challenge.check import LONGEST_US
 from liveguard.challenge.light import LightChallenge
 from liveguard.challenge.script import COLOUR_US, COLOURS, LIGHT_STEPS, Draws, cue_name
@@ -33,6 +32,7 @@ from liveguard.evaluate.metrics import auc, bootstrap, share_interval
 from liveguard.timeline import Timeline
 from liveguard.types import LASTS, ByteArray, Cue, FeedInfo, Observation, Reading, VideoFrame
 from tests.bench.rendered_people import TONES, Webcam, observed, people, rounded
+from tests.rendering.head import Fitzpatrick, Head, HeadPose, Light, idle, shaken
 
 AMBIENT = (0.3, 1.0, 3.0, 10.0, 30.0)
 ATTACKS = ("none", "other", "late", "flat", "tint")
