@@ -46,10 +46,7 @@ def srgb(name: str) -> tuple[float, float, float]:
 
 
 def drawn_code(seed: int) -> list[str]:
-    draws, code = Draws(b"bench" + seed.to_bytes(4, "big")), [""]
-    while len(code) <= LIGHT_STEPS:
-        code.append(draws.one([colour for colour in COLOURS if colour != code[-1]]))
-    return code[1:]
+    return Draws(b"bench" + seed.to_bytes(4, "big")).changing(COLOURS, LIGHT_STEPS)
 
 
 def shown(code: list[str], t_s: float) -> tuple[float, float, float]:
