@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from liveguard.config import Config, read_config
-from liveguard.plugins import load, require_installed
-from liveguard.types import Sink
+from liveguard.plugins import require_installed
 
 
 def add_guard_options(parser: argparse.ArgumentParser) -> None:
@@ -38,20 +35,6 @@ def config_of(arguments: argparse.Namespace) -> Config:
     ):
         require_installed(key, names)
     return config
-
-
-def open_sinks(tables: Sequence[Mapping[str, Any]]) -> list[Sink]:
-    """The sinks of a settings file; those opened are closed again if a later one fails."""
-    sinks: list[Sink] = []
-    try:
-        for table in tables:
-            options = {key: value for key, value in table.items() if key != "kind"}
-            sinks.append(load("sinks", table["kind"], options))
-    except BaseException:
-        for sink in sinks:
-            sink.close()
-        raise
-    return sinks
 
 
 def _names(text: str) -> tuple[str, ...]:

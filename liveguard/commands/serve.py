@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from liveguard.commands.options import add_guard_options, config_of, open_sinks
+from liveguard.commands.options import add_guard_options, config_of
 from liveguard.errors import BackendError, ConfigError
 from liveguard.guard import Guard
 from liveguard.hosts import is_loopback
+from liveguard.plugins import open_sinks
 
 if TYPE_CHECKING:
     from liveguard.server.settings import ServerSettings

@@ -18,9 +18,10 @@ from rich.console import Console
 from rich.live import Live
 
 from liveguard.commands.live_view import LiveView
-from liveguard.commands.options import add_guard_options, config_of, open_sinks
+from liveguard.commands.options import add_guard_options, config_of
 from liveguard.errors import BackendError, InputError
 from liveguard.guard import Guard
+from liveguard.plugins import open_sinks
 from liveguard.session import Session, Stats, Tick
 from liveguard.sinks.jsonl import JsonlSink
 from liveguard.sinks.terminal import TerminalSink
