@@ -59,7 +59,7 @@ def api_routes(hub: Hub) -> APIRouter:
         live = {guarded.id: guarded.describe() for guarded in hub.live()}
         if active:
             return {"sessions": list(live.values())}
-        stored = await asyncio.to_thread(hub.store.sessions, None, limit)
+        stored = await asyncio.to_thread(hub.store.sessions, limit)
         ended = [_ended(row) for row in stored if row["id"] not in live]
         return {"sessions": ended if active is False else [*live.values(), *ended][:limit]}
 

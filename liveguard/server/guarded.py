@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -62,7 +62,7 @@ class Guarded:
     previewed_s: float = 0.0
     shed_seen: tuple[int, int] = (0, 0)  # pictures, samples of sound
     _simulation: str | None = None
-    _simulated_until_s: float = field(default=0.0)
+    _simulated_until_s: float = 0.0
 
     @property
     def simulation(self) -> str | None:

@@ -78,13 +78,11 @@ class Hub:
         if not NAME.fullmatch(participant):
             raise Refused(400, "participant: allowed are 1 to 64 letters, digits, '.', '_' and '-'")
         offer = self._checked(sdp)
-        kinds: tuple[tuple[Track, bool], ...] = (("video", offer.has_video), ("audio", offer.has_audio))
-        tracks = frozenset(track for track, there in kinds if there)
         # Two offers for one participant take turns; the lock goes when nobody holds or wants it.
         lock = self._opening.setdefault(participant, asyncio.Lock())
         try:
             async with lock:
-                guarded = await self._admit(participant, kind, tracks)
+                guarded = await self._admit(participant, kind, offer.tracks)
                 if camera:
                     guarded.tap.camera(camera)
                 try:

@@ -202,8 +202,8 @@ def test_what_the_sinks_get_of_a_call_says_which_one_it_is_and_that_an_attack_is
                 assert guarded.session is not None
                 guarded.session._speaker.say(alert(number))
                 await hub.end(guarded)
-                row = await asyncio.to_thread(hub.store.alert, f"alert-{number}")
-                assert row is not None
+                row, *_ = await asyncio.to_thread(hub.store.alerts, guarded.id)
+                assert row["id"] == f"alert-{number}"
                 origins.append({name: row[name] for name in ("session", "participant", "simulation")})
             assert [(one["participant"], one["simulation"]) for one in origins] == [("alice", "freeze"), ("bob", None)]
         # With the hub its webhook has ended, too, and sent what it owed.
