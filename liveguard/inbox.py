@@ -1,4 +1,7 @@
-"""The only place where load is shed: between the thread that reads a feed and the one that analyses it."""
+"""Where the analysis sheds load, and nowhere else: between the thread that reads a feed and the one that analyses it.
+
+Live taps bound what waits before it (`taps.sample_queue`), and say what they dropped.
+"""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Match:
     atanh of the correlation), `other_fit` and `other_sd` being their mean and deviation; `better_share`: of other codes
     that fit better. `size`, `rest`: the root mean square of what the code explains, and of what it does not, in log chroma.
     `lag_s`, `lag_sd_s`: the lag, and how well it is known. `gain`: the signal over the response of a screen that gives as
-    much light as `SHAPE` says; `lag_index`: for use with `Steps`.
+    much light as `SHAPE` says.
     """
 
     fit: float
