@@ -25,7 +25,7 @@ from liveguard.kyc.errors import LockedOut, ProofClosed, UnknownProof, WrongToke
 from liveguard.kyc.lockout import WRONG_TOKENS, locked_until, memory_us
 from liveguard.kyc.tables import PROOFS, WORD_LENGTH, packed, proof_of
 from liveguard.kyc.tokens import matches, new_token, token_hash
-from liveguard.server.tables import unix_us
+from liveguard.utc import unix_us
 from liveguard.words import plain
 
 LINK_S: Final = 3600.0

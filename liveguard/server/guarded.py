@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from liveguard.server.tables import iso, unix_us
 from liveguard.session import Session, Stats, Tick
 from liveguard.taps.webrtc import WebRtcTap
 from liveguard.types import Event, Origin, Track
+from liveguard.utc import iso
 from liveguard.wire import to_dict
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ class Guarded:
             "id": self.id,
             "participant": self.participant,
             "kind": self.kind,
-            "started_at": iso(unix_us(self.started_at)),
-            "ended_at": None if self.ended_at is None else iso(unix_us(self.ended_at)),
+            "started_at": iso(self.started_at),
+            "ended_at": None if self.ended_at is None else iso(self.ended_at),
             "ended_because": self.ended_because,
             "connected": self.connection is not None,
             "simulation": self.simulation,

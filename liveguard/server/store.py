@@ -25,11 +25,10 @@ from liveguard.server.tables import (
     alert_dict,
     alert_row,
     cut,
-    iso,
     session_dict,
-    unix_us,
 )
 from liveguard.types import Alert, Event
+from liveguard.utc import iso, unix_us
 from liveguard.wire import WireError
 from liveguard.words import plain
 
@@ -166,7 +165,7 @@ class Store:
             known = connection.execute(update(ALERTS).where(ALERTS.c.id == alert).values(said)).rowcount
         if not known:
             raise UnknownAlert("there is no alert with this id")
-        return {"alert": alert, "verdict": verdict, "note": said["note"], "at": iso(unix_us(at))}
+        return {"alert": alert, "verdict": verdict, "note": said["note"], "at": iso(at)}
 
     # --- retention --------------------------------------------------------------------------------------------------
 
