@@ -21,9 +21,9 @@ def config_of(arguments: argparse.Namespace) -> Config:
     """The settings file, with what the command line says on top. Raises ConfigError for a check that is not there."""
     config = read_config(arguments.config) if arguments.config else Config()
     if arguments.checks is not None:
-        config = replace(config, only=_names(arguments.checks))
+        config = replace(config, only=names_in(arguments.checks))
     if arguments.without:
-        config = replace(config, without=_names(arguments.without))
+        config = replace(config, without=names_in(arguments.without))
     if arguments.face_model:
         config = replace(config, task_file=arguments.face_model)
     for key, names in (
@@ -37,5 +37,6 @@ def config_of(arguments: argparse.Namespace) -> Config:
     return config
 
 
-def _names(text: str) -> tuple[str, ...]:
+def names_in(text: str) -> tuple[str, ...]:
+    """What an option lists with commas between."""
     return tuple(name.strip() for name in text.split(",") if name.strip())

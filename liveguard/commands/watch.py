@@ -17,6 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
+from liveguard.commands import INTERRUPTED
 from liveguard.commands.live_view import LiveView
 from liveguard.commands.options import add_guard_options, config_of
 from liveguard.errors import BackendError, InputError
@@ -31,7 +32,6 @@ from liveguard.types import Sink, Tap
 POLL_S = 0.2
 END_S = 15.0  # to end in good order
 ABORT_S = 2.0  # to close the sinks when there is no time
-INTERRUPTED = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
