@@ -60,7 +60,7 @@ class Guarded:
     on_event: Callable[[Event], None] | None = None
     ticked_s: float = 0.0
     previewed_s: float = 0.0
-    shed_seen: tuple[int, int] = (0, 0)  # pictures, samples of sound
+    shed_seen: tuple[int, int, int, int] = (0, 0, 0, 0)  # pictures, samples of sound, windows of checks, events
     _simulation: str | None = None
     _simulated_until_s: float = 0.0
 

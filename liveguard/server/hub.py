@@ -329,9 +329,9 @@ class Hub:
     def _count_shed(self, guarded: Guarded) -> None:
         if guarded.session is None:
             return
-        shed = guarded.session.stats().shed
-        now = (shed.frames_shed, shed.audio_samples_shed)
-        self.metrics.shed(shed.frames_shed - guarded.shed_seen[0], shed.audio_samples_shed - guarded.shed_seen[1])
+        stats = guarded.session.stats()
+        now = (stats.shed.frames_shed, stats.shed.audio_samples_shed, stats.jobs_skipped, stats.events_dropped)
+        self.metrics.shed(*(count - seen for count, seen in zip(now, guarded.shed_seen, strict=True)))
         guarded.shed_seen = now
 
     async def _stored(self, what: Any) -> None:
