@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import colorsys
 import itertools
+from collections import Counter
 
 import pytest
 
-from liveguard.challenge.policy import DEPTH, KINDS, SPARES, ProofPolicy
+from liveguard.challenge.policy import DEPTH, KINDS, SPARES, UNFILMED, ProofPolicy
 from liveguard.challenge.script import COLOURS, Draws, draw, new_nonce
 from liveguard.errors import ConfigError
 
@@ -36,6 +37,47 @@ def test_something_always_asks_for_depth_where_the_person_can_do_it() -> None:
         assert DEPTH & set(kinds)
 
 
+@pytest.mark.parametrize("steps", [2, 3, 5])
+@pytest.mark.parametrize("cannot", [(), ("no_flashes", "no_hands"), ("no_head_turns",), ("no_blinks", "no_speech")])
+def test_something_always_asks_for_what_no_film_from_before_answers(steps: int, cannot: tuple[str, ...]) -> None:
+    policy = ProofPolicy(steps=steps)
+    for n in range(200):
+        kinds = {step.kind for step in draw(n.to_bytes(16, "big"), policy, cannot)}
+        assert len(kinds) == min(steps, 6 - len(cannot))
+        assert UNFILMED & kinds
+        assert DEPTH & kinds
+
+
+def test_of_the_scripts_that_may_be_all_are_equally_likely() -> None:
+    """15 of 20 choices of three kinds have one of each sort; in six orders each they are 90."""
+    count = Counter(tuple(step.kind for step in draw(n.to_bytes(16, "big"), POLICY)) for n in range(9000))
+    assert len(count) == 90
+    assert 60 < min(count.values()) < max(count.values()) < 150
+
+
+def test_a_script_without_one_sort_is_drawn_where_none_of_it_is_left() -> None:
+    assert {step.kind for step in draw(NONCE, POLICY, ["no_flashes", "no_hands", "no_speech"])} == {
+        "pose",
+        "rhythm",
+        "distance",
+    }
+    assert {step.kind for step in draw(NONCE, ProofPolicy(kinds=("light", "digits")))} == {"light", "digits"}
+
+
+def test_what_a_person_leaves_out_by_their_own_word_has_an_end() -> None:
+    too_much = POLICY.leaves_too_much
+    assert not too_much([], [])
+    assert not too_much([], ["no_flashes", "no_speech"])
+    assert too_much([], ["no_flashes", "no_speech", "no_hands"])
+    assert too_much([], ["no_flashes", "no_speech", "no_blinks"]), "three, whatever they are"
+    assert too_much([], ["no_moving", "no_head_turns"])
+    assert too_much(["no_hands", "no_speech"], ["no_flashes"]), "the last one that the caller had left"
+    assert not too_much(["no_hands", "no_speech", "no_flashes"], ["no_blinks"]), "the caller does without"
+    assert not too_much(["no_flashes"], ["no_flashes", "no_hands", "no_blinks"]), (
+        "what the caller said, too, is the caller's"
+    )
+
+
 @pytest.mark.parametrize(("ability", "kind"), SPARES.items())
 def test_nobody_is_asked_for_what_they_cannot_do(ability: str, kind: str) -> None:
     for n in range(100):
@@ -51,7 +93,8 @@ def test_too_little_left_is_said() -> None:
 
 def test_every_kind_comes_first_about_as_often() -> None:
     first = [draw(n.to_bytes(16, "big"), POLICY)[0].kind for n in range(3000)]
-    # One of the two kinds of depth is in every script, so they are drawn more often: 3 in 5 scripts each, one in 3 of them first.
+    # One of the two kinds of depth is in every script, so they are drawn more often: 3 in 5 scripts each, one in 3 of them
+    # first. The rhythm is in 2 in 5.
     assert min(first.count(kind) for kind in KINDS) > 3000 / 6 * 0.7
 
 

@@ -42,7 +42,7 @@ def test_what_was_signed_is_what_is_read() -> None:
     assert [entry["kind"] for entry in found.entries][:4] == ["opened", "consent", "script", "step"]
     assert found.entries[0]["at"] == "2026-03-01T12:00:00.250Z"
     assert found.reasons == tuple(
-        f"{what}: as asked" for what in ("turning the head", "moving on the beat", "coming nearer")
+        f"{what}: as asked" for what in ("coming nearer", "the coloured light", "the hand before the face")
     )
     assert verify(json.loads(REPORT), keys.fingerprint(PUBLIC)).report_hash == found.report_hash
     assert sign(build("3f9a0b", session()), KEY) == REPORT  # nothing of it is drawn
@@ -201,7 +201,7 @@ def test_a_report_tells_whose_word_left_something_out() -> None:
     ]
     found = verify(sign(build("a", told), KEY))
     assert needs_of(found.entries) == (["no_speech"], ["no_hands"])
-    told[1] = entries.consent(T0, "I agree", ["no_speech", "no_blinks"])  # not what the script was drawn for
+    told[1] = entries.consent(T0, "I agree", ["no_speech", "no_flashes"])  # not what the script was drawn for
     with pytest.raises(ReportError, match="not drawn from its nonce"):
         sign(build("a", told), KEY)
     told[1] = Entry("consent", T0, {"text": "I agree", "needs": "no_hands"})

@@ -173,7 +173,7 @@ export default {
       quieter: "Gehen Sie dorthin, wo es still ist: keine Musik, und niemand sonst, der spricht.",
       when_asked: "Machen Sie alles gleich, wenn Sie darum gebeten werden, und ganz.",
       mirror: "Ihre Kamera vertauscht links und rechts: Schalten Sie „Spiegeln“ aus, in den Einstellungen der Kamera oder des Programms, aus dem das Bild kommt.",
-      left_out: "Das Drehen des Kopfes und das Näherkommen wurden ausgelassen. Ohne eines davon muss ein Mensch prüfen: Sagen Sie das der Stelle, die Ihnen den Link geschickt hat.",
+      left_out: "Es wurde so viel ausgelassen, dass diese Prüfung allein nicht entscheiden kann. Ein Mensch muss prüfen: Sagen Sie das der Stelle, die Ihnen den Link geschickt hat.",
     },
     tips: [
       "Lassen Sie Licht auf Ihr Gesicht fallen, nicht von hinten.",

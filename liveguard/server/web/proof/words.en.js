@@ -173,7 +173,7 @@ export default {
       quieter: "Go where it is quiet: no music, and nobody else who talks.",
       when_asked: "Do each thing as soon as you are asked, and go all the way.",
       mirror: "Your camera shows left and right the wrong way round: switch off “mirror” in its settings, or in the program that the picture comes from.",
-      left_out: "Turning your head and moving closer were left out. Without either, a person has to check: tell whoever sent you this link.",
+      left_out: "Too much was left out for this check to decide alone. A person has to check: tell whoever sent you this link.",
     },
     tips: [
       "Let light fall on your face, not from behind you.",
