@@ -1,6 +1,6 @@
 """A script: which challenges, in which order, with which parameters, all drawn from a nonce.
 
-The same nonce and policy give the same script, so that a report can show that what was asked was really drawn. Whoever does
+The same nonce and policy give the same script, by the same version of this module (`DRAWING`), so that a report can show that what was asked was really drawn. Whoever does
 not know the nonce cannot tell what will be asked: it is drawn by HMAC-SHA256 in counter mode (NIST SP 800-108).
 """
 
@@ -16,6 +16,9 @@ from typing import Final, TypeVar
 from liveguard.challenge.policy import DEPTH, UNFILMED, Kind, ProofPolicy
 from liveguard.types import LASTS
 
+DRAWING: Final = 2
+"""The version of all that makes a script of a nonce; one more with every change by which the same nonce gives another script.
+Reports name it: their scripts can be drawn again by this version only."""
 NONCE_BYTES: Final = 16
 Params = Mapping[str, float | int | str]
 T = TypeVar("T")

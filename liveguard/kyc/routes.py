@@ -15,7 +15,7 @@ from liveguard.kyc import html
 from liveguard.kyc.errors import LockedOut, ProofClosed, UnknownProof, WrongToken
 from liveguard.kyc.messages import Consent, OpenProof, ProofOffer, Redeem, parse
 from liveguard.kyc.page import Page
-from liveguard.kyc.report import verify
+from liveguard.kyc.report import read
 from liveguard.kyc.service import MOST_ATTEMPTS, RETURN_WITHIN_S, Proofs
 from liveguard.kyc.tables import Proof
 from liveguard.server.gate import BEARER, SUBPROTOCOL
@@ -62,7 +62,7 @@ def caller_routes(proofs: Proofs, url: str) -> APIRouter:
 
     @routes.get("/sessions/{proof}/report.html")
     async def page(proof: str) -> Response:
-        body = html.page(verify(await _report(proof)))
+        body = html.page(read(await _report(proof)))
         return Response(body, media_type="text/html", headers={"Content-Security-Policy": REPORT_POLICY})
 
     @routes.delete("/sessions/{proof}", status_code=204)
@@ -163,7 +163,7 @@ def describe(proof: Proof) -> Json:
     `left_out`: the challenges that could not be drawn, because the caller or the person themselves said so.
     """
     ended, consent = proof.ended_at, proof.consent_at
-    entries = verify(proof.report).entries if proof.report is not None else ()
+    entries = read(proof.report).entries if proof.report is not None else ()
     steps = [entry["body"] for entry in entries if entry["kind"] == "step"]
     return {
         "id": proof.id,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import colorsys
+import hashlib
 import itertools
 from collections import Counter
 
 import pytest
 
 from liveguard.challenge.policy import DEPTH, KINDS, SPARES, UNFILMED, ProofPolicy
-from liveguard.challenge.script import COLOURS, Draws, draw, new_nonce
+from liveguard.challenge.script import COLOURS, DRAWING, Draws, draw, new_nonce
 from liveguard.errors import ConfigError
 
 POLICY = ProofPolicy()
@@ -22,6 +23,14 @@ def test_ten_thousand_scripts_are_all_different() -> None:
 
 def test_a_nonce_gives_the_same_script_again() -> None:
     assert draw(NONCE, POLICY) == draw(NONCE, POLICY) != draw(NONCE[::-1], POLICY)
+
+
+def test_whatever_changes_a_script_is_another_version_of_the_drawing() -> None:
+    """Reports that are kept say by which version they were drawn: where this fails, `DRAWING` is one more, and its line here."""
+    scripts = [draw(n.to_bytes(16, "big"), POLICY) for n in range(200)]
+    scripts += [draw(n.to_bytes(16, "big"), ProofPolicy(steps=6)) for n in range(50)]
+    said = hashlib.sha256(repr(scripts).encode()).hexdigest()[:16]
+    assert (DRAWING, said) == (2, "15e046240d1b6360")
 
 
 def test_a_session_lasts_ten_to_twenty_seconds() -> None:
