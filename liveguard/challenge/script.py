@@ -1,7 +1,8 @@
 """A script: which challenges, in which order, with which parameters, all drawn from a nonce.
 
-The same nonce and policy give the same script, by the same version of this module (`DRAWING`), so that a report can show that what was asked was really drawn. Whoever does
-not know the nonce cannot tell what will be asked: it is drawn by HMAC-SHA256 in counter mode (NIST SP 800-108).
+The same nonce and policy give the same script, by the same version of this module (`DRAWING`), so that a report can show that
+what was asked was really drawn. Whoever does not know the nonce cannot tell what will be asked: it is drawn by HMAC-SHA256 in
+counter mode (NIST SP 800-108).
 """
 
 from __future__ import annotations

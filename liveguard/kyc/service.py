@@ -54,7 +54,7 @@ LEFT = "the session was not finished: it was stopped, the page was left, or its 
 class _Running:
     """A proof that is led, over one connection of its page after the other: what came of it so far.
 
-    `trouble`: why it cannot go on, for the page.
+    `decision`: of the last attempt that came to one; `trouble`: why it cannot go on, for the page.
     """
 
     page: Page
@@ -243,14 +243,12 @@ class Proofs:
         running.record = Record(proof)
         for number in range(1, MOST_ATTEMPTS + 1):
             try:
-                decision = await self._attempt(proof, running.record, page, number)
+                decision = running.decision = await self._attempt(proof, running.record, page, number)
             except Gone:  # whoever comes back gets another script: this one was seen
                 decision = Decision("cannot_judge", 0.0, (LEFT,))
-                running.record.broke_off(decision)
-            running.decision = decision
             again = decision.verdict == "cannot_judge" and not decision.final and number < MOST_ATTEMPTS
             if not again:
-                await self._finish(running, decision)
+                await self._finish(running, running.decision or decision)
             said = {"type": "done", "verdict": decision.verdict, "hints": list(decision.hints), "retry": again}
             await page.say(said)
             if not again:
@@ -270,6 +268,9 @@ class Proofs:
         guarded.on_event = attempt.heard
         try:
             results = await attempt.run()
+        except BaseException:  # stopped, gone, or out of time
+            record.broke_off()
+            raise
         finally:
             guarded.on_event = None
         record.passive = self._passive(guarded)
