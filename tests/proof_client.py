@@ -82,7 +82,7 @@ async def _visit(link: str, camera: Path, answer: Answer | None, holds_s: float,
             (await http.post("/proof/api/redeem", json={"id": proof, "token": token})).raise_for_status().json()["key"]
         )
         http.headers["Authorization"] = f"Bearer {key}"
-        agreed = {"agreed": True, "cannot": list(cannot)}
+        agreed = {"agreed": True, "text": "en.sound", "cannot": list(cannot)}
         (await http.post(f"/proof/api/{proof}/consent", json=agreed)).raise_for_status()
         try:
             pc.addTrack(film)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, cast
 
 from liveguard import __version__
 from liveguard.challenge.script import Step
+from liveguard.kyc.consent import TEXTS, TextId
 from liveguard.kyc.decision import Decision, StepResult
 from liveguard.kyc.entries import Entry, Fact, consent, decision, injection, opened, script, step
 from liveguard.kyc.report import VERSION_NAME, build, sign
@@ -20,10 +21,7 @@ from liveguard.kyc.tables import Proof
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-CONSENT = (
-    "I agree that my camera and microphone are used for a few seconds to check that a live person is in front of them. The "
-    "result and its figures are kept; no picture and no sound is."
-)
+UNKNOWN_TEXT: Final = "a text of another version"
 
 
 @dataclass(slots=True)
@@ -77,7 +75,8 @@ class Record:
         assert proof.policy is not None  # of one that is not erased
         entries = [opened(proof.created_at, proof.policy, proof.needs, proof.locale, {VERSION_NAME: __version__})]
         if proof.consent_at is not None:
-            entries.append(consent(proof.consent_at, CONSENT, proof.own_needs))
+            agreed_to = TEXTS.get(cast("TextId", proof.consent_text), UNKNOWN_TEXT)
+            entries.append(consent(proof.consent_at, agreed_to, proof.own_needs))
         entries += self._whole
         watched = {name: float(nats) for name, nats in self.passive.items()}
         others = [line for number, line in enumerate(self._lines) if number != self._told]

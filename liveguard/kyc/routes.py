@@ -12,6 +12,7 @@ from fastapi import APIRouter, Header, Response, WebSocket, WebSocketDisconnect
 from liveguard.challenge.policy import Kind
 from liveguard.errors import ConfigError, InputError, LiveguardError
 from liveguard.kyc import html
+from liveguard.kyc.consent import TEXTS
 from liveguard.kyc.errors import LockedOut, ProofClosed, UnknownProof, WrongToken
 from liveguard.kyc.messages import Consent, OpenProof, ProofOffer, Redeem, parse
 from liveguard.kyc.page import Page
@@ -91,6 +92,7 @@ def person_routes(proofs: Proofs) -> APIRouter:
             "key": key,
             "locale": proof.locale,
             "kinds_possible": list(proof.policy.kinds_for(proof.needs)),
+            "consents": dict(TEXTS),
             "steps": proof.policy.steps,
             "answer_s": proof.policy.answer_s,
             "attempts": MOST_ATTEMPTS,
@@ -101,7 +103,7 @@ def person_routes(proofs: Proofs) -> APIRouter:
     @routes.post("/api/{proof}/consent", status_code=204)
     async def consent(proof: str, given: Consent, authorization: Key = "") -> Response:
         await proofs.check_key(proof, _bearer(authorization))
-        await proofs.consent(proof, given.cannot)
+        await proofs.consent(proof, given.text, given.cannot)
         return Response(status_code=204)
 
     @routes.post("/api/{proof}/offer")

@@ -19,6 +19,7 @@ from liveguard.challenge.policy import ProofPolicy
 from liveguard.challenge.script import draw, new_nonce
 from liveguard.errors import ConfigError, LiveguardError
 from liveguard.guard import Guard
+from liveguard.kyc.consent import TextId
 from liveguard.kyc.decision import Decision, decide
 from liveguard.kyc.entries import policy_dict
 from liveguard.kyc.errors import ProofClosed, UnknownProof
@@ -168,8 +169,8 @@ class Proofs:
         if not await asyncio.to_thread(self.store.knows, proof_id, key):
             raise Refused(401, "this page may not steer this session, or its time is over")
 
-    async def consent(self, proof_id: str, cannot: Sequence[str]) -> None:
-        await asyncio.to_thread(self.store.consent, proof_id, _now(), cannot)
+    async def consent(self, proof_id: str, text: TextId, cannot: Sequence[str]) -> None:
+        await asyncio.to_thread(self.store.consent, proof_id, text, _now(), cannot)
 
     async def offer(self, proof_id: str, sdp: str, camera: Mapping[str, Any] | None) -> str:
         """The answer to the page's offer, after consent; a connection that broke may be made anew."""

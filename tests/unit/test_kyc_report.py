@@ -225,7 +225,7 @@ def test_what_is_kept_is_read_whatever_drew_it(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(ReportError, match="not drawn from its nonce"):
         verify(REPORT, PUBLIC)
     assert read(REPORT, PUBLIC).verdict == "live"
-    kept = Proof("3f9a0b", "done", "live", POLICY, "en", (), (), NONCE, T0, T0, T0, T0, REPORT)
+    kept = Proof("3f9a0b", "done", "live", POLICY, "en", (), (), NONCE, T0, T0, T0, "en.sound", T0, REPORT)
     told = describe(kept)
     assert (told["verdict"], len(told["challenges"]), len(told["reasons"])) == ("live", 3, 3)
 

@@ -206,7 +206,9 @@ def test_a_try_that_is_left_leaves_what_the_one_before_came_to(
     bodies = [(entry["kind"], entry["body"]) for entry in found.entries]
     first = [step.kind for step in Attempt.begun[0].steps]
     assert [step["kind"] for kind, body in bodies if kind == "script" for step in body["steps"]] == first
-    assert [(body["kind"], body["why"]) for kind, body in bodies if kind == "step"] == [(kind, "too dark") for kind in first]
+    assert [(body["kind"], body["why"]) for kind, body in bodies if kind == "step"] == [
+        (kind, "too dark") for kind in first
+    ]
     assert found.verdict == "cannot_judge"
     assert "the coloured light could not be judged: too dark" in found.reasons or "light" not in first
     (injection,) = (body for kind, body in bodies if kind == "injection")
@@ -270,7 +272,7 @@ class StubPeer:
 async def agreed(made: Proofs) -> str:
     new = await made.open(OpenProof(policy={}))
     await made.redeem(new.id, new.token)
-    await made.consent(new.id, ())
+    await made.consent(new.id, "en.sound", ())
     return new.id
 
 

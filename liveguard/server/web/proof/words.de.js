@@ -44,8 +44,6 @@ export default {
     rhythm: ["Im Takt blinzeln oder den Mund öffnen", "Blinzeln oder den Mund öffnen, wenn sich ein Ring schließt."],
     digits: ["Sprechen", "Vier Ziffern laut vorlesen. Ohne das wird kein Mikrofon benutzt."],
     distance: ["Näher kommen und wieder zurück", "Ein wenig näher an die Kamera gehen und wieder zurück."],
-    consent: "Wenn Sie zustimmen, wird Ihr Kamerabild für diese Prüfung verwendet, und Ihre Stimme, falls Sie Ziffern vorlesen. Beides wird nicht gespeichert. Sie können jederzeit abbrechen.",
-    consentMute: "Wenn Sie zustimmen, wird Ihr Kamerabild für diese Prüfung verwendet. Es wird nicht gespeichert. Sie können jederzeit abbrechen.",
     agree: "Ich stimme zu, weiter",
     tooFew: {
       what: "Wenn all das wegfällt, bleibt zu wenig für die Prüfung übrig.",

@@ -44,8 +44,6 @@ export default {
     rhythm: ["Blinking or opening my mouth on a beat", "Blink, or open the mouth, when a ring closes."],
     digits: ["Speaking", "Read four digits aloud. Without this, no microphone is used."],
     distance: ["Moving closer and back", "Come a little closer to the camera, and go back again."],
-    consent: "When you agree, your camera picture is used for this check, and your voice if you read digits. Neither is stored. You can stop at any time.",
-    consentMute: "When you agree, your camera picture is used for this check. It is not stored. You can stop at any time.",
     agree: "I agree, continue",
     tooFew: {
       what: "With all of this left out, too little remains for the check.",
