@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from liveguard import __version__
 from liveguard.challenge.script import Step
+from liveguard.kyc.camera_kind import camera_kind
 from liveguard.kyc.consent import TEXTS, TextId
 from liveguard.kyc.decision import Decision, StepResult
 from liveguard.kyc.entries import Entry, Fact, consent, decision, injection, opened, script, step
@@ -21,6 +22,7 @@ from liveguard.kyc.tables import Proof
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+LABEL: Final = "label"
 UNKNOWN_TEXT: Final = "a text of another version"
 
 
@@ -50,11 +52,13 @@ class Record:
         facts: Mapping[str, Fact],
         decided: Decision,
     ) -> None:
-        """What came of the attempt. `facts`: what the page says about the camera, with what is known of its feed."""
+        """What came of the attempt. `facts`: what the page says about the camera; of its label, which may
+        name somebody, only the sort of camera is kept."""
         assert self._script is not None  # `begin` was called
         steps = [step(at, result, cue_us) for result, cue_us in zip(results, cues_us, strict=True)]
         self._whole, self._told, self._came_to_something = [self._script, *steps], len(self._lines), True
-        self._facts = dict(facts)
+        self._facts = {name: fact for name, fact in facts.items() if name != LABEL}
+        self._facts["camera"] = camera_kind(facts.get(LABEL))
         self._add_line(f"{decided.verdict}, {'; '.join(decided.reasons)}")
 
     def broke_off(self) -> None:
