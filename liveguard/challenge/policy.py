@@ -38,7 +38,8 @@ class ProofPolicy:
     `kinds`: what may be drawn; `steps`: how many are. `live_nats`: evidence for a live person, and `not_live_nats` for an
     attack, at which that is said; between the two nothing can be said. `answer_s`: how long the person may take from the
     page's opening to the last step; `tries`: failures within `lock_window_s` after which the subject is locked out for
-    `lock_out_s`. `keep_days`: after so long a session's report is erased. `lag_most_ms`: answers that come later are late.
+    `lock_out_s` (`liveguard.kyc.lockout` says what counts). `keep_days`: after so long a session's report is erased.
+    `lag_most_ms`: answers that come later are late.
     """
 
     kinds: tuple[Kind, ...] = KINDS
@@ -47,8 +48,8 @@ class ProofPolicy:
     not_live_nats: float = 3.0
     answer_s: float = 180.0
     tries: int = 5
-    lock_window_s: float = 180.0
-    lock_out_s: float = 900.0
+    lock_window_s: float = 86_400.0
+    lock_out_s: float = 21_600.0
     keep_days: float = 30.0
     lag_most_ms: float = 1000.0
 

@@ -160,7 +160,8 @@ class Proofs:
     # --- for the person's page --------------------------------------------------------------------------------------
 
     async def redeem(self, proof_id: str, token: str) -> tuple[Proof, str]:
-        """The proof, and the key that steers it from now on. Raises UnknownProof, WrongToken, ProofClosed."""
+        """The proof, and the key that steers it from now on. Raises UnknownProof, WrongToken, ProofClosed,
+        LockedOut."""
         key = await asyncio.to_thread(self.store.redeem, proof_id, token, _now())
         return await self.known(proof_id), key
 
@@ -270,7 +271,7 @@ class Proofs:
         try:
             results = await attempt.run()
         except BaseException:  # stopped, gone, or out of time
-            record.broke_off()
+            record.broke_off(seen=attempt.seen)
             raise
         finally:
             guarded.on_event = None
@@ -300,7 +301,8 @@ class Proofs:
             return
         report = record.close(_now(), decision, self._key)
         try:
-            await asyncio.to_thread(self.store.finish, record.proof.id, decision.verdict, report, _now())
+            finish = partial(self.store.finish, undecided=record.undecided)
+            await asyncio.to_thread(finish, record.proof.id, decision.verdict, report, _now())
         except LiveguardError as error:
             log.error("proof %s: its result is not kept: %s", record.proof.id, error)
             return

@@ -16,7 +16,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaDa
 from liveguard.challenge.policy import ProofPolicy
 
 PROOFS_VERSION: Final = "3"
-OLDER_VERSIONS: Final = frozenset({"1", "2"})  # "1" had no `own_needs`, "2" no `consent_text`
+OLDER_VERSIONS: Final = frozenset({"1", "2"})  # "1" had no `own_needs`, "2" no `consent_text` and `undecided`
 ID_LENGTH: Final = 64
 WORD_LENGTH: Final = 32
 HASH_LENGTH: Final = 64
@@ -49,6 +49,8 @@ PROOFS = Table(
     Column("token_hash", String(HASH_LENGTH)),
     Column("key_hash", String(HASH_LENGTH)),
     Column("wrong_tokens", Integer, nullable=False),
+    # Scripts that were seen and led to no verdict.
+    Column("undecided", Integer),
     Column("policy", String(POLICY_LENGTH)),
     Column("locale", String(WORD_LENGTH)),
     # What the caller says that the person cannot do, and what only they themselves do.

@@ -219,6 +219,8 @@ class Passes:
         self.steps = steps
         self.asked = [SimpleNamespace(cue_us=0) for _ in steps]
 
+    seen = True
+
     def heard(self, event: Any) -> None: ...
 
     async def run(self) -> tuple[StepResult, ...]:
