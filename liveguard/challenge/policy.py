@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
 from liveguard.errors import ConfigError
+from liveguard.words import plain
 
 Kind: TypeAlias = Literal["light", "pose", "occlusion", "rhythm", "digits", "distance"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -68,8 +68,8 @@ class ProofPolicy:
             ("lag_most_ms", 300.0, 5000.0),
         ):
             value = getattr(self, name)
-            if not (math.isfinite(value) and low <= value <= high):
-                raise ConfigError(f"proof.{name} is {value}: allowed are {low:g} to {high:g}")
+            if not low <= value <= high:  # nor is NaN; a whole number may have more digits than a float
+                raise ConfigError(f"proof.{name} is {plain(str(value), 24)}: allowed are {low:g} to {high:g}")
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> ProofPolicy:

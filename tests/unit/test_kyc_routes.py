@@ -179,6 +179,14 @@ def test_what_a_caller_may_not_ask_for_is_said(client: TestClient, wanted: Any, 
     assert why in answer.json()["error"]
 
 
+@pytest.mark.parametrize("name", ["keep_days", "steps", "tries", "answer_s", "live_nats", "lock_out_s"])
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "-1" + "0" * 400, "1e400", "NaN", "1" + "0" * 5000])
+def test_numbers_that_are_no_settings_are_said(client: TestClient, name: str, number: str) -> None:
+    body = f'{{"policy": {{"{name}": {number}}}}}'
+    answer = client.post("/api/kyc/sessions", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422), answer.text
+
+
 def test_a_subject_that_failed_too_often_is_locked_out(client: TestClient) -> None:
     for _ in range(5):
         made = new(client, subject="customer 17")
