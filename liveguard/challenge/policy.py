@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
 from liveguard.errors import ConfigError
@@ -91,6 +91,14 @@ class ProofPolicy:
             else:
                 given[name] = value
         return cls(**given)
+
+    def without(self, kinds: Iterable[Kind]) -> ProofPolicy:
+        """The same without these kinds. Raises ConfigError where fewer than two are left."""
+        gone = set(kinds)
+        left = tuple(kind for kind in self.kinds if kind not in gone)
+        if len(left) < 2:
+            raise ConfigError(f"proof.kinds: without {', '.join(sorted(gone))} fewer than two challenges are left")
+        return replace(self, kinds=left)
 
     def spared(self, cannot: Iterable[str]) -> tuple[Kind, ...]:
         """The kinds that are left out for a person who cannot do some. Raises ConfigError for what is not known."""

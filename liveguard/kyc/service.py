@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from liveguard.challenge.checks import challenge_checks
+from liveguard.challenge.checks import challenge_checks, out_of_order
 from liveguard.challenge.policy import ProofPolicy
 from liveguard.challenge.script import draw, new_nonce
 from liveguard.errors import ConfigError, LiveguardError
@@ -98,13 +98,17 @@ class Proofs:
     """
 
     def __init__(self, settings: ServerSettings, guard: Guard, database: Database) -> None:
-        """Raises ConfigError where the key that signs reports, or the webhook, cannot be used."""
+        """Raises ConfigError where the key that signs reports, or the webhook, cannot be used, or too few challenges can be
+        judged on this machine."""
         self.store = ProofStore(database)
         # Without a file the key lives as long as the server: reports verify, but by a key that nobody can pin.
         self._key = Ed25519PrivateKey.generate() if settings.proof_key is None else load_or_create(settings.proof_key)
-        self._policy = settings.config.proof
         config = replace(settings.config, sinks=(), max_faces=max(settings.config.max_faces, 2))
         checks = challenge_checks(settings.config.proof.lag_most_ms)
+        self.out_of_order = out_of_order(checks)
+        for kind, why in self.out_of_order.items():
+            log.warning("proofs: %s are not asked for: %s", kind, why)
+        self._policy = settings.config.proof.without(self.out_of_order)
         self._guard = Guard(config, detectors=[*guard.detectors, *checks])
         self._passing = Store("sqlite://")
         self.hub = Hub(replace(settings, config=config), self._guard, self._passing, Metrics(self._guard.detectors))
@@ -141,6 +145,9 @@ class Proofs:
         if "lag_most_ms" in wanted.policy:  # the checks are made once, for all sessions
             raise ConfigError("proof.lag_most_ms is the server's own setting: it cannot be asked for")
         policy = ProofPolicy.of({**policy_dict(self._policy), **wanted.policy})
+        for kind in self.out_of_order:
+            if kind in policy.kinds:
+                raise ConfigError(f"proof.kinds: {kind} cannot be judged here: {self.out_of_order[kind]}")
         create = partial(self.store.create, locale=wanted.locale, needs=wanted.cannot, notify=self._webhook is not None)
         return await asyncio.to_thread(create, wanted.subject, policy, _now())
 
