@@ -322,6 +322,8 @@ class Proofs:
                 await asyncio.to_thread(tell, self.store, self._webhook, _now())
             except LiveguardError as error:
                 log.error("%s", error)
+            except Exception:  # nor may it end a proof whose result is kept, or the housekeeping
+                log.exception("telling the webhook failed; it goes on")
 
     async def _end_feed(self, proof_id: str) -> None:
         for guarded in self.hub.live():
@@ -346,6 +348,8 @@ class Proofs:
                     await asyncio.to_thread(forget, self._outbox, pruned)
             except LiveguardError as error:
                 log.error("%s", error)
+            except Exception:  # what ended this task would end erasure and the webhook without a word
+                log.exception("housekeeping of proofs failed; it goes on")
             await self._tell()
             await asyncio.sleep(LOOK_EVERY_S)
 

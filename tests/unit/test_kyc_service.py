@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -329,6 +329,31 @@ def test_a_feed_that_nobody_leads_ends_with_its_proof(monkeypatch: pytest.Monkey
             assert [guarded.participant for guarded in made.hub.live()] == [going_on]
 
     asyncio.run(asyncio.wait_for(story(), 20.0))
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), ZeroDivisionError()])
+@pytest.mark.parametrize("at", ["expire", "prune", "untold"])
+def test_housekeeping_goes_on_whatever_happens(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, at: str, error: Exception
+) -> None:
+    monkeypatch.setattr(service, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(service, "PRUNE_EVERY_S", 0.0)
+    monkeypatch.setattr(service, "tell", lambda store, *_: store.untold())
+    called: list[int] = []
+
+    def fails(*_: Any) -> Any:
+        called.append(1)
+        raise error
+
+    monkeypatch.setattr(ProofStore, at, fails)
+
+    async def story() -> None:
+        async with proofs() as made:
+            made._webhook = cast("Any", SimpleNamespace(close=lambda: None))
+            await until(lambda: len(called) >= 3)
+
+    asyncio.run(asyncio.wait_for(story(), 20.0))
+    assert "it goes on" in caplog.text
 
 
 def test_a_feed_whose_proof_ends_while_it_is_opened_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
