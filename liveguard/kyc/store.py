@@ -138,8 +138,8 @@ class ProofStore(ProofArchive):
         if stored.policy is not None:
             stored.policy.kinds_for([*stored.needs, *own_needs])
         first = {"consent_us": unix_us(now), "consent_text": text}
-        agreed = {name: func.coalesce(PROOFS.c[name], value) for name, value in first.items()}
-        agreed["own_needs"] = packed(own_needs)
+        kept = {name: func.coalesce(PROOFS.c[name], value) for name, value in first.items()}
+        agreed = {**kept, "own_needs": packed(own_needs)}
         # Of two that say so at once one wins, so that no need is lost.
         same = func.coalesce(PROOFS.c.own_needs, packed([])) == packed(list(stored.own_needs))
         self._move(proof, now, agreed, PROOFS.c.state == "redeemed", same)
