@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
 from liveguard.errors import ConfigError
+from liveguard.words import plain
 
 Kind: TypeAlias = Literal["light", "pose", "occlusion", "rhythm", "digits", "distance"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -23,7 +23,12 @@ SPARES: Final[Mapping[Ability, Kind]] = {
     "no_moving": "distance",
 }
 DEPTH: Final[frozenset[Kind]] = frozenset({"pose", "distance"})
-"""Kinds that tell a head from a flat picture; one of them is drawn wherever the person can do it."""
+"""Kinds that tell a head from a flat picture."""
+UNFILMED: Final[frozenset[Kind]] = frozenset({"light", "occlusion", "digits"})
+"""Kinds that no film from before answers by having its pictures picked as the script goes: turns, sizes, blinks and open mouths
+are all in one of somebody who looked around. Light, a hand or a voice have to be added to its pictures, or be there."""
+MOST_OWN_NEEDS: Final = 2
+"""Whoever leaves out more kinds by their own word has chosen what they are examined by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,8 @@ class ProofPolicy:
     `kinds`: what may be drawn; `steps`: how many are. `live_nats`: evidence for a live person, and `not_live_nats` for an
     attack, at which that is said; between the two nothing can be said. `answer_s`: how long the person may take from the
     page's opening to the last step; `tries`: failures within `lock_window_s` after which the subject is locked out for
-    `lock_out_s`. `keep_days`: after so long a session's report is erased. `lag_most_ms`: answers that come later are late.
+    `lock_out_s` (`liveguard.kyc.lockout` says what counts). `keep_days`: after so long a session's report is erased.
+    `lag_most_ms`: answers that come later are late.
     """
 
     kinds: tuple[Kind, ...] = KINDS
@@ -42,8 +48,8 @@ class ProofPolicy:
     not_live_nats: float = 3.0
     answer_s: float = 180.0
     tries: int = 5
-    lock_window_s: float = 180.0
-    lock_out_s: float = 900.0
+    lock_window_s: float = 86_400.0
+    lock_out_s: float = 21_600.0
     keep_days: float = 30.0
     lag_most_ms: float = 1000.0
 
@@ -62,8 +68,8 @@ class ProofPolicy:
             ("lag_most_ms", 300.0, 5000.0),
         ):
             value = getattr(self, name)
-            if not (math.isfinite(value) and low <= value <= high):
-                raise ConfigError(f"proof.{name} is {value}: allowed are {low:g} to {high:g}")
+            if not low <= value <= high:  # nor is NaN; a whole number may have more digits than a float
+                raise ConfigError(f"proof.{name} is {plain(str(value), 24)}: allowed are {low:g} to {high:g}")
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> ProofPolicy:
@@ -86,12 +92,31 @@ class ProofPolicy:
                 given[name] = value
         return cls(**given)
 
+    def without(self, kinds: Iterable[Kind]) -> ProofPolicy:
+        """The same without these kinds. Raises ConfigError where fewer than two are left."""
+        gone = set(kinds)
+        left = tuple(kind for kind in self.kinds if kind not in gone)
+        if len(left) < 2:
+            raise ConfigError(f"proof.kinds: without {', '.join(sorted(gone))} fewer than two challenges are left")
+        return replace(self, kinds=left)
+
     def spared(self, cannot: Iterable[str]) -> tuple[Kind, ...]:
         """The kinds that are left out for a person who cannot do some. Raises ConfigError for what is not known."""
         needs = set(cannot)
         if unknown := sorted(needs - set(SPARES)):
             raise ConfigError(f"needs: {unknown[0]!r} is not known: there are {', '.join(SPARES)}")
         return tuple(kind for kind in self.kinds if any(SPARES[cast("Ability", need)] == kind for need in needs))
+
+    def leaves_too_much(self, needs: Iterable[str], own_needs: Iterable[str]) -> bool:
+        """Whether a session cannot be live, because of what the person's own word takes from what the caller asks for.
+
+        `needs`: what the caller said that the person cannot do; `own_needs`: what only they themselves did. Only a caller can do
+        without a whole sort of evidence: whoever is examined does not choose to be examined less.
+        """
+        asked = set(self.kinds) - set(self.spared(needs))
+        own = asked & set(self.spared(own_needs))
+        gone = any(sort & asked and sort & asked <= own for sort in (DEPTH, UNFILMED))
+        return gone or len(own) > MOST_OWN_NEEDS
 
     def kinds_for(self, cannot: Iterable[str]) -> tuple[Kind, ...]:
         """The kinds that are left for a person who cannot do some. Raises ConfigError where fewer than two are."""

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from liveguard import utc
-from liveguard.challenge.checks import challenge_checks
+from liveguard.challenge.checks import challenge_checks, out_of_order
 from liveguard.challenge.policy import ProofPolicy
 from liveguard.challenge.script import draw, new_nonce
 from liveguard.errors import ConfigError, LiveguardError
 from liveguard.guard import Guard
+from liveguard.kyc.consent import TextId
 from liveguard.kyc.decision import Decision, decide
 from liveguard.kyc.entries import policy_dict
 from liveguard.kyc.errors import ProofClosed, UnknownProof
@@ -54,7 +55,7 @@ LEFT = "the session was not finished: it was stopped, the page was left, or its 
 class _Running:
     """A proof that is led, over one connection of its page after the other: what came of it so far.
 
-    `trouble`: why it cannot go on, for the page.
+    `decision`: of the last attempt that came to one; `trouble`: why it cannot go on, for the page.
     """
 
     page: Page
@@ -97,13 +98,17 @@ class Proofs:
     """
 
     def __init__(self, settings: ServerSettings, guard: Guard, database: Database) -> None:
-        """Raises ConfigError where the key that signs reports, or the webhook, cannot be used."""
+        """Raises ConfigError where the key that signs reports, or the webhook, cannot be used, or too few challenges can be
+        judged on this machine."""
         self.store = ProofStore(database)
         # Without a file the key lives as long as the server: reports verify, but by a key that nobody can pin.
         self._key = Ed25519PrivateKey.generate() if settings.proof_key is None else load_or_create(settings.proof_key)
-        self._policy = settings.config.proof
         config = replace(settings.config, sinks=(), max_faces=max(settings.config.max_faces, 2))
         checks = challenge_checks(settings.config.proof.lag_most_ms)
+        self.out_of_order = out_of_order(checks)
+        for kind, why in self.out_of_order.items():
+            log.warning("proofs: %s are not asked for: %s", kind, why)
+        self._policy = settings.config.proof.without(self.out_of_order)
         self._guard = Guard(config, detectors=[*guard.detectors, *checks])
         self._passing = Store("sqlite://")
         self.hub = Hub(replace(settings, config=config), self._guard, self._passing, Metrics(self._guard.detectors))
@@ -140,6 +145,9 @@ class Proofs:
         if "lag_most_ms" in wanted.policy:  # the checks are made once, for all sessions
             raise ConfigError("proof.lag_most_ms is the server's own setting: it cannot be asked for")
         policy = ProofPolicy.of({**policy_dict(self._policy), **wanted.policy})
+        for kind in self.out_of_order:
+            if kind in policy.kinds:
+                raise ConfigError(f"proof.kinds: {kind} cannot be judged here: {self.out_of_order[kind]}")
         create = partial(self.store.create, locale=wanted.locale, needs=wanted.cannot, notify=self._webhook is not None)
         return await asyncio.to_thread(create, wanted.subject, policy, utc.now())
 
@@ -159,7 +167,8 @@ class Proofs:
     # --- for the person's page --------------------------------------------------------------------------------------
 
     async def redeem(self, proof_id: str, token: str) -> tuple[Proof, str]:
-        """The proof, and the key that steers it from now on. Raises UnknownProof, WrongToken, ProofClosed."""
+        """The proof, and the key that steers it from now on. Raises UnknownProof, WrongToken, ProofClosed,
+        LockedOut."""
         key = await asyncio.to_thread(self.store.redeem, proof_id, token, utc.now())
         return await self.known(proof_id), key
 
@@ -168,8 +177,8 @@ class Proofs:
         if not await asyncio.to_thread(self.store.knows, proof_id, key):
             raise Refused(401, "this page may not steer this session, or its time is over")
 
-    async def consent(self, proof_id: str, cannot: Sequence[str]) -> None:
-        await asyncio.to_thread(self.store.consent, proof_id, utc.now(), cannot)
+    async def consent(self, proof_id: str, text: TextId, cannot: Sequence[str]) -> None:
+        await asyncio.to_thread(self.store.consent, proof_id, text, utc.now(), cannot)
 
     async def offer(self, proof_id: str, sdp: str, camera: Mapping[str, Any] | None) -> str:
         """The answer to the page's offer, after consent; a connection that broke may be made anew."""
@@ -243,14 +252,12 @@ class Proofs:
         running.record = Record(proof)
         for number in range(1, MOST_ATTEMPTS + 1):
             try:
-                decision = await self._attempt(proof, running.record, page, number)
+                decision = running.decision = await self._attempt(proof, running.record, page, number)
             except Gone:  # whoever comes back gets another script: this one was seen
                 decision = Decision("cannot_judge", 0.0, (LEFT,))
-                running.record.broke_off(decision)
-            running.decision = decision
             again = decision.verdict == "cannot_judge" and not decision.final and number < MOST_ATTEMPTS
             if not again:
-                await self._finish(running, decision)
+                await self._finish(running, running.decision or decision)
             said = {"type": "done", "verdict": decision.verdict, "hints": list(decision.hints), "retry": again}
             await page.say(said)
             if not again:
@@ -270,6 +277,9 @@ class Proofs:
         guarded.on_event = attempt.heard
         try:
             results = await attempt.run()
+        except BaseException:  # stopped, gone, or out of time
+            record.broke_off(seen=attempt.seen)
+            raise
         finally:
             guarded.on_event = None
         record.passive = self._passive(guarded)
@@ -298,7 +308,8 @@ class Proofs:
             return
         report = record.close(utc.now(), decision, self._key)
         try:
-            await asyncio.to_thread(self.store.finish, record.proof.id, decision.verdict, report, utc.now())
+            finish = partial(self.store.finish, undecided=record.undecided)
+            await asyncio.to_thread(finish, record.proof.id, decision.verdict, report, utc.now())
         except LiveguardError as error:
             log.error("proof %s: its result is not kept: %s", record.proof.id, error)
             return
@@ -311,6 +322,8 @@ class Proofs:
                 await asyncio.to_thread(tell, self.store, self._webhook, utc.now())
             except LiveguardError as error:
                 log.error("%s", error)
+            except Exception:  # nor may it end a proof whose result is kept, or the housekeeping
+                log.exception("telling the webhook failed; it goes on")
 
     async def _end_feed(self, proof_id: str) -> None:
         for guarded in self.hub.live():
@@ -335,5 +348,7 @@ class Proofs:
                     await asyncio.to_thread(forget, self._outbox, pruned)
             except LiveguardError as error:
                 log.error("%s", error)
+            except Exception:  # what ended this task would end erasure and the webhook without a word
+                log.exception("housekeeping of proofs failed; it goes on")
             await self._tell()
             await asyncio.sleep(LOOK_EVERY_S)

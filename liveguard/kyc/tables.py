@@ -16,8 +16,8 @@ from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaDa
 from liveguard.challenge.policy import ProofPolicy
 from liveguard.utc import at_of
 
-PROOFS_VERSION: Final = "2"
-OLDER_VERSIONS: Final = frozenset({"1"})  # "1" had no `own_needs`
+PROOFS_VERSION: Final = "3"
+OLDER_VERSIONS: Final = frozenset({"1", "2"})  # "1" had no `own_needs`, "2" no `consent_text` and `undecided`
 ID_LENGTH: Final = 64
 WORD_LENGTH: Final = 32
 HASH_LENGTH: Final = 64
@@ -48,11 +48,14 @@ PROOFS = Table(
     Column("token_hash", String(HASH_LENGTH)),
     Column("key_hash", String(HASH_LENGTH)),
     Column("wrong_tokens", Integer, nullable=False),
+    # Scripts that were seen and led to no verdict.
+    Column("undecided", Integer),
     Column("policy", String(POLICY_LENGTH)),
     Column("locale", String(WORD_LENGTH)),
     # What the caller says that the person cannot do, and what only they themselves do.
     Column("needs", String(POLICY_LENGTH)),
     Column("own_needs", String(POLICY_LENGTH)),
+    Column("consent_text", String(WORD_LENGTH)),
     Column("nonce", LargeBinary),
     Column("report", LargeBinary),
     # Whether the server's webhook is to be told of the result, and when its message was stored for delivery.
@@ -66,7 +69,8 @@ KEPT_WHEN_ERASED: Final = frozenset({"id", "state", "created_us", "expires_us", 
 class Proof:
     """One proof as it is stored. What an erased one does not have any more is None, or empty.
 
-    `needs`: what the caller says that the person cannot do; `own_needs`: what only they themselves do.
+    `needs`: what the caller says that the person cannot do; `own_needs`: what only they themselves do. `consent_text`: the id
+    of the text that they agreed to.
     """
 
     id: str
@@ -80,6 +84,7 @@ class Proof:
     created_at: datetime
     expires_at: datetime
     consent_at: datetime | None
+    consent_text: str
     ended_at: datetime | None
     report: bytes | None
 
@@ -98,6 +103,7 @@ def proof_of(row: Row[Any]) -> Proof:
         created_at=at_of(row.created_us),
         expires_at=at_of(row.expires_us),
         consent_at=None if row.consent_us is None else at_of(row.consent_us),
+        consent_text=row.consent_text or "",
         ended_at=None if row.ended_us is None else at_of(row.ended_us),
         report=None if row.report is None else bytes(row.report),
     )

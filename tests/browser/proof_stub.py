@@ -28,6 +28,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 import liveguard.server
 from liveguard.challenge.policy import KINDS, SPARES
+from liveguard.kyc.consent import TEXTS
 from liveguard.kyc.service import MOST_ATTEMPTS, RETURN_WITHIN_S
 from liveguard.rtc.peer import Peer
 from liveguard.server.gate import BEARER, SUBPROTOCOL, Gate
@@ -128,7 +129,7 @@ def create_stub(stub: Stub) -> Starlette:
             return JSONResponse({"error": error}, status)
         stub.used.add(given["token"])
         visit = stub.visits[given["id"]] = Visit(secrets.token_urlsafe(24))
-        answer = {"key": visit.key, "locale": stub.locale, "kinds_possible": list(stub.kinds)}
+        answer = {"key": visit.key, "locale": stub.locale, "kinds_possible": list(stub.kinds), "consents": dict(TEXTS)}
         waits = {"answer_s": stub.answer_s, "attempts": MOST_ATTEMPTS, "return_s": stub.return_s}
         return JSONResponse({**answer, **waits, "ice_servers": []})
 

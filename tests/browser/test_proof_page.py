@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from liveguard.challenge.script import COLOURS
+from liveguard.kyc.consent import TEXTS
 from liveguard.types import LASTS
 from tests.browser.parts import Seen, chromium, needs_chromium, opened
 from tests.browser.proof_stub import DONE, STEPS, Message, Stub, hang_up, pause, playing, step
@@ -128,7 +129,7 @@ def test_a_whole_run(stub: Stub, visit: Callable[..., Seen]) -> None:
     expect(page.get_by_role("heading", level=1)).to_be_focused()
     assert page.evaluate("() => [sessionStorage.length, localStorage.length]") == [0, 0], "the key is kept nowhere"
 
-    assert stub.consents == [{"agreed": True, "cannot": []}]
+    assert stub.consents == [{"agreed": True, "text": "en.sound", "cannot": []}]
     assert "m=audio" in stub.offers[0]["sdp"], "digits may be asked for"
     assert stub.offers[0]["camera"]["probes"], "the camera was asked for another size"
     assert heard(stub, "pong")[0]["n"] == 1
@@ -238,6 +239,7 @@ def test_german_by_keyboard_alone_with_something_left_out(stub: Stub, visit: Cal
     page.keyboard.press("Enter")
     on(page, "choices")
     assert focus() == "H1"
+    expect(page.locator("p.consent")).to_have_text(TEXTS["de.sound"])
     for need in ("need-no_flashes", "need-no_speech"):
         tab_to(need)
         page.keyboard.press("Space")
@@ -247,7 +249,7 @@ def test_german_by_keyboard_alone_with_something_left_out(stub: Stub, visit: Cal
     tab_to("begin")
     page.keyboard.press("Enter")
     on(page, "result")
-    assert stub.consents == [{"agreed": True, "cannot": ["no_flashes", "no_speech"]}]
+    assert stub.consents == [{"agreed": True, "text": "de.sound", "cannot": ["no_flashes", "no_speech"]}]
     assert "m=audio" not in stub.offers[0]["sdp"], "without digits there is no microphone"
     frames = page.evaluate("() => framesForTests")
     assert frames[0]["count"] == "Schritt 1 von 1"
@@ -323,7 +325,7 @@ def test_a_camera_that_is_refused(stub: Stub, visit: Callable[..., Seen]) -> Non
     expect(page.get_by_test_id("problem")).to_be_visible()
     page.get_by_test_id("mute").click()
     on(page, "preview")
-    assert stub.consents[-1] == {"agreed": True, "cannot": ["no_speech"]}
+    assert stub.consents[-1] == {"agreed": True, "text": "en.sound", "cannot": ["no_speech"]}
 
 
 def test_a_connection_that_is_lost_and_an_abort(stub: Stub, visit: Callable[..., Seen]) -> None:

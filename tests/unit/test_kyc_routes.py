@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from liveguard.challenge.policy import ProofPolicy
+from liveguard.challenge.policy import KINDS, ProofPolicy
 from liveguard.challenge.script import Step
 from liveguard.kyc import service
 from liveguard.kyc.decision import ASK_A_PERSON, StepResult
@@ -27,6 +27,7 @@ from tests.synthetic import Says
 HERE = "http://127.0.0.1:8765"
 SOCKETS = "ws://127.0.0.1:8765"
 NEED = Need(step_us=500_000, video_us=1_000_000)
+AGREED = {"agreed": True, "text": "en.sound"}
 TOKEN = "0123456789abcdef-token"
 
 
@@ -48,10 +49,10 @@ def opened(settings: ServerSettings) -> Iterator[TestClient]:
     store.close()
 
 
-def new(client: TestClient, **wanted: Any) -> dict[str, str]:
+def new(client: TestClient, **wanted: Any) -> dict[str, Any]:
     answer = client.post("/api/kyc/sessions", json=wanted)
     assert answer.status_code == 201, answer.text
-    found: dict[str, str] = answer.json()
+    found: dict[str, Any] = answer.json()
     return found
 
 
@@ -78,7 +79,17 @@ def test_a_token_opens_a_session_once_however_many_race_for_it(client: TestClien
         answers = list(pool.map(lambda _: client.post("/proof/api/redeem", json=body), range(16)))
     assert sorted(answer.status_code for answer in answers) == [200] + 15 * [410]
     given = next(answer.json() for answer in answers if answer.status_code == 200)
-    assert set(given) == {"key", "locale", "kinds_possible", "steps", "answer_s", "attempts", "return_s", "ice_servers"}
+    assert set(given) == {
+        "key",
+        "locale",
+        "kinds_possible",
+        "consents",
+        "steps",
+        "answer_s",
+        "attempts",
+        "return_s",
+        "ice_servers",
+    }
 
 
 def test_guessing_closes_the_session(client: TestClient) -> None:
@@ -92,31 +103,59 @@ def test_guessing_closes_the_session(client: TestClient) -> None:
 
 def test_nothing_is_done_without_the_key_or_before_consent(client: TestClient) -> None:
     proof, headers = redeemed(client)
-    agreed = {"agreed": True}
-    assert client.post(f"/proof/api/{proof}/consent", json=agreed).status_code == 401
+    assert client.post(f"/proof/api/{proof}/consent", json=AGREED).status_code == 401
     other, _ = redeemed(client)
-    assert client.post(f"/proof/api/{other}/consent", json=agreed, headers=headers).status_code == 401
+    assert client.post(f"/proof/api/{other}/consent", json=AGREED, headers=headers).status_code == 401
     assert client.post(f"/proof/api/{proof}/offer", json={"sdp": "v=0"}, headers=headers).status_code == 410
-    assert client.post(f"/proof/api/{proof}/consent", json={"agreed": False}, headers=headers).status_code == 422
-    assert client.post(f"/proof/api/{proof}/consent", json=agreed, headers=headers).status_code == 204
-    without_sound = {**agreed, "cannot": ["no_speech"]}  # the microphone turned out to be missing
+    assert (
+        client.post(f"/proof/api/{proof}/consent", json={**AGREED, "agreed": False}, headers=headers).status_code == 422
+    )
+    assert client.post(f"/proof/api/{proof}/consent", json=AGREED, headers=headers).status_code == 204
+    without_sound = {**AGREED, "cannot": ["no_speech"]}  # the microphone turned out to be missing
     assert client.post(f"/proof/api/{proof}/consent", json=without_sound, headers=headers).status_code == 204
     bad = client.post(f"/proof/api/{proof}/offer", json={"sdp": "v=0"}, headers=headers)
     assert bad.status_code == 406, bad.text
 
 
+@pytest.mark.parametrize("text", ["en.sound", "de.picture"])
+def test_the_report_tells_the_text_that_the_page_was_given_and_has_shown(client: TestClient, text: str) -> None:
+    made = new(client)
+    given = client.post("/proof/api/redeem", json={"id": made["id"], "token": made["token"]}).json()
+    assert set(given["consents"]) == {
+        f"{language}.{what}" for language in ("en", "de") for what in ("sound", "picture")
+    }
+    headers = {"Authorization": f"Bearer {given['key']}"}
+    for wrong in ({}, {"text": "fr.sound"}, {"text": "I agree to nothing"}):
+        answer = client.post(f"/proof/api/{made['id']}/consent", json={"agreed": True, **wrong}, headers=headers)
+        assert answer.status_code == 422
+    agreed = {"agreed": True, "text": text}
+    assert client.post(f"/proof/api/{made['id']}/consent", json=agreed, headers=headers).status_code == 204
+    protocols = ["liveguard.v1", f"bearer.{given['key']}"]
+    with client.websocket_connect(f"{SOCKETS}/proof/live/{made['id']}", subprotocols=protocols) as page:
+        page.send_json({"type": "ready"})
+        while page.receive_json()["type"] != "trouble":  # there is no camera
+            pass
+    report = client.get(f"/api/kyc/sessions/{made['id']}/report").json()
+    (told,) = (entry["body"]["text"] for entry in report["entries"] if entry["kind"] == "consent")
+    assert told == given["consents"][text]
+
+
 def test_needs_that_leave_too_little_are_said_before_anything_begins(client: TestClient) -> None:
     proof, headers = redeemed(client, cannot=["no_speech"])
     cannot = ["no_flashes", "no_head_turns", "no_hands", "no_blinks"]
-    answer = client.post(f"/proof/api/{proof}/consent", json={"agreed": True, "cannot": cannot}, headers=headers)
+    answer = client.post(f"/proof/api/{proof}/consent", json={**AGREED, "cannot": cannot}, headers=headers)
     assert (answer.status_code, "proves too little" in answer.json()["error"]) == (400, True)
-    answer = client.post(f"/proof/api/{proof}/consent", json={"agreed": True, "cannot": cannot[:2]}, headers=headers)
+    answer = client.post(f"/proof/api/{proof}/consent", json={**AGREED, "cannot": cannot[:2]}, headers=headers)
     assert answer.status_code == 204
 
 
 def test_the_caller_learns_what_was_left_out_and_by_whom(client: TestClient) -> None:
     proof, headers = redeemed(client, cannot=["no_speech"])
-    client.post(f"/proof/api/{proof}/consent", json={"agreed": True, "cannot": ["no_hands"]}, headers=headers)
+    client.post(
+        f"/proof/api/{proof}/consent",
+        json={**AGREED, "cannot": ["no_hands"]},
+        headers=headers,
+    )
     known = client.get(f"/api/kyc/sessions/{proof}").json()
     assert known["left_out"] == {"by_caller": ["digits"], "by_person": ["occlusion"]}
     assert client.get(f"/api/kyc/sessions/{new(client)['id']}").json()["left_out"] == {"by_caller": [], "by_person": []}
@@ -141,6 +180,34 @@ def test_what_a_caller_may_not_ask_for_is_said(client: TestClient, wanted: Any, 
     assert why in answer.json()["error"]
 
 
+@pytest.mark.parametrize("name", ["keep_days", "steps", "tries", "answer_s", "live_nats", "lock_out_s"])
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "-1" + "0" * 400, "1e400", "NaN", "1" + "0" * 5000])
+def test_numbers_that_are_no_settings_are_said(client: TestClient, name: str, number: str) -> None:
+    body = f'{{"policy": {{"{name}": {number}}}}}'
+    answer = client.post("/api/kyc/sessions", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422), answer.text
+
+
+def test_digits_are_not_asked_for_where_they_cannot_be_judged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("liveguard.challenge.recogniser_aside.find_spec", lambda _: None)
+    for client in opened(ServerSettings(ice_addresses=LOOPBACK)):
+        made = new(client)
+        assert list(made["out_of_order"]) == ["digits"]
+        assert "install liveguard[kyc]" in made["out_of_order"]["digits"]
+        assert "digits are not asked for: spoken digits are not recognised" in caplog.text
+        given = client.post("/proof/api/redeem", json={"id": made["id"], "token": made["token"]}).json()
+        assert set(given["kinds_possible"]) == set(KINDS) - {"digits"}
+        asked = client.post("/api/kyc/sessions", json={"policy": {"kinds": ["digits", "pose", "light"]}})
+        assert (asked.status_code, "digits cannot be judged here" in asked.json()["error"]) == (400, True)
+        assert new(client, policy={"kinds": ["pose", "light"]})
+
+
+def test_all_kinds_can_be_judged_here(client: TestClient) -> None:
+    assert new(client)["out_of_order"] == {}
+
+
 def test_a_subject_that_failed_too_often_is_locked_out(client: TestClient) -> None:
     for _ in range(5):
         made = new(client, subject="customer 17")
@@ -154,7 +221,7 @@ def test_a_subject_that_failed_too_often_is_locked_out(client: TestClient) -> No
 
 def test_a_page_that_leaves_ends_with_a_signed_report(client: TestClient) -> None:
     proof, headers = redeemed(client)
-    client.post(f"/proof/api/{proof}/consent", json={"agreed": True}, headers=headers)
+    client.post(f"/proof/api/{proof}/consent", json=AGREED, headers=headers)
     key = headers["Authorization"].removeprefix("Bearer ")
     with client.websocket_connect(
         f"{SOCKETS}/proof/live/{proof}", subprotocols=["liveguard.v1", f"bearer.{key}"]
@@ -182,6 +249,8 @@ class Passes:
         self.steps = steps
         self.asked = [SimpleNamespace(cue_us=0) for _ in steps]
 
+    seen = True
+
     def heard(self, event: Any) -> None: ...
 
     async def run(self) -> tuple[StepResult, ...]:
@@ -197,7 +266,7 @@ def test_who_leaves_out_all_that_shows_a_head_is_not_live_by_their_own_word(
     monkeypatch.setattr(service.Proofs, "_feed", lambda *_: feed)
     cannot = ["no_flashes", "no_head_turns", "no_hands", "no_moving"]
     proof, headers = redeemed(client, cannot=cannot if by == "caller" else [])
-    agreed = {"agreed": True, "cannot": cannot if by == "person" else []}
+    agreed = {**AGREED, "cannot": cannot if by == "person" else []}
     client.post(f"/proof/api/{proof}/consent", json=agreed, headers=headers)
     key = headers["Authorization"].removeprefix("Bearer ")
     with client.websocket_connect(
@@ -232,7 +301,7 @@ def test_an_erased_session_is_gone(client: TestClient) -> None:
     proof, headers = redeemed(client, subject="customer 17")
     assert client.delete(f"/api/kyc/sessions/{proof}").status_code == 204
     assert client.get(f"/api/kyc/sessions/{proof}").json()["state"] == "erased"
-    assert client.post(f"/proof/api/{proof}/consent", json={"agreed": True}, headers=headers).status_code == 401
+    assert client.post(f"/proof/api/{proof}/consent", json=AGREED, headers=headers).status_code == 401
     assert client.get(f"/api/kyc/sessions/{proof}/report").status_code == 404
     assert client.delete("/api/kyc/sessions/unknown").status_code == 404
 

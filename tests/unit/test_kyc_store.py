@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from liveguard.challenge.policy import ProofPolicy
 from liveguard.cli import main
 from liveguard.errors import ConfigError, InputError
+from liveguard.kyc.decision import Outcome
 from liveguard.kyc.errors import LockedOut, ProofClosed, UnknownProof, WrongToken
 from liveguard.kyc.lockout import WRONG_TOKENS, last_of_too_many
 from liveguard.kyc.store import GRACE_S, NewProof, ProofStore
@@ -48,7 +50,7 @@ def redeemed(store: ProofStore, subject: str | None = SUBJECT, at_s: float = 0.0
 
 def running(store: ProofStore, subject: str | None = SUBJECT, at_s: float = 0.0, policy: ProofPolicy = POLICY) -> str:
     proof = redeemed(store, subject, at_s, policy)
-    store.consent(proof, after(at_s))
+    store.consent(proof, "en.sound", after(at_s))
     store.begin(proof, after(at_s))
     return proof
 
@@ -75,7 +77,7 @@ def test_a_proof_from_its_opening_to_its_result(store: ProofStore) -> None:
     key = store.redeem(new.id, new.token, after(599))
     assert store.knows(new.id, key)
     assert not store.knows(new.id, new.token)
-    store.consent(new.id, after(610), ["no_speech", "no_hands"])
+    store.consent(new.id, "en.sound", after(610), ["no_speech", "no_hands"])
     store.begin(new.id, after(620))
     proof = store.proof(new.id)
     assert proof is not None
@@ -93,9 +95,9 @@ def test_a_proof_from_its_opening_to_its_result(store: ProofStore) -> None:
 
 def test_each_thing_is_done_once_and_in_order(store: ProofStore) -> None:
     new = store.create(None, POLICY, T0)
-    for early in (store.consent, store.begin):
+    for early in (partial(store.consent, new.id, "en.sound"), partial(store.begin, new.id)):
         with pytest.raises(ProofClosed) as said:
-            early(new.id, T0)
+            early(T0)
         assert said.value.state == "waiting"
     store.redeem(new.id, new.token, T0)
     with pytest.raises(ProofClosed, match="used before"):
@@ -106,17 +108,17 @@ def test_each_thing_is_done_once_and_in_order(store: ProofStore) -> None:
         store.begin(new.id, T0)  # without consent
     with pytest.raises(ProofClosed):
         store.finish(new.id, "live", REPORT, T0)  # without a step
-    store.consent(new.id, T0)
+    store.consent(new.id, "en.sound", T0)
     store.begin(new.id, T0)
     with pytest.raises(ProofClosed):
-        store.consent(new.id, T0)
+        store.consent(new.id, "en.sound", T0)
     with pytest.raises(ProofClosed):
         store.begin(new.id, T0)
     store.finish(new.id, "cannot_judge", REPORT, T0)
     with pytest.raises(ProofClosed):
         store.finish(new.id, "live", REPORT, T0)
     with pytest.raises(UnknownProof):
-        store.consent("nobody", T0)
+        store.consent("nobody", "en.sound", T0)
     with pytest.raises(UnknownProof):
         store.redeem("nobody", new.token, T0)
     with pytest.raises(InputError):
@@ -132,16 +134,17 @@ def test_needs_that_leave_too_little_are_refused(store: ProofStore) -> None:
     new = store.create(None, few, T0, needs=["no_flashes"])
     store.redeem(new.id, new.token, T0)
     with pytest.raises(ConfigError, match="fewer than two"):
-        store.consent(new.id, T0, ["no_speech"])
-    store.consent(new.id, T0)
+        store.consent(new.id, "en.sound", T0, ["no_speech"])
+    store.consent(new.id, "en.sound", T0)
 
 
 def test_who_has_agreed_may_say_later_that_there_is_no_microphone(store: ProofStore) -> None:
     proof = redeemed(store)
-    store.consent(proof, after(1), ["no_hands"])
-    store.consent(proof, after(9), ["no_speech"])
+    store.consent(proof, "en.sound", after(1), ["no_hands"])
+    store.consent(proof, "en.picture", after(9), ["no_speech"])
     kept = store.proof(proof)
     assert kept is not None
+    assert kept.consent_text == "en.sound"
     assert (kept.consent_at, kept.own_needs) == (after(1), ("no_hands", "no_speech"))
 
 
@@ -171,7 +174,7 @@ def test_of_twenty_threads_one_redeems(store: ProofStore) -> None:
     assert got.count(ProofClosed) == 19
     (key,) = (each for each in got if isinstance(each, str))
     assert store.knows(new.id, key)
-    store.consent(new.id, T0)
+    store.consent(new.id, "en.sound", T0)
     assert race(8, lambda: store.begin(new.id, T0)).count(None) == 1
     assert race(8, lambda: store.finish(new.id, "live", REPORT, T0)).count(None) == 1
 
@@ -215,24 +218,78 @@ def test_who_fails_too_often_is_locked_out(store: ProofStore) -> None:
     assert SUBJECT not in str(said.value)
     store.create("somebody else", POLICY, after(41))
     store.create(None, POLICY, after(41))
-    with pytest.raises(LockedOut):  # the window is over, the lock-out is not
+    with pytest.raises(LockedOut):
         store.create(SUBJECT, POLICY, after(40 + POLICY.lock_out_s - 1))
     store.create(SUBJECT, POLICY, after(40 + POLICY.lock_out_s))
 
 
 def test_what_could_not_be_judged_or_was_not_finished_locks_nobody_out(store: ProofStore) -> None:
-    for at_s in range(POLICY.tries + 1):
+    """As when the server ended, or before anything was seen."""
+    at_s = 0.0
+    for _ in range(POLICY.tries + 1):
         store.finish(running(store, SUBJECT, at_s), "cannot_judge", REPORT, after(at_s))
         store.finish(running(store, SUBJECT, at_s), "live", REPORT, after(at_s))
         running(store, SUBJECT, at_s)
-    store.expire(after(10 + POLICY.answer_s + GRACE_S))
-    store.create(SUBJECT, POLICY, after(10 + POLICY.answer_s + GRACE_S))
+        at_s += POLICY.answer_s
+    store.expire(after(at_s + GRACE_S))
+    store.create(SUBJECT, POLICY, after(at_s + GRACE_S))
+
+
+def looked(store: ProofStore, at_s: float, undecided: int, verdict: Outcome = "cannot_judge") -> None:
+    store.finish(running(store, SUBJECT, at_s), verdict, REPORT, after(at_s), undecided)
+
+
+def test_a_bad_network_or_a_dark_room_locks_out_after_five_links_all_whose_tries_came_to_nothing(
+    store: ProofStore,
+) -> None:
+    for n in range(POLICY.tries - 1):
+        looked(store, 60 * n, 3)
+    looked(store, 300, 2, "live")
+    waiting = store.create(SUBJECT, POLICY, after(310))
+    store.create(SUBJECT, POLICY, after(310))
+    looked(store, 320, 1, "live")
+    with pytest.raises(LockedOut) as said:
+        store.create(SUBJECT, POLICY, after(330))
+    assert said.value.until == after(320 + POLICY.lock_out_s)
+    with pytest.raises(LockedOut):  # nor do links help that were gathered before
+        store.redeem(waiting.id, waiting.token, after(330))
+    late_s = 320 + POLICY.lock_out_s
+    fresh = store.create(SUBJECT, POLICY, after(late_s))
+    store.redeem(fresh.id, fresh.token, after(late_s))
+
+
+def test_a_token_is_not_used_up_by_a_lock_out(store: ProofStore) -> None:
+    new = store.create(SUBJECT, POLICY, T0, link_s=2 * POLICY.lock_out_s)
+    for n in range(POLICY.tries):
+        failed(store, n)
+    with pytest.raises(LockedOut):
+        store.redeem(new.id, new.token, after(10))
+    assert store.redeem(new.id, new.token, after(POLICY.tries + POLICY.lock_out_s))
+
+
+def test_who_opens_many_at_once_sees_no_more_scripts(store: ProofStore) -> None:
+    going = [redeemed(store) for _ in range(20)]
+    for proof in going:
+        store.consent(proof, "en.sound", T0)
+    begun = 0
+    for proof in going:
+        with contextlib.suppress(LockedOut):
+            store.begin(proof, T0)
+            begun += 1
+    assert begun == POLICY.tries
+
+
+def test_who_comes_every_minute_is_locked_out(store: ProofStore) -> None:
+    for n in range(POLICY.tries):
+        failed(store, n * 60)
+    with pytest.raises(LockedOut):
+        store.create(SUBJECT, POLICY, after(POLICY.tries * 60))
 
 
 def test_slow_failures_lock_nobody_out(store: ProofStore) -> None:
     for n in range(12):
-        failed(store, n * 46)  # never five within 180 s
-    store.create(SUBJECT, POLICY, after(12 * 46))
+        failed(store, n * 21_601)  # never five within a day
+    store.create(SUBJECT, POLICY, after(12 * 21_601))
 
 
 @settings(max_examples=50)
@@ -379,6 +436,14 @@ def test_old_ones_are_erased_but_not_before_their_lock_out_is_over(store: ProofS
     assert left.state == "erased"
 
 
+def test_what_counts_for_no_lock_out_is_erased_when_its_policy_says(store: ProofStore) -> None:
+    brief = ProofPolicy(keep_days=0.0)
+    store.finish(running(store, SUBJECT, 0, brief), "live", REPORT, T0)
+    store.finish(running(store, None, 0, brief), "not_live", REPORT, T0)
+    store.finish(running(store, SUBJECT, 0, brief), "cannot_judge", REPORT, T0, 1)
+    assert len(store.prune(T0)) == 2
+
+
 def test_tables_beside_those_of_an_older_store_and_of_an_unknown_version(tmp_path: Path) -> None:
     Store(tmp_path / "s.sqlite").close()
     for _ in range(2):
@@ -397,6 +462,7 @@ def test_proofs_of_an_older_version_are_taken_over(tmp_path: Path) -> None:
         proof = running(proofs, SUBJECT, 0)
     with sqlite3.connect(tmp_path / "s.sqlite") as db:
         db.execute("ALTER TABLE liveguard_proofs DROP COLUMN own_needs")
+        db.execute("ALTER TABLE liveguard_proofs DROP COLUMN consent_text")
         db.execute("UPDATE liveguard_proof_settings SET value = '1' WHERE name = 'version'")
     for _ in range(2):
         with contextlib.closing(Store(tmp_path / "s.sqlite")) as opened:
@@ -405,7 +471,7 @@ def test_proofs_of_an_older_version_are_taken_over(tmp_path: Path) -> None:
             assert (kept.state, kept.own_needs) == ("running", ())
     with sqlite3.connect(tmp_path / "s.sqlite") as db:
         values = db.execute("SELECT value FROM liveguard_proof_settings WHERE name = 'version'").fetchall()
-    assert values == [("2",)]
+    assert values == [("3",)]
 
 
 def test_nothing_is_logged(store: ProofStore, caplog: pytest.LogCaptureFixture) -> None:

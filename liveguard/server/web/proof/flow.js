@@ -23,6 +23,7 @@ export class Flow {
   #device = "";
   #open = []; // what has to be closed at the end of an attempt, the last first
   #agreed = false;
+  #text = ""; // which one they agreed to
   #interrupt = () => null;
   #interrupted = null;
   #leave = () => null; // tells the server that the person stops
@@ -122,7 +123,8 @@ export class Flow {
 
   async #agree() {
     for (let tooFew = false; ; tooFew = true) {
-      await this.#or(choices(this.screen, { kinds: this.#session.kinds_possible, cannot: this.#cannot, tooFew }));
+      const { kinds_possible: kinds, consents } = this.#session;
+      this.#text = await this.#or(choices(this.screen, { kinds, cannot: this.#cannot, consents, tooFew }));
       if (await this.#consented()) return;
     }
   }
@@ -132,7 +134,7 @@ export class Flow {
     try {
       const cannot = new Set(this.#cannot);
       if (!digitsAreUnderstood()) cannot.add("no_speech");
-      await this.#or(this.door.consent([...cannot]));
+      await this.#or(this.door.consent(this.#text, [...cannot]));
       return (this.#agreed = true);
     } catch (error) {
       if (error instanceof ApiError && error.status === 400) return false;
