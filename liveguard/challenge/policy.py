@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
 from liveguard.errors import ConfigError
@@ -24,6 +24,7 @@ SPARES: Final[Mapping[Ability, Kind]] = {
 }
 DEPTH: Final[frozenset[Kind]] = frozenset({"pose", "distance"})
 """Kinds that tell a head from a flat picture; one of them is drawn wherever the person can do it."""
+LANGUAGE_OF_DIGITS: Final = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,12 @@ class ProofPolicy:
             else:
                 given[name] = value
         return cls(**given)
+
+    def in_language(self, locale: str) -> ProofPolicy:
+        """What of it can be asked in a locale (BCP 47): of digits only English ones are recognised."""
+        if locale.split("-")[0].lower() == LANGUAGE_OF_DIGITS:
+            return self
+        return replace(self, kinds=tuple(kind for kind in self.kinds if kind != "digits"))
 
     def spared(self, cannot: Iterable[str]) -> tuple[Kind, ...]:
         """The kinds that are left out for a person who cannot do some. Raises ConfigError for what is not known."""

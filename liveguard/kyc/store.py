@@ -68,7 +68,7 @@ class ProofStore(ProofArchive):
         `notify`: the result is one that the webhook is to be told (`untold`).
         """
         needs = sorted(set(needs))
-        policy.kinds_for(needs)
+        policy.in_language(locale).kinds_for(needs)
         hashed = None if subject is None else self._subject_hash(subject)
         new = NewProof(secrets.token_hex(16), new_token(), new_nonce(), now + timedelta(seconds=link_s))
         row = {

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, Row, String, Table
 
-from liveguard.challenge.policy import ProofPolicy
+from liveguard.challenge.policy import Kind, ProofPolicy
 
 PROOFS_VERSION: Final = "2"
 OLDER_VERSIONS: Final = frozenset({"1"})  # "1" had no `own_needs`
@@ -67,13 +67,15 @@ KEPT_WHEN_ERASED: Final = frozenset({"id", "state", "created_us", "expires_us", 
 class Proof:
     """One proof as it is stored. What an erased one does not have any more is None, or empty.
 
-    `needs`: what the caller says that the person cannot do; `own_needs`: what only they themselves do.
+    `policy`: what of it can be asked in the proof's locale; `unspoken`: the kinds that cannot. `needs`: what the caller says
+    that the person cannot do; `own_needs`: what only they themselves do.
     """
 
     id: str
     state: ProofState
     verdict: str | None
     policy: ProofPolicy | None
+    unspoken: tuple[Kind, ...]
     locale: str
     needs: tuple[str, ...]
     own_needs: tuple[str, ...]
@@ -87,12 +89,16 @@ class Proof:
 
 def proof_of(row: Row[Any]) -> Proof:
     """The proof that a row of PROOFS holds."""
+    locale = row.locale or ""
+    whole = None if row.policy is None else ProofPolicy.of(json.loads(row.policy))
+    policy = None if whole is None else whole.in_language(locale)
     return Proof(
         id=row.id,
         state=row.state,
         verdict=row.verdict,
-        policy=None if row.policy is None else ProofPolicy.of(json.loads(row.policy)),
-        locale=row.locale or "",
+        policy=policy,
+        unspoken=tuple(kind for kind in whole.kinds if kind not in policy.kinds) if whole and policy else (),
+        locale=locale,
         needs=() if row.needs is None else tuple(json.loads(row.needs)),
         own_needs=() if row.own_needs is None else tuple(json.loads(row.own_needs)),
         nonce=bytes(row.nonce or b""),

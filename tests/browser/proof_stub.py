@@ -27,7 +27,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 import liveguard.server
-from liveguard.challenge.policy import KINDS, SPARES
+from liveguard.challenge.policy import KINDS, SPARES, Kind, ProofPolicy
 from liveguard.kyc.service import MOST_ATTEMPTS, RETURN_WITHIN_S
 from liveguard.rtc.peer import Peer
 from liveguard.server.gate import BEARER, SUBPROTOCOL, Gate
@@ -87,7 +87,7 @@ class Stub:
     """What is answered and played, and what came. Read and written by the tests' thread between runs only."""
 
     plan: Sequence[Message] = ()
-    kinds: Sequence[str] = KINDS
+    kinds: Sequence[Kind] = KINDS
     locale: str = "en"
     answer_s: float = 180.0
     return_s: float = RETURN_WITHIN_S
@@ -128,7 +128,8 @@ def create_stub(stub: Stub) -> Starlette:
             return JSONResponse({"error": error}, status)
         stub.used.add(given["token"])
         visit = stub.visits[given["id"]] = Visit(secrets.token_urlsafe(24))
-        answer = {"key": visit.key, "locale": stub.locale, "kinds_possible": list(stub.kinds)}
+        kinds = ProofPolicy(tuple(stub.kinds)).in_language(stub.locale).kinds
+        answer = {"key": visit.key, "locale": stub.locale, "kinds_possible": list(kinds)}
         waits = {"answer_s": stub.answer_s, "attempts": MOST_ATTEMPTS, "return_s": stub.return_s}
         return JSONResponse({**answer, **waits, "ice_servers": []})
 

@@ -198,7 +198,7 @@ def check_digits(frames: list[dict[str, Any]]) -> None:
     there = [frame for frame in frames if frame["large"]]
     assert {frame["large"] for frame in there} == {"4719"}
     assert [turn for turn, _ in itertools.groupby(frame["turn"] for frame in there)] == list("4719")
-    assert there[-1]["said"] == "Read aloud: 4, 7, 1, 9"
+    assert there[-1]["said"] == "Read aloud in English: 4, 7, 1, 9"
 
 
 def check_distance(frames: list[dict[str, Any]]) -> None:
@@ -238,7 +238,7 @@ def test_german_by_keyboard_alone_with_something_left_out(stub: Stub, visit: Cal
     page.keyboard.press("Enter")
     on(page, "choices")
     assert focus() == "H1"
-    for need in ("need-no_flashes", "need-no_speech"):
+    for need in ("need-no_flashes", "need-no_hands"):
         tab_to(need)
         page.keyboard.press("Space")
     tab_to("agree")
@@ -247,7 +247,7 @@ def test_german_by_keyboard_alone_with_something_left_out(stub: Stub, visit: Cal
     tab_to("begin")
     page.keyboard.press("Enter")
     on(page, "result")
-    assert stub.consents == [{"agreed": True, "cannot": ["no_flashes", "no_speech"]}]
+    assert stub.consents == [{"agreed": True, "cannot": ["no_flashes", "no_hands"]}]
     assert "m=audio" not in stub.offers[0]["sdp"], "without digits there is no microphone"
     frames = page.evaluate("() => framesForTests")
     assert frames[0]["count"] == "Schritt 1 von 1"
@@ -264,6 +264,39 @@ def test_german_by_keyboard_alone_with_something_left_out(stub: Stub, visit: Cal
     assert len(heard(stub, "ready")) == 2
     assert len(stub.offers) == 1, "over the same connection"
     expect(page.get_by_test_id("stop")).to_be_hidden()
+
+
+def test_digits_are_asked_for_in_english_whatever_the_page_speaks(stub: Stub, visit: Callable[..., Seen]) -> None:
+    stub.plan = [OK, QUICK[4], {**DONE, "verdict": "cannot_judge", "retry": True}]
+    page = visit(locale="de").page
+    page.get_by_test_id("go").click()
+    on(page, "choices")
+    expect(page.locator("html")).to_have_attribute("lang", "en")  # as the link is meant
+    expect(page.locator("#need-no_speech-what")).to_contain_text("in English")
+    page.get_by_test_id("language").click()
+    expect(page.locator("#need-no_speech-what")).to_contain_text("auf Englisch")
+    page.get_by_test_id("agree").click()
+    page.get_by_test_id("begin").click(timeout=SOON_MS)
+    page.get_by_test_id("again").wait_for(timeout=SOON_MS)
+    assert stub.consents == [{"agreed": True, "cannot": []}], "the person has left nothing out"
+    asked = {frame["instruction"] for frame in page.evaluate("() => framesForTests") if frame["kind"] == "digits"}
+    assert asked == {"Lesen Sie die Ziffern laut auf Englisch vor"}
+    expect(page.get_by_test_id("language")).to_be_hidden()  # what was agreed to goes on
+    stub.plan = [OK, DONE]
+    page.get_by_test_id("again").click()
+    on(page, "result")
+    expect(page.get_by_test_id("language")).to_be_visible()
+
+
+def test_a_link_in_another_language_asks_for_no_digits(stub: Stub, visit: Callable[..., Seen]) -> None:
+    stub.locale = "fr"
+    page = visit(locale="fr").page
+    page.get_by_test_id("go").click()
+    expect(page.locator("fieldset input")).to_have_count(5)
+    assert page.get_by_test_id("need-no_speech").count() == 0
+    page.get_by_test_id("agree").click()
+    on(page, "preview")
+    assert stub.consents == [{"agreed": True, "cannot": []}]
 
 
 def test_a_second_try_that_the_server_does_not_wait_for(stub: Stub, visit: Callable[..., Seen]) -> None:

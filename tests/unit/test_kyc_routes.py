@@ -117,8 +117,29 @@ def test_the_caller_learns_what_was_left_out_and_by_whom(client: TestClient) -> 
     proof, headers = redeemed(client, cannot=["no_speech"])
     client.post(f"/proof/api/{proof}/consent", json={"agreed": True, "cannot": ["no_hands"]}, headers=headers)
     known = client.get(f"/api/kyc/sessions/{proof}").json()
-    assert known["left_out"] == {"by_caller": ["digits"], "by_person": ["occlusion"]}
-    assert client.get(f"/api/kyc/sessions/{new(client)['id']}").json()["left_out"] == {"by_caller": [], "by_person": []}
+    assert known["left_out"] == {"by_caller": ["digits"], "by_person": ["occlusion"], "by_language": []}
+    untouched = client.get(f"/api/kyc/sessions/{new(client)['id']}").json()["left_out"]
+    assert untouched == {"by_caller": [], "by_person": [], "by_language": []}
+
+
+@pytest.mark.parametrize("locale", ["de", "fr", "es-ES", "pt-BR", "EN-us", "en"])
+def test_digits_are_asked_for_in_english_only_and_nobody_is_said_to_have_left_them_out(
+    client: TestClient, locale: str
+) -> None:
+    made = new(client, locale=locale)
+    given = client.post("/proof/api/redeem", json={"id": made["id"], "token": made["token"]}).json()
+    headers = {"Authorization": f"Bearer {given['key']}"}
+    client.post(f"/proof/api/{made['id']}/consent", json={"agreed": True}, headers=headers)
+    left_out = client.get(f"/api/kyc/sessions/{made['id']}").json()["left_out"]
+    english = locale.lower().startswith("en")
+    assert ("digits" in given["kinds_possible"]) is english
+    assert left_out == {"by_caller": [], "by_person": [], "by_language": [] if english else ["digits"]}
+
+
+def test_digits_and_one_kind_more_are_too_little_in_another_language(client: TestClient) -> None:
+    wanted = {"policy": {"kinds": ["digits", "pose"]}}
+    assert client.post("/api/kyc/sessions", json={**wanted, "locale": "en"}).status_code == 201
+    assert client.post("/api/kyc/sessions", json={**wanted, "locale": "fr"}).status_code == 400
 
 
 @pytest.mark.parametrize(

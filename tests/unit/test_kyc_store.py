@@ -81,7 +81,7 @@ def test_a_proof_from_its_opening_to_its_result(store: ProofStore) -> None:
     assert proof is not None
     assert (proof.state, proof.locale, proof.nonce) == ("running", "de-CH", new.nonce)
     assert (proof.needs, proof.own_needs) == (("no_speech",), ("no_hands",))  # who said what stays apart
-    assert (proof.policy, proof.created_at, proof.consent_at) == (POLICY, T0, after(610))
+    assert (proof.policy, proof.created_at, proof.consent_at) == (POLICY.in_language("de"), T0, after(610))
     assert proof.expires_at == after(599 + POLICY.answer_s)
     store.finish(new.id, "live", REPORT, after(650))
     proof = store.proof(new.id)

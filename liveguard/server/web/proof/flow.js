@@ -130,9 +130,7 @@ export class Flow {
   /** Whether enough is left to do. */
   async #consented() {
     try {
-      const cannot = new Set(this.#cannot);
-      if (!digitsAreUnderstood()) cannot.add("no_speech");
-      await this.#or(this.door.consent([...cannot]));
+      await this.#or(this.door.consent([...this.#cannot]));
       return (this.#agreed = true);
     } catch (error) {
       if (error instanceof ApiError && error.status === 400) return false;
@@ -191,7 +189,6 @@ export class Flow {
   }
 
   #may(kind, need) {
-    if (kind === "digits" && !digitsAreUnderstood()) return false;
     return this.#session.kinds_possible.includes(kind) && !this.#cannot.has(need);
   }
 
@@ -216,7 +213,6 @@ export class Flow {
       lead.close();
       lead = this.#lead(stage, wire, feed);
       this.top.resume();
-      this.top.offer({ stop: true, language: false });
       this.screen.show("preview", () => [stage.element]);
       stage.place();
       await this.#or(stage.play());
@@ -231,14 +227,15 @@ export class Flow {
 
   #judged() {
     this.top.end();
-    this.top.offer({ stop: true, language: true });
     judging(this.screen);
   }
 
-  /** Whether the person tries again, over the same connection; not when the server does not wait for it any longer. */
+  /**
+   * Whether the person tries again, over the same connection; not when the server does not wait for it any longer. In the
+   * language that they have agreed in.
+   */
   #again(done, wire) {
     this.top.end();
-    this.top.offer({ stop: true, language: true });
     const lost = new Promise((resolve) => wire.on("lost", () => resolve(false)));
     return Promise.race([result(this.screen, done).then(() => true), lost]);
   }
@@ -247,11 +244,6 @@ export class Flow {
     for (const close of this.#open.reverse()) close();
     this.#open = [];
   }
-}
-
-/** Digits are recognised in English only, so they are not asked for on a page in another language. */
-function digitsAreUnderstood() {
-  return document.documentElement.lang === "en";
 }
 
 /** Rejects when a device is unplugged or taken away. */

@@ -42,7 +42,7 @@ export default {
     pose: ["Den Kopf drehen", "Den Kopf ein wenig nach beiden Seiten drehen."],
     occlusion: ["Eine Hand ans Gesicht heben", "Einen Teil des Gesichts kurz mit der Hand verdecken."],
     rhythm: ["Im Takt blinzeln oder den Mund öffnen", "Blinzeln oder den Mund öffnen, wenn sich ein Ring schließt."],
-    digits: ["Sprechen", "Vier Ziffern laut vorlesen. Ohne das wird kein Mikrofon benutzt."],
+    digits: ["Sprechen", "Vier Ziffern laut auf Englisch vorlesen. Ohne das wird kein Mikrofon benutzt."],
     distance: ["Näher kommen und wieder zurück", "Ein wenig näher an die Kamera gehen und wieder zurück."],
     consent: "Wenn Sie zustimmen, wird Ihr Kamerabild für diese Prüfung verwendet, und Ihre Stimme, falls Sie Ziffern vorlesen. Beides wird nicht gespeichert. Sie können jederzeit abbrechen.",
     consentMute: "Wenn Sie zustimmen, wird Ihr Kamerabild für diese Prüfung verwendet. Es wird nicht gespeichert. Sie können jederzeit abbrechen.",
@@ -136,7 +136,7 @@ export default {
       hint: { blink: "Einmal blinzeln je Takt.", mouth: "Weit öffnen und wieder schließen." },
       now: { blink: "Blinzeln", mouth: "Öffnen" },
     },
-    digits: { head: "Lesen Sie die Ziffern laut vor", hint: "Eine nach der anderen, mit Ihrer gewohnten Stimme.", say: (digits) => `Laut vorlesen: ${digits}` },
+    digits: { head: "Lesen Sie die Ziffern laut auf Englisch vor", hint: "Eine nach der anderen, mit Ihrer gewohnten Stimme.", say: (digits) => `Laut auf Englisch vorlesen: ${digits}` },
     distance: {
       head: "Gehen Sie mit dem Oval mit",
       closer: "Kommen Sie näher, bis Ihr Gesicht das Oval füllt.",

@@ -42,7 +42,7 @@ export default {
     pose: ["Turning my head", "Turn the head a little to both sides."],
     occlusion: ["Lifting a hand to my face", "Cover a part of the face with a hand for a moment."],
     rhythm: ["Blinking or opening my mouth on a beat", "Blink, or open the mouth, when a ring closes."],
-    digits: ["Speaking", "Read four digits aloud. Without this, no microphone is used."],
+    digits: ["Speaking", "Read four digits aloud, in English. Without this, no microphone is used."],
     distance: ["Moving closer and back", "Come a little closer to the camera, and go back again."],
     consent: "When you agree, your camera picture is used for this check, and your voice if you read digits. Neither is stored. You can stop at any time.",
     consentMute: "When you agree, your camera picture is used for this check. It is not stored. You can stop at any time.",
@@ -136,7 +136,7 @@ export default {
       hint: { blink: "Blink once for each beat.", mouth: "Open it wide, and close it again." },
       now: { blink: "Blink", mouth: "Open" },
     },
-    digits: { head: "Read the digits aloud", hint: "One after the other, in your usual voice.", say: (digits) => `Read aloud: ${digits}` },
+    digits: { head: "Read the digits aloud in English", hint: "One after the other, in your usual voice.", say: (digits) => `Read aloud in English: ${digits}` },
     distance: {
       head: "Move with the oval",
       closer: "Come closer, until your face fills the oval.",
