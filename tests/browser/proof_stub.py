@@ -92,6 +92,9 @@ class Stub:
     answer_s: float = 180.0
     return_s: float = RETURN_WITHIN_S
     redeem_error: tuple[int, str] | None = None
+    busy: int = 0
+    """So many offers more are turned away, to come again after `retry_after_s`."""
+    retry_after_s: int | None = 1
     consents: list[dict[str, Any]] = field(default_factory=list)
     offers: list[dict[str, Any]] = field(default_factory=list)
     heard: list[dict[str, Any]] = field(default_factory=list)
@@ -156,6 +159,10 @@ def create_stub(stub: Stub) -> Starlette:
         if not visit.agreed or visit.is_over(stub.return_s):
             return JSONResponse({"error": "this cannot be done now"}, 410)
         given = await request.json()
+        if stub.busy:
+            stub.busy -= 1
+            wait = {} if stub.retry_after_s is None else {"Retry-After": str(stub.retry_after_s)}
+            return JSONResponse({"error": "8 participants are guarded already"}, 503, wait)
         stub.offers.append(given)
 
         def begun() -> Any:

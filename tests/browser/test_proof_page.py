@@ -333,6 +333,51 @@ def test_a_link_that_is_no_good(stub: Stub, visit: Callable[..., Seen], status: 
     assert page.get_by_test_id("again").count() == 0
 
 
+def test_a_server_without_a_place_is_asked_again(stub: Stub, visit: Callable[..., Seen]) -> None:
+    stub.plan, stub.busy = [OK, DONE], 2
+    page = visit().page
+    begin(page)
+    expect(page.get_by_test_id("hint")).to_contain_text("asked again in a few seconds", timeout=SOON_MS)
+    on(page, "result")
+    assert stub.busy == 0
+    assert len(stub.offers) == 1
+
+
+def test_a_server_that_stays_without_a_place_does_not_use_up_the_link(stub: Stub, visit: Callable[..., Seen]) -> None:
+    stub.plan, stub.busy, stub.retry_after_s = [OK, DONE], 1, 3600  # so long nobody is kept waiting
+    page = visit().page
+    begin(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("The check is busy at the moment", timeout=SOON_MS)
+    page.get_by_test_id("again").click()
+    page.get_by_test_id("begin").click(timeout=SOON_MS)
+    on(page, "result")
+
+
+def test_nobody_who_has_stopped_while_the_server_was_busy_is_connected(stub: Stub, visit: Callable[..., Seen]) -> None:
+    stub.busy = 1
+    page = visit().page
+    begin(page)
+    expect(page.get_by_test_id("hint")).to_contain_text("busy", timeout=SOON_MS)
+    page.get_by_test_id("stop").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You stopped the check")
+    page.wait_for_timeout(1500)
+    assert stub.offers == []
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_link_that_is_opened_while_the_server_starts_anew_stays_good(
+    stub: Stub, visit: Callable[..., Seen], status: int
+) -> None:
+    stub.redeem_error = (status, "bad gateway")
+    page = visit().page
+    page.get_by_test_id("go").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("The check is busy at the moment")
+    stub.redeem_error = None
+    page.get_by_test_id("again").click()
+    page.get_by_test_id("go").click()
+    on(page, "choices")
+
+
 def test_a_link_without_its_end_and_one_that_is_open_elsewhere(stub: Stub, visit: Callable[..., Seen]) -> None:
     page = visit(f"{stub.url}/proof/").page
     expect(page.get_by_role("heading", level=1)).to_have_text("Please open the link again")

@@ -46,9 +46,15 @@ export class Door {
       throw new ApiError(0, "no answer");
     }
     const content = text ? parsed(text) : null;
-    if (!answer.ok) throw new ApiError(answer.status, typeof content?.error === "string" ? content.error : "");
+    if (!answer.ok) throw new ApiError(answer.status, typeof content?.error === "string" ? content.error : "", waitOf(answer));
     return content;
   }
+}
+
+/** What Retry-After says, in seconds; null without it, and for a date, which it might be, too. */
+function waitOf(answer) {
+  const said = answer.headers.get("Retry-After");
+  return /^\d+$/.test(said ?? "") ? Number(said) : null;
 }
 
 function parsed(text) {

@@ -3,7 +3,7 @@ import { ApiError } from "../api.js";
 import { cameraFacts } from "../camera_facts.js";
 import { cameras, CameraTrouble, openCamera, WANTED_VIDEO } from "./camera.js";
 import { Door } from "./door.js";
-import { asEnding, Ending } from "./ending.js";
+import { asEnding, Ending, isBusy } from "./ending.js";
 import { Feed } from "./feed.js";
 import { Lead } from "./lead.js";
 import { asking, cameraHelp, preparing } from "./screens/allow.js";
@@ -15,6 +15,11 @@ import { opening, welcome } from "./screens/welcome.js";
 import { Stage } from "./stage.js";
 import { openElsewhere } from "./tabs.js";
 import { Wire } from "./wire.js";
+import { t } from "./words.js";
+
+const OFFERS = 4; // to a server that has no place, or starts anew
+const WAIT_S = 3; // between them, unless it says how long
+const LONGEST_WAIT_S = 20; // for more than that nobody is kept waiting without being asked
 
 export class Flow {
   #session = null;
@@ -195,15 +200,13 @@ export class Flow {
   async #check(stream, stage) {
     stage.place();
     const feed = new Feed(stream, this.#session.ice_servers);
+    this.#open.push(() => feed.close());
+    await this.#or(Promise.race([feed.connect((sdp) => this.#offer(sdp, stage)), gone(stream)]));
     const wire = new Wire(this.door.socket());
     let lead = this.#lead(stage, wire, feed);
-    this.#open.push(
-      () => feed.close(),
-      () => wire.close(),
-    );
+    this.#open.push(() => wire.close());
     this.#leave = () => wire.send({ type: "stop" });
-    const connected = Promise.all([feed.connect((sdp) => this.door.offer(sdp, this.facts)), wire.opened(), stage.seen()]);
-    await this.#or(Promise.race([connected, lead.done, gone(stream)]));
+    await this.#or(Promise.race([Promise.all([wire.opened(), stage.seen()]), lead.done, gone(stream)]));
     this.#led = true;
     for (;;) {
       wire.send({ type: "ready" });
@@ -216,6 +219,24 @@ export class Flow {
       this.screen.show("preview", () => [stage.element]);
       stage.place();
       await this.#or(stage.play());
+    }
+  }
+
+  /** The answer to an offer. A server that is busy is asked again, a few times and when it says. */
+  async #offer(sdp, stage) {
+    let over = false;
+    this.#open.push(() => (over = true));
+    for (let left = OFFERS - 1; ; left -= 1) {
+      try {
+        return await this.door.offer(sdp, this.facts);
+      } catch (error) {
+        const wait_s = error.wait_s ?? WAIT_S;
+        if (!isBusy(error) || left === 0 || wait_s > LONGEST_WAIT_S) throw error;
+        stage.suggest(t.placing.busy);
+        await new Promise((resolve) => setTimeout(resolve, 1_000 * wait_s));
+        if (over) throw error;
+        stage.suggest(t.placing.connecting);
+      }
     }
   }
 

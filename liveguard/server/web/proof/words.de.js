@@ -90,6 +90,7 @@ export default {
   placing: {
     head: "Bringen Sie Ihr Gesicht in das Oval",
     connecting: "Die Verbindung wird aufgebaut …",
+    busy: "Der Rechner, der prüft, ist beschäftigt. In ein paar Sekunden wird er noch einmal gefragt.",
     looking: "Ihr Gesicht wird gesucht …",
     hints: {
       no_face: "Ihr Gesicht ist noch nicht zu sehen. Schauen Sie in die Kamera.",
@@ -195,6 +196,7 @@ export default {
     late: { head: "Die Zeit ist um", lead: "Die Prüfung muss in einer bestimmten Zeit fertig sein. Daran ist niemand schuld, und es wurde nichts entschieden.", todo: "Bitten Sie die Stelle, die Ihnen den Link geschickt hat, um einen neuen." },
     lost: { head: "Die Verbindung ist abgerissen", lead: "Es wurde nichts entschieden. Die Kamera ist aus.", todo: "Sehen Sie nach, ob Sie online sind, und versuchen Sie es gleich noch einmal: Die Prüfung wartet eine halbe Minute auf Sie und beginnt dann von vorn." },
     unreachable: { head: "Es gibt keine Verbindung", lead: "Der Rechner, der prüft, antwortet nicht.", todo: "Sehen Sie nach, ob Sie online sind, und versuchen Sie es noch einmal." },
+    busy: { head: "Gerade ist kein Platz frei", lead: "Der Rechner, der prüft, ist ausgelastet oder startet gerade neu. Es wurde nichts entschieden.", todo: "Warten Sie eine Minute und versuchen Sie es noch einmal." },
     blocked: { head: "Das Bild kommt nicht durch", lead: "Die Verbindung steht, lässt aber kein Video durch. In manchen Firmennetzen ist das so.", todo: "Versuchen Sie es in einem anderen Netz, etwa dem Ihres Telefons." },
     refused: { head: "Die Prüfung kann nicht weitergehen", lead: "Der Rechner, der prüft, hat abgelehnt. Es wurde nichts entschieden.", todo: "Bitten Sie die Stelle, die Ihnen den Link geschickt hat, um einen neuen." },
     again: "Noch einmal versuchen",

@@ -90,6 +90,7 @@ export default {
   placing: {
     head: "Bring your face into the oval",
     connecting: "Connecting…",
+    busy: "The computer that makes the check is busy. It is asked again in a few seconds.",
     looking: "Looking for your face…",
     hints: {
       no_face: "Your face cannot be seen yet. Look into the camera.",
@@ -195,6 +196,7 @@ export default {
     late: { head: "The time is up", lead: "The check has to be done within a certain time. That is nobody's fault, and nothing was decided.", todo: "Ask whoever sent you this link for a new one." },
     lost: { head: "The connection was lost", lead: "Nothing was decided. The camera is off.", todo: "See whether you are online, then try again straight away: the check waits half a minute for you, and begins anew." },
     unreachable: { head: "There is no connection", lead: "The computer that makes the check does not answer.", todo: "See whether you are online, then try again." },
+    busy: { head: "The check is busy at the moment", lead: "The computer that makes the check has no place free, or is just starting anew. Nothing was decided.", todo: "Wait a minute, then try again." },
     blocked: { head: "The picture does not get through", lead: "The connection is there, but it lets no video through. Some networks at work do that.", todo: "Try again in another network, such as your phone's own." },
     refused: { head: "The check cannot go on", lead: "The computer that makes the check refused. Nothing was decided.", todo: "Ask whoever sent you this link for a new one." },
     again: "Try again",
