@@ -17,6 +17,7 @@ from liveguard.kyc import service
 from liveguard.kyc.decision import ASK_A_PERSON, StepResult
 from liveguard.kyc.report import verify
 from liveguard.server.app import create_app
+from liveguard.server.public_url import PublicUrl
 from liveguard.server.settings import ServerSettings
 from liveguard.server.store import Store
 from liveguard.types import Need
@@ -68,6 +69,14 @@ def test_the_link_carries_the_token_where_browsers_do_not_send_it(client: TestCl
     assert (known.json()["state"], known.json()["verdict"]) == ("waiting", None)
     assert made["token"] not in known.text
     assert "customer 17" not in known.text
+
+
+def test_behind_a_proxy_the_link_is_of_its_public_name() -> None:
+    settings = ServerSettings(ice_addresses=LOOPBACK, public_url=PublicUrl.of("https://kyc.example.org"), token=TOKEN)
+    for client in opened(settings):
+        client.headers["Authorization"] = f"Bearer {TOKEN}"
+        assert new(client)["url"].startswith("https://kyc.example.org/proof/#id=")
+        assert client.get("/api/info").json()["public_url"] == "https://kyc.example.org/"
 
 
 def test_a_token_opens_a_session_once_however_many_race_for_it(client: TestClient) -> None:
