@@ -30,7 +30,8 @@ COMMANDS = {
 }
 
 STATUSES = """exit status: 0 done and nothing raised; 1 an alert was raised (replay, evaluate, verify: what is compared differs;
-doctor: recordings cannot be judged); 2 wrong use, an input that cannot be used, or an output that cannot be written; 70 a
+doctor: recordings cannot be judged); 2 wrong use, an input that cannot be used, or an output that cannot be written; 3 verify:
+the report is as it was signed, but its script was drawn by another version and cannot be checked by this one; 70 a
 defect of liveguard (with a traceback); 130 interrupted; 141 the reader of the output has gone before its end, and nothing
 was raised until then."""
 INTERNAL_DEFECT, INTERRUPTED, UNREAD = 70, 130, 141  # EX_SOFTWARE; and as shells say it for SIGINT and SIGPIPE

@@ -67,7 +67,7 @@ class Actor:
             elif step.kind == "occlusion":
                 cover = _cover(step, since_s) or cover
             else:
-                pose = _moved(pose, step, since_s, manner)
+                pose = moved(pose, step, since_s, manner)
         return pose, light, cover
 
 
@@ -113,7 +113,8 @@ def _shown_s(steps: Sequence[Step], first_s: float) -> list[float]:
     return [at_s + step.lead_ms / 1e3 for at_s, step in zip(announced, steps, strict=True)]
 
 
-def _moved(pose: HeadPose, step: Step, since_s: float, manner: Manner) -> HeadPose:
+def moved(pose: HeadPose, step: Step, since_s: float, manner: Manner) -> HeadPose:
+    """How somebody holds the head, who does the step that was shown `since_s` ago."""
     rng = np.random.default_rng((manner.seed, step.lasts_us))
     if step.kind == "pose":
         each_s = int(step.params["each_us"]) / 1e6

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 from websockets.asyncio.client import connect
 
+from liveguard.challenge.policy import Ability
 from liveguard.challenge.script import Step
 from liveguard.rtc.ice import prepare
 from tests.proof_visitor import DONE_WITHIN_S, Answer, Visit
@@ -62,13 +64,15 @@ class Played(VideoStreamTrack):
         self._container.close()
 
 
-def visit_without_browser(link: str, camera: Path, answer: Answer | None = None, holds_s: float = 0.0) -> Visit:
+def visit_without_browser(
+    link: str, camera: Path, answer: Answer | None = None, holds_s: float = 0.0, cannot: Sequence[Ability] = ()
+) -> Visit:
     """As `visit`, by a program that says of every step that it was shown, `holds_s` after it was. With `answer` the camera is
-    a live one."""
-    return asyncio.run(asyncio.wait_for(_visit(link, camera, answer, holds_s), DONE_WITHIN_S))
+    a live one. `cannot`: what it leaves out, by its own word."""
+    return asyncio.run(asyncio.wait_for(_visit(link, camera, answer, holds_s, cannot), DONE_WITHIN_S))
 
 
-async def _visit(link: str, camera: Path, answer: Answer | None, holds_s: float) -> Visit:
+async def _visit(link: str, camera: Path, answer: Answer | None, holds_s: float, cannot: Sequence[Ability]) -> Visit:
     base, _, given = link.partition("/proof/#")
     proof, token = (part.partition("=")[2] for part in given.split("&"))
     film, pc = Live(camera) if answer else Played(camera), RTCPeerConnection(RTCConfiguration(iceServers=[]))
@@ -78,7 +82,8 @@ async def _visit(link: str, camera: Path, answer: Answer | None, holds_s: float)
             (await http.post("/proof/api/redeem", json={"id": proof, "token": token})).raise_for_status().json()["key"]
         )
         http.headers["Authorization"] = f"Bearer {key}"
-        (await http.post(f"/proof/api/{proof}/consent", json={"agreed": True})).raise_for_status()
+        agreed = {"agreed": True, "text": "en.sound", "cannot": list(cannot)}
+        (await http.post(f"/proof/api/{proof}/consent", json=agreed)).raise_for_status()
         try:
             pc.addTrack(film)
             pc.addTrack(AudioStreamTrack())

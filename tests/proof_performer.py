@@ -1,4 +1,5 @@
-"""Somebody before a live camera who does what is asked, in a process of their own: rendering must not keep others waiting."""
+"""Somebody before a live camera who does what is asked, or an attacker's film in their place, in a process of their own:
+rendering must not keep others waiting."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from demo.head import Head
 from liveguard.challenge.script import Step
 from tests.live_camera import FPS, Grain, LiveCamera
 from tests.proof_actor import Actor, Manner
+from tests.proof_library import Library, Picker
 
 READY_WITHIN_S = 60.0
 LATE_S = 1.0  # a process that was held up does not make up for the pictures that it missed
@@ -26,9 +28,10 @@ class Performer:
         self._process.start()
         theirs.close()
 
-    def begin(self, camera: Path, manner: Manner) -> None:
-        """From now on `camera` is a live one, which can be opened when this returns."""
-        self._pipe.send((camera, manner))
+    def begin(self, camera: Path, manner: Manner, *, from_library: bool = False) -> None:
+        """From now on `camera` is a live one, which can be opened when this returns. `from_library`: all that it shows are
+        pictures of a film from before."""
+        self._pipe.send((camera, manner, from_library))
         if not self._pipe.poll(READY_WITHIN_S):
             raise RuntimeError("the process that renders the feed does not answer")
         self._pipe.recv()
@@ -49,16 +52,21 @@ class Performer:
 
 def _live(pipe: Connection) -> None:
     head = Head()
+    library: Library | None = None
     try:
         while True:
             if (order := pipe.recv()) is not None:
-                _perform(pipe, head, *order)
+                path, manner, from_library = order
+                if from_library and library is None:
+                    library = Library(head)
+                who = Picker(library, manner) if from_library and library else Actor(head, manner)
+                _perform(pipe, who, path, manner)
     except (EOFError, KeyboardInterrupt):
         return
 
 
-def _perform(pipe: Connection, head: Head, path: Path, manner: Manner) -> None:
-    actor, grain, began_s = Actor(head, manner), Grain(manner.seed), time.monotonic()
+def _perform(pipe: Connection, actor: Actor | Picker, path: Path, manner: Manner) -> None:
+    grain, began_s = Grain(manner.seed), time.monotonic()
     camera = LiveCamera(path, grain(actor.picture(0.0)))
     pipe.send("seen")
     due_s = began_s

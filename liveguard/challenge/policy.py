@@ -23,7 +23,12 @@ SPARES: Final[Mapping[Ability, Kind]] = {
     "no_moving": "distance",
 }
 DEPTH: Final[frozenset[Kind]] = frozenset({"pose", "distance"})
-"""Kinds that tell a head from a flat picture; one of them is drawn wherever the person can do it."""
+"""Kinds that tell a head from a flat picture."""
+UNFILMED: Final[frozenset[Kind]] = frozenset({"light", "occlusion", "digits"})
+"""Kinds that no film from before answers by having its pictures picked as the script goes: turns, sizes, blinks and open mouths
+are all in one of somebody who looked around. Light, a hand or a voice have to be added to its pictures, or be there."""
+MOST_OWN_NEEDS: Final = 2
+"""Whoever leaves out more kinds by their own word has chosen what they are examined by."""
 LANGUAGE_OF_DIGITS: Final = "en"
 
 
@@ -99,6 +104,17 @@ class ProofPolicy:
         if unknown := sorted(needs - set(SPARES)):
             raise ConfigError(f"needs: {unknown[0]!r} is not known: there are {', '.join(SPARES)}")
         return tuple(kind for kind in self.kinds if any(SPARES[cast("Ability", need)] == kind for need in needs))
+
+    def leaves_too_much(self, needs: Iterable[str], own_needs: Iterable[str]) -> bool:
+        """Whether a session cannot be live, because of what the person's own word takes from what the caller asks for.
+
+        `needs`: what the caller said that the person cannot do; `own_needs`: what only they themselves did. Only a caller can do
+        without a whole sort of evidence: whoever is examined does not choose to be examined less.
+        """
+        asked = set(self.kinds) - set(self.spared(needs))
+        own = asked & set(self.spared(own_needs))
+        gone = any(sort & asked and sort & asked <= own for sort in (DEPTH, UNFILMED))
+        return gone or len(own) > MOST_OWN_NEEDS
 
     def kinds_for(self, cannot: Iterable[str]) -> tuple[Kind, ...]:
         """The kinds that are left for a person who cannot do some. Raises ConfigError where fewer than two are."""

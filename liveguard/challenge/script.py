@@ -1,7 +1,8 @@
 """A script: which challenges, in which order, with which parameters, all drawn from a nonce.
 
-The same nonce and policy give the same script, so that a report can show that what was asked was really drawn. Whoever does
-not know the nonce cannot tell what will be asked: it is drawn by HMAC-SHA256 in counter mode (NIST SP 800-108).
+The same nonce and policy give the same script, by the same version of this module (`DRAWING`), so that a report can show that
+what was asked was really drawn. Whoever does not know the nonce cannot tell what will be asked: it is drawn by HMAC-SHA256 in
+counter mode (NIST SP 800-108).
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from liveguard.challenge.policy import DEPTH, Kind, ProofPolicy
+from liveguard.challenge.policy import DEPTH, UNFILMED, Kind, ProofPolicy
 from liveguard.types import LASTS
 
+DRAWING: Final = 2
+"""The version of all that makes a script of a nonce; one more with every change by which the same nonce gives another script.
+Reports name it: their scripts can be drawn again by this version only."""
 NONCE_BYTES: Final = 16
 Params = Mapping[str, float | int | str]
 T = TypeVar("T")
@@ -97,12 +101,16 @@ class Draws:
 
 
 def draw(nonce: bytes, policy: ProofPolicy, cannot: Iterable[str] = ()) -> tuple[Step, ...]:
-    """The steps of a session. Raises ConfigError where the person's needs leave too few kinds."""
+    """The steps of a session. Raises ConfigError where the person's needs leave too few kinds.
+
+    Of DEPTH and UNFILMED there is at least one each, where any is left; of the scripts for which that is true all choices and
+    orders of kinds are equally likely.
+    """
     draws, kinds = Draws(nonce), policy.kinds_for(cannot)
-    deep = [kind for kind in kinds if kind in DEPTH]
-    first: list[Kind] = [draws.one(deep)] if deep else []
-    rest = [kind for kind in draws.shuffled(kinds) if kind not in first]
-    chosen = draws.shuffled([*first, *rest][: policy.steps])
+    wanted = [sort for sort in (DEPTH, UNFILMED) if sort & set(kinds)]
+    chosen = draws.shuffled(kinds)[: policy.steps]
+    while not all(sort & set(chosen) for sort in wanted):
+        chosen = draws.shuffled(kinds)[: policy.steps]
     return tuple(Step(kind, {**_MAKERS[kind](draws), LEAD: draws.between(*LEAD_MS)}) for kind in chosen)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from liveguard.kyc.report import Verified
 
 MOST_BYTES = 1_000_001
+DRAWN_ELSEWHERE = 3
 STYLES = {"live": "bold green", "not_live": "bold red", "cannot_judge": "bold cyan"}
 
 
@@ -30,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0: it is as it was signed; 1: it is not, or somebody else signed it; 2: it or the key cannot be read."""
+    """0: it is as it was signed; 1: it is not, or somebody else signed it; 2: it or the key cannot be read; 3: it is as it was
+    signed, but another version drew its script, so that it cannot be told here whether that was drawn from its nonce."""
     if find_spec("cryptography") is None:
         raise BackendError("cryptography missing: pip install 'liveguard[kyc]'")
     from liveguard.kyc.errors import ReportError
@@ -49,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         from liveguard.kyc.html import page
 
         _write(arguments.html, page(verified))
-    return 0
+    return DRAWN_ELSEWHERE if verified.drawn_elsewhere else 0
 
 
 def _show(verified: Verified) -> None:
@@ -62,6 +64,12 @@ def _show(verified: Verified) -> None:
     standing = "VERIFIED" if verified.pinned else "UNCHANGED, BUT BY WHOM?"
     words = f"{standing}  {len(verified.entries)} entries, {verified.whose}"
     out.print(Text(words, "" if verified.pinned else "yellow"), soft_wrap=True)
+    if verified.drawn_elsewhere:
+        from liveguard.kyc.report import VERSION_NAME
+
+        by = plain(str(verified.entries[0]["body"]["versions"].get(VERSION_NAME, "another version")), 80)
+        why = f"its script is of drawing {verified.drawing}, of which this version can draw none again: ask liveguard {by}"
+        out.print(Text(f"SCRIPT NOT CHECKED  {why}", "yellow"), soft_wrap=True)
 
 
 def _read(file: Path) -> bytes:

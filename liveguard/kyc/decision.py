@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, get_args
 
 from liveguard.challenge.check import ARTEFACT_NATS, MIRRORED, MOST_NATS
-from liveguard.challenge.policy import DEPTH, Kind, ProofPolicy
+from liveguard.challenge.policy import DEPTH, UNFILMED, Kind, ProofPolicy
 from liveguard.kyc.hints import Hint, hints
 from liveguard.types import HYPOTHESES, Reading
 from liveguard.words import HYPOTHESIS_WORDS
@@ -28,7 +28,9 @@ DECISIVE_NATS: Final = 4.0
 PASSIVE_MOST_NATS: Final = 4.0
 """No more is added for the checks that run all the time: they are not what the session is decided on."""
 
-ASK_A_PERSON: Final = "all that tells a head from a flat picture was left out by the person: ask somebody to check"
+ASK_A_PERSON: Final = (
+    "the person left out too much of what tells somebody who is there from pictures: ask somebody to check"
+)
 
 STEP_WORDS: Final[Mapping[Kind, str]] = {
     "light": "the coloured light",
@@ -87,12 +89,12 @@ def decide(
 
     not_live: the sum reaches `policy.not_live_nats`, or one step 4 nats. live: the sum is at or below
     `-policy.live_nats`, at least two steps speak for a person, none speaks for an attack by 2 nats or more, depth was seen in
-    at least one step, no step that tells a head from a flat picture, nor its depth alone, speaks for an attack at all, and
-    none was done to the other side: a mirrored camera is no attack, and no attack gains by looking like one. All else cannot
-    be judged.
+    at least one step, no step that tells a head from a flat picture, nor its depth alone, speaks for an attack at all, one of
+    those that speak for a person is such that a film from before does not answer it, and none was done to the other side: a
+    mirrored camera is no attack, and no attack gains by looking like one. All else cannot be judged.
 
     `needs`: what the caller said that the person cannot do; `own_needs`: what only they themselves did. Only a caller can do
-    without depth: whoever is examined does not choose to be examined less.
+    without depth, or without what no film answers: whoever is examined does not choose to be examined less.
 
     `passive`: nats of the always-running checks by hypothesis. Only the strongest that speaks for an attack counts, up to
     4: the hypotheses are ways to attack, of which one is enough, and a call that merely looks well proves nobody live.
@@ -104,16 +106,15 @@ def decide(
     left_out = _left_out(policy, needs, own_needs)
     if total_nats >= policy.not_live_nats or worst_nats >= DECISIVE_NATS:
         return Decision("not_live", total_nats, (*_objections(judged, against, seen_nats), *left_out))
-    deep = set(policy.kinds) & DEPTH - set(policy.spared(needs))
-    missing = _missing(policy, results, judged, total_nats, depth_needed=bool(deep))
-    if not missing:
+    in_vain = policy.leaves_too_much(needs, own_needs)
+    missing = _missing(policy, results, judged, total_nats, asked=set(policy.kinds) - set(policy.spared(needs)))
+    if not missing and not in_vain:
         done = [f"{STEP_WORDS[it.kind]}: {it.why}" for it, _ in _by_weight(judged)]
         return Decision("live", total_nats, (*done, *left_out))
     unjudged = [f"{STEP_WORDS[it.kind]} could not be judged: {it.why}" for it in results if _nats(it.nats) is None]
     shallow = [it for it, nats in judged if it.kind in DEPTH and it.depth_nats is None and nats <= 0]
     depthless = [f"{STEP_WORDS[it.kind]} was done, and showed no depth: {it.why}" for it in shallow]
     doubts = _objections(judged, against, seen_nats)
-    in_vain = bool(deep) and deep <= set(policy.spared(own_needs))
     advice = (ASK_A_PERSON,) if in_vain else _advice(unjudged, doubts)
     told = hints(it.why for it in results if _nats(it.nats) is None or it in shallow)
     reasons = (*missing, *doubts, *depthless, *unjudged, *advice, *left_out)
@@ -159,9 +160,9 @@ def _left_out(policy: ProofPolicy, needs: Collection[str], own_needs: Collection
 
 
 def _missing(
-    policy: ProofPolicy, results: Sequence[StepResult], judged: Judged, total_nats: float, *, depth_needed: bool
+    policy: ProofPolicy, results: Sequence[StepResult], judged: Judged, total_nats: float, asked: Collection[Kind]
 ) -> tuple[str, ...]:
-    """What stands between this session and "live"."""
+    """What stands between this session and "live". `asked`: the kinds that the caller wants to be asked for."""
     said = []
     well_done = sum(nats < 0 for _, nats in judged)
     if well_done < LEAST_WELL_DONE:
@@ -169,10 +170,12 @@ def _missing(
     if any(nats >= OBJECTION_NATS for _, nats in judged):
         said.append("one challenge looks like an attack, which the others do not outweigh")
     depth = [nats for result in results if (nats := result.depth_nats) is not None]
-    if depth_needed and not depth:
+    if not DEPTH.isdisjoint(asked) and not depth:
         said.append("nothing has shown that this is a head and no flat picture")
     if any(nats > 0 for nats in [*depth, *(nats for result, nats in judged if result.kind in DEPTH)]):
         said.append("what should show a head looked flat")
+    if not UNFILMED.isdisjoint(asked) and not any(nats < 0 for result, nats in judged if result.kind in UNFILMED):
+        said.append("nothing was done well that pictures from before could not have shown")
     if any(result.why == MIRRORED for result in results):
         said.append(
             "a step was done to the other side, as by a mirrored camera or by somebody who was asked something else"

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from liveguard.challenge.policy import ProofPolicy
-from liveguard.challenge.script import Step
+from liveguard.challenge.script import DRAWING, Step
 from liveguard.kyc.canonical import MOST
 from liveguard.kyc.decision import Decision, StepResult
 from liveguard.words import plain
@@ -47,8 +47,8 @@ def consent(at: datetime, text: str, own_needs: Iterable[str] = ()) -> Entry:
 
 
 def script(at: datetime, nonce: bytes, steps: Sequence[Step]) -> Entry:
-    """What was asked. Whoever has the nonce can draw the same again."""
-    return Entry("script", at, {"nonce": nonce.hex(), "steps": steps_list(steps)})
+    """What was asked. Whoever has the nonce can draw the same again, by the same version of the drawing."""
+    return Entry("script", at, {"nonce": nonce.hex(), "drawing": DRAWING, "steps": steps_list(steps)})
 
 
 def step(at: datetime, result: StepResult, cue_us: int | None) -> Entry:

@@ -120,8 +120,11 @@ BODIES: Final[Mapping[str, Mapping[str, Check]]] = {
 }
 
 
-OPTIONAL: Final[Mapping[str, Mapping[str, Check]]] = {"consent": {"needs": _list(_text)}}
-"""Fields of a body that are there only where there is something to say."""
+OPTIONAL: Final[Mapping[str, Mapping[str, Check]]] = {
+    "consent": {"needs": _list(_text)},
+    "script": {"drawing": _integer},  # the first version did not say it
+}
+"""Fields of a body that are not in every report."""
 
 
 def check_fields(

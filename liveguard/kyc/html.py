@@ -142,6 +142,10 @@ def _signature(verified: Verified) -> str:
         else "The report is unchanged. <strong>Whose key has signed it was not checked:</strong> anybody can make a report "
         "with a key of their own, so compare the fingerprint with that of the server."
     )
+    if verified.drawn_elsewhere:
+        standing += (
+            " Another version drew its script, so that this one cannot tell whether that was drawn from its nonce."
+        )
     key, digest, version = grouped(verified.fingerprint), verified.report_hash, verified.entries[0]["body"]["versions"]
     programs = ", ".join(f"{name} {number}" for name, number in version.items()) or "not said"
     return (

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from liveguard.challenge.policy import Ability
 from liveguard.errors import InputError
+from liveguard.kyc.consent import TextId
 from liveguard.server.messages import Camera, Message
 
 Locale = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$")]
@@ -32,7 +33,10 @@ class Redeem(Message):
 
 
 class Consent(Message):
+    """The person has agreed to the text that the page has shown."""
+
     agreed: Literal[True]
+    text: TextId
     cannot: Needs = ()
 
 

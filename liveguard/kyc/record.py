@@ -1,14 +1,18 @@
-"""What goes into a proof's report while it goes on. Of several attempts the last one is told whole, the others in a line."""
+"""What goes into a proof's report while it goes on. Of several attempts one is told whole, the others in a line.
+
+That is the one that the decision is of: the last that came to a result, or the last of all where none did.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, cast
 
 from liveguard import __version__
 from liveguard.challenge.script import Step
+from liveguard.kyc.consent import TEXTS, TextId
 from liveguard.kyc.decision import Decision, StepResult
 from liveguard.kyc.entries import Entry, Fact, consent, decision, injection, opened, script, step
 from liveguard.kyc.report import VERSION_NAME, build, sign
@@ -17,10 +21,7 @@ from liveguard.kyc.tables import Proof
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-CONSENT = (
-    "I agree that my camera and microphone are used for a few seconds to check that a live person is in front of them. The "
-    "result and its figures are kept; no picture and no sound is."
-)
+UNKNOWN_TEXT: Final = "a text of another version"
 
 
 @dataclass(slots=True)
@@ -30,13 +31,16 @@ class Record:
     proof: Proof
     passive: Mapping[str, float] = field(default_factory=dict)
     closed: bool = False
-    _attempt: list[Entry] = field(default_factory=list)
-    _earlier: list[str] = field(default_factory=list)
+    _script: Entry | None = None
+    _whole: list[Entry] = field(default_factory=list)
+    _lines: list[str] = field(default_factory=list)
+    _told: int = -1  # the number of the line whose attempt is told whole
+    _came_to_something: bool = False
     _facts: dict[str, Fact] = field(default_factory=dict)
 
     def begin(self, at: datetime, nonce: bytes, steps: Sequence[Step]) -> None:
-        """An attempt begins; what was written of one before it is dropped but for the line that `result` made of it."""
-        self._attempt = [script(at, nonce, steps)]
+        """An attempt begins. What came of the one before it is known: `result` or `broke_off` was said of it."""
+        self._script = script(at, nonce, steps)
 
     def result(
         self,
@@ -47,16 +51,21 @@ class Record:
         decided: Decision,
     ) -> None:
         """What came of the attempt. `facts`: what the page says about the camera, with what is known of its feed."""
-        self._attempt += [step(at, result, cue_us) for result, cue_us in zip(results, cues_us, strict=True)]
+        assert self._script is not None  # `begin` was called
+        steps = [step(at, result, cue_us) for result, cue_us in zip(results, cues_us, strict=True)]
+        self._whole, self._told, self._came_to_something = [self._script, *steps], len(self._lines), True
         self._facts = dict(facts)
-        self._tell(decided)
+        self._add_line(f"{decided.verdict}, {'; '.join(decided.reasons)}")
 
-    def broke_off(self, decided: Decision) -> None:
-        """Nothing came of the attempt, which was not finished."""
-        self._tell(decided)
+    def broke_off(self) -> None:
+        """Nothing came of the attempt, which was not finished. What an earlier one came to stays."""
+        assert self._script is not None  # `begin` was called
+        if not self._came_to_something:
+            self._whole, self._told = [self._script], len(self._lines)
+        self._add_line("not finished")
 
-    def _tell(self, decided: Decision) -> None:
-        self._earlier.append(f"attempt {len(self._earlier) + 1}: {decided.verdict}, {'; '.join(decided.reasons)}")
+    def _add_line(self, what: str) -> None:
+        self._lines.append(f"attempt {len(self._lines) + 1}: {what}")
 
     def close(self, at: datetime, decided: Decision, key: Ed25519PrivateKey) -> bytes:
         """The signed report. Once."""
@@ -66,9 +75,11 @@ class Record:
         assert proof.policy is not None  # of one that is not erased
         entries = [opened(proof.created_at, proof.policy, proof.needs, proof.locale, {VERSION_NAME: __version__})]
         if proof.consent_at is not None:
-            entries.append(consent(proof.consent_at, CONSENT, proof.own_needs))
-        entries += self._attempt
+            agreed_to = TEXTS.get(cast("TextId", proof.consent_text), UNKNOWN_TEXT)
+            entries.append(consent(proof.consent_at, agreed_to, proof.own_needs))
+        entries += self._whole
         watched = {name: float(nats) for name, nats in self.passive.items()}
-        entries.append(injection(at, {**self._facts, "attempts": len(self._earlier)}, watched, self._earlier[:-1]))
+        others = [line for number, line in enumerate(self._lines) if number != self._told]
+        entries.append(injection(at, {**self._facts, "attempts": len(self._lines)}, watched, others))
         entries.append(decision(at, decided, self.passive))
         return sign(build(proof.id, entries), key)

@@ -19,9 +19,8 @@ from typing import Any, Final, cast
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from liveguard import __version__
 from liveguard.challenge.policy import ProofPolicy
-from liveguard.challenge.script import draw
+from liveguard.challenge.script import DRAWING, draw
 from liveguard.errors import ConfigError
 from liveguard.kyc.canonical import canonical, parse
 from liveguard.kyc.decision import Outcome
@@ -34,14 +33,17 @@ FORMAT: Final = "liveguard.proof.1"
 DOMAIN: Final = b"liveguard proof report\n"
 NO_ENTRY: Final = "0" * 64
 VERSION_NAME: Final = "liveguard"
-"""Under this name `opened` has our version, which a script was drawn by."""
+"""Under this name `opened` has our version."""
+FIRST_DRAWING: Final = 1
+"""Of reports that do not say which one drew their script."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What a report says that has stood every test. `pinned`: the key is the one that was expected, not merely its own.
+    """What a report says that is as it was signed. `pinned`: the key is the one that was expected, not merely its own.
 
-    `entries`: as they are in the report. `report_hash`: SHA-256 of the file, in hex.
+    `entries`: as they are in the report. `report_hash`: SHA-256 of the file, in hex. `drawing`: the version that drew its
+    script, where it has one.
     """
 
     id: str
@@ -52,6 +54,12 @@ class Verified:
     pinned: bool
     entries: tuple[Mapping[str, Any], ...]
     report_hash: str
+    drawing: int | None
+
+    @property
+    def drawn_elsewhere(self) -> bool:
+        """Whether another version drew the script, so that nobody can tell here if it was drawn from its nonce."""
+        return self.drawing not in (None, DRAWING)
 
     @property
     def whose(self) -> str:
@@ -86,12 +94,24 @@ def sign(built: Mapping[str, Any], key: Ed25519PrivateKey) -> bytes:
     report = {**built, "algorithm": "Ed25519", "public_key": raw_public(public).hex()}
     report["signature"] = key.sign(_signed(report)).hex()
     data = canonical(report)
-    verify(data, public)
+    if verify(data, public).drawn_elsewhere:
+        raise ReportError("report: its script is of another version than would sign it")
     return data
 
 
 def verify(report: bytes | Mapping[str, Any], public_key: Ed25519PublicKey | str | None = None) -> Verified:
-    """What the report says, after every test: its form, spelling, chain, signature, key, and that its script was drawn.
+    """What the report says, after every test: those of `read`, and that its script was drawn from its nonce.
+
+    The last cannot be tested where the script was `drawn_elsewhere`, which the caller has to look at. Raises ReportError.
+    """
+    found = read(report, public_key)
+    if not found.drawn_elsewhere:
+        _check_drawn(found.entries)
+    return found
+
+
+def read(report: bytes | Mapping[str, Any], public_key: Ed25519PublicKey | str | None = None) -> Verified:
+    """What the report says, if its form, spelling, chain, signature and key are right, whichever version drew its script.
 
     `public_key`: the key that is expected, or its fingerprint (`keys.read_pin`); None: whatever key it names, and `pinned`
     is False. Raises ReportError that says what is wrong and where. Of an object that was parsed before only the content can
@@ -109,7 +129,6 @@ def verify(report: bytes | Mapping[str, Any], public_key: Ed25519PublicKey | str
     pin = fingerprint(public_key) if isinstance(public_key, Ed25519PublicKey) else public_key
     if pin is not None and pin != fingerprint(public):
         raise ReportError(f"report: signed with another key: {grouped(fingerprint(public))}")
-    _check_drawn(found["entries"])
     said = found["entries"][-1]["body"]
     return Verified(
         id=found["id"],
@@ -120,6 +139,7 @@ def verify(report: bytes | Mapping[str, Any], public_key: Ed25519PublicKey | str
         pinned=pin is not None,
         entries=tuple(found["entries"]),
         report_hash=_sha256(data),
+        drawing=_drawing(found["entries"]),
     )
 
 
@@ -161,6 +181,11 @@ def _check_entries(entries: Sequence[Mapping[str, Any]]) -> None:
     check_order(entries)
 
 
+def _drawing(entries: Sequence[Mapping[str, Any]]) -> int | None:
+    bodies = [entry["body"] for entry in entries if entry["kind"] == "script"]
+    return int(bodies[0].get("drawing", FIRST_DRAWING)) if bodies else None
+
+
 def _check_drawn(entries: Sequence[Mapping[str, Any]]) -> None:
     """Raises ReportError unless the script is what the nonce gives under the report's own policy and needs."""
     opened, needs = entries[0]["body"], [need for each in needs_of(entries) for need in each]
@@ -172,9 +197,7 @@ def _check_drawn(entries: Sequence[Mapping[str, Any]]) -> None:
         except ConfigError as error:
             raise ReportError(f"entry {entry['seq']} (script): it cannot be drawn again: {error}") from error
         if canonical(steps_list(steps)) != canonical(entry["body"]["steps"]):
-            by = opened["versions"].get(VERSION_NAME, "an unknown version")
-            older = "" if by == __version__ else f" (it was drawn by liveguard {by}, and checked by {__version__})"
-            raise ReportError(f"entry {entry['seq']} (script): these steps were not drawn from its nonce{older}")
+            raise ReportError(f"entry {entry['seq']} (script): these steps were not drawn from its nonce")
 
 
 def _sha256(data: bytes) -> str:

@@ -12,10 +12,11 @@ from fastapi import APIRouter, Header, Response, WebSocket, WebSocketDisconnect
 from liveguard.challenge.policy import Kind
 from liveguard.errors import ConfigError, InputError, LiveguardError
 from liveguard.kyc import html
+from liveguard.kyc.consent import TEXTS
 from liveguard.kyc.errors import LockedOut, ProofClosed, UnknownProof, WrongToken
 from liveguard.kyc.messages import Consent, OpenProof, ProofOffer, Redeem, parse
 from liveguard.kyc.page import Page
-from liveguard.kyc.report import verify
+from liveguard.kyc.report import read
 from liveguard.kyc.service import MOST_ATTEMPTS, RETURN_WITHIN_S, Proofs
 from liveguard.kyc.tables import Proof
 from liveguard.server.gate import BEARER, SUBPROTOCOL
@@ -62,7 +63,7 @@ def caller_routes(proofs: Proofs, url: str) -> APIRouter:
 
     @routes.get("/sessions/{proof}/report.html")
     async def page(proof: str) -> Response:
-        body = html.page(verify(await _report(proof)))
+        body = html.page(read(await _report(proof)))
         return Response(body, media_type="text/html", headers={"Content-Security-Policy": REPORT_POLICY})
 
     @routes.delete("/sessions/{proof}", status_code=204)
@@ -91,6 +92,7 @@ def person_routes(proofs: Proofs) -> APIRouter:
             "key": key,
             "locale": proof.locale,
             "kinds_possible": list(proof.policy.kinds_for(proof.needs)),
+            "consents": dict(TEXTS),
             "steps": proof.policy.steps,
             "answer_s": proof.policy.answer_s,
             "attempts": MOST_ATTEMPTS,
@@ -101,7 +103,7 @@ def person_routes(proofs: Proofs) -> APIRouter:
     @routes.post("/api/{proof}/consent", status_code=204)
     async def consent(proof: str, given: Consent, authorization: Key = "") -> Response:
         await proofs.check_key(proof, _bearer(authorization))
-        await proofs.consent(proof, given.cannot)
+        await proofs.consent(proof, given.text, given.cannot)
         return Response(status_code=204)
 
     @routes.post("/api/{proof}/offer")
@@ -164,7 +166,7 @@ def describe(proof: Proof) -> Json:
     they are asked for in English only, and the session's locale is another.
     """
     ended, consent = proof.ended_at, proof.consent_at
-    entries = verify(proof.report).entries if proof.report is not None else ()
+    entries = read(proof.report).entries if proof.report is not None else ()
     steps = [entry["body"] for entry in entries if entry["kind"] == "step"]
     return {
         "id": proof.id,

@@ -19,6 +19,7 @@ from liveguard.challenge.policy import ProofPolicy
 from liveguard.challenge.script import draw, new_nonce
 from liveguard.errors import ConfigError, LiveguardError
 from liveguard.guard import Guard
+from liveguard.kyc.consent import TextId
 from liveguard.kyc.decision import STEP_WORDS, Decision, decide
 from liveguard.kyc.entries import policy_dict
 from liveguard.kyc.errors import ProofClosed, UnknownProof
@@ -54,7 +55,7 @@ LEFT = "the session was not finished: it was stopped, the page was left, or its 
 class _Running:
     """A proof that is led, over one connection of its page after the other: what came of it so far.
 
-    `trouble`: why it cannot go on, for the page.
+    `decision`: of the last attempt that came to one; `trouble`: why it cannot go on, for the page.
     """
 
     page: Page
@@ -168,8 +169,8 @@ class Proofs:
         if not await asyncio.to_thread(self.store.knows, proof_id, key):
             raise Refused(401, "this page may not steer this session, or its time is over")
 
-    async def consent(self, proof_id: str, cannot: Sequence[str]) -> None:
-        await asyncio.to_thread(self.store.consent, proof_id, _now(), cannot)
+    async def consent(self, proof_id: str, text: TextId, cannot: Sequence[str]) -> None:
+        await asyncio.to_thread(self.store.consent, proof_id, text, _now(), cannot)
 
     async def offer(self, proof_id: str, sdp: str, camera: Mapping[str, Any] | None) -> str:
         """The answer to the page's offer, after consent; a connection that broke may be made anew."""
@@ -243,14 +244,12 @@ class Proofs:
         running.record = Record(proof)
         for number in range(1, MOST_ATTEMPTS + 1):
             try:
-                decision = await self._attempt(proof, running.record, page, number)
+                decision = running.decision = await self._attempt(proof, running.record, page, number)
             except Gone:  # whoever comes back gets another script: this one was seen
                 decision = Decision("cannot_judge", 0.0, (LEFT,))
-                running.record.broke_off(decision)
-            running.decision = decision
             again = decision.verdict == "cannot_judge" and not decision.final and number < MOST_ATTEMPTS
             if not again:
-                await self._finish(running, decision)
+                await self._finish(running, running.decision or decision)
             said = {"type": "done", "verdict": decision.verdict, "hints": list(decision.hints), "retry": again}
             await page.say(said)
             if not again:
@@ -270,6 +269,9 @@ class Proofs:
         guarded.on_event = attempt.heard
         try:
             results = await attempt.run()
+        except BaseException:  # stopped, gone, or out of time
+            record.broke_off()
+            raise
         finally:
             guarded.on_event = None
         record.passive = self._passive(guarded)

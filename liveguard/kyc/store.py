@@ -19,6 +19,7 @@ from liveguard.challenge.policy import ProofPolicy
 from liveguard.challenge.script import new_nonce
 from liveguard.errors import InputError
 from liveguard.kyc.archive import ProofArchive
+from liveguard.kyc.consent import TextId
 from liveguard.kyc.decision import OUTCOMES, Outcome
 from liveguard.kyc.entries import policy_dict
 from liveguard.kyc.errors import LockedOut, ProofClosed, UnknownProof, WrongToken
@@ -122,8 +123,8 @@ class ProofStore(ProofArchive):
             stored = connection.execute(select(PROOFS.c.key_hash).where(PROOFS.c.id == proof, kept)).scalar()
         return matches(key, stored)
 
-    def consent(self, proof: str, now: datetime, needs: Iterable[str] = ()) -> None:
-        """Note that the person agrees, and, apart from what the caller has said, what they say they cannot do.
+    def consent(self, proof: str, text: TextId, now: datetime, needs: Iterable[str] = ()) -> None:
+        """Note that the person agrees to this text, and, apart from what the caller has said, what they say they cannot do.
 
         Until the steps begin it may be said again, with more that cannot be done: a microphone may turn out to be missing.
         The first time is the one that is kept. Raises ProofClosed, and ConfigError for needs that leave too little.
@@ -132,7 +133,9 @@ class ProofStore(ProofArchive):
         own_needs = sorted({*stored.own_needs, *needs} - set(stored.needs))
         if stored.policy is not None:
             stored.policy.kinds_for([*stored.needs, *own_needs])
-        agreed = {"consent_us": func.coalesce(PROOFS.c.consent_us, unix_us(now)), "own_needs": packed(own_needs)}
+        first = {"consent_us": unix_us(now), "consent_text": text}
+        agreed = {name: func.coalesce(PROOFS.c[name], value) for name, value in first.items()}
+        agreed["own_needs"] = packed(own_needs)
         # Of two that say so at once one wins, so that no need is lost.
         same = func.coalesce(PROOFS.c.own_needs, packed([])) == packed(list(stored.own_needs))
         self._move(proof, now, agreed, PROOFS.c.state == "redeemed", same)

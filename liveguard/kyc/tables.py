@@ -15,8 +15,8 @@ from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaDa
 
 from liveguard.challenge.policy import Kind, ProofPolicy
 
-PROOFS_VERSION: Final = "2"
-OLDER_VERSIONS: Final = frozenset({"1"})  # "1" had no `own_needs`
+PROOFS_VERSION: Final = "3"
+OLDER_VERSIONS: Final = frozenset({"1", "2"})  # "1" had no `own_needs`, "2" no `consent_text`
 ID_LENGTH: Final = 64
 WORD_LENGTH: Final = 32
 HASH_LENGTH: Final = 64
@@ -54,6 +54,7 @@ PROOFS = Table(
     # What the caller says that the person cannot do, and what only they themselves do.
     Column("needs", String(POLICY_LENGTH)),
     Column("own_needs", String(POLICY_LENGTH)),
+    Column("consent_text", String(WORD_LENGTH)),
     Column("nonce", LargeBinary),
     Column("report", LargeBinary),
     # Whether the server's webhook is to be told of the result, and when its message was stored for delivery.
@@ -68,7 +69,8 @@ class Proof:
     """One proof as it is stored. What an erased one does not have any more is None, or empty.
 
     `policy`: what of it can be asked in the proof's locale; `unspoken`: the kinds that cannot. `needs`: what the caller says
-    that the person cannot do; `own_needs`: what only they themselves do.
+    that the person cannot do; `own_needs`: what only they themselves do. `consent_text`: the id of the text that they
+    agreed to.
     """
 
     id: str
@@ -83,6 +85,7 @@ class Proof:
     created_at: datetime
     expires_at: datetime
     consent_at: datetime | None
+    consent_text: str
     ended_at: datetime | None
     report: bytes | None
 
@@ -105,6 +108,7 @@ def proof_of(row: Row[Any]) -> Proof:
         created_at=at_of(row.created_us),
         expires_at=at_of(row.expires_us),
         consent_at=None if row.consent_us is None else at_of(row.consent_us),
+        consent_text=row.consent_text or "",
         ended_at=None if row.ended_us is None else at_of(row.ended_us),
         report=None if row.report is None else bytes(row.report),
     )

@@ -9,7 +9,8 @@ After "cannot judge" everybody tries again as often as they are offered to, atta
 scripts. Each has a nonce of its own. The person who answers is a head rendered in 3-D from a public-domain portrait, with
 reactions drawn anew each time, who sees each step when the page has shown it, and not before; it is a simulation, and so are
 the attacks: bench attacks, never seen in the wild. What an attacker prepares beforehand is made for another nonce; only a relay
-shows the right one to somebody who does it, and is late.
+shows the right one to somebody who does it, and is late, and a library of pictures has none: a program picks from a film what
+comes nearest to what is asked.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ import httpx2 as httpx
 import numpy as np
 
 from demo.head import Head, idle
-from liveguard.challenge.policy import ProofPolicy
+from liveguard.challenge.policy import Ability, ProofPolicy
 from liveguard.challenge.script import Step, draw, new_nonce
 from liveguard.guard import Guard
 from liveguard.kyc.service import RETURN_WITHIN_S
@@ -51,8 +52,15 @@ from tests.server_parts import LOOPBACK, Running, serving
 
 BONA_FIDE = "somebody who answers"
 HELD_BACK = "relay that holds back"  # that a step was shown, until the answer is there; no page does that
-LIVE = (BONA_FIDE, "delayed relay", HELD_BACK)  # somebody does what is asked, while it is asked
-SPECIES = (BONA_FIDE, "still photo", "loop", "replayed session", "puppet of yesterday", "delayed relay", HELD_BACK)
+LIBRARY = "library of pictures"  # of a film from before, picked as the script goes
+SPARED = "library, the rest left out"  # by the attacker's own word: all but pose and distance
+LIBRARIES = (LIBRARY, SPARED)
+LIVE = (BONA_FIDE, "delayed relay", HELD_BACK, *LIBRARIES)  # what is shown is decided while it is asked for
+WITHOUT_PAGE = (HELD_BACK, *LIBRARIES)
+SPECIES = (
+    BONA_FIDE, "still photo", "loop", "replayed session", "puppet of yesterday", "delayed relay", HELD_BACK, *LIBRARIES,
+)  # fmt: skip
+LEFT_OUT: tuple[Ability, ...] = ("no_flashes", "no_hands", "no_speech", "no_blinks")
 METHODS = ("virtual camera", "page hook", "client without a page")
 READY_S = 2.0  # attackers who need not wait for the page are in their place sooner
 IDLE_S, LOOP_S = 24.0, 4.0
@@ -149,7 +157,7 @@ class Stage:
             return said(step, how, self._studio.words)
 
         try:
-            performer.begin(camera, how)
+            performer.begin(camera, how, from_library=species in LIBRARIES)
             write_microphone(microphone, quiet(IDLE_S, number))
             yield Feed(camera, microphone, answer)
         finally:
@@ -174,7 +182,7 @@ def manner(number: int) -> Manner:
 def manner_of(species: str, number: int) -> Manner:
     """Of somebody who answers live: a relay is late, too."""
     how = manner(number)
-    return how if species == BONA_FIDE else replace(how, late_s=1.5 + number % 4 * 0.5)
+    return replace(how, late_s=1.5 + number % 4 * 0.5) if species in ("delayed relay", HELD_BACK) else how
 
 
 def puppet(picture: ByteArray) -> ByteArray:
@@ -197,7 +205,8 @@ def one(server: Running, stage: Stage, out: Path, species: str, method: str, num
             if method == METHODS[2]:
                 with stage.turn:
                     holds_s = manner_of(species, number).late_s if species == HELD_BACK else 0.0
-                    seen = visit_without_browser(link, feed.camera, feed.answer, holds_s)
+                    cannot = LEFT_OUT if species == SPARED else ()
+                    seen = visit_without_browser(link, feed.camera, feed.answer, holds_s, cannot)
             else:
                 hook = HOOK if method == METHODS[1] else ""
                 seen = visit(link, feed.camera, feed.microphone, script=hook, answer=feed.answer, turn=stage.turn)
@@ -253,11 +262,12 @@ def main() -> None:
     given = parser.parse_args()
     (given.out / "reports").mkdir(parents=True, exist_ok=True)
     # One of each in turn, so that a run that is cut short has as many of each.
-    by_page = [species for species in given.species if species != HELD_BACK]
+    by_page = [species for species in given.species if species not in WITHOUT_PAGE]
     wanted = [(s, METHODS[0], n) for n in range(given.sessions) for s in by_page]
     attacks = [species for species in by_page if species != BONA_FIDE]
     wanted += [(s, method, 5000 + n) for n in range(given.others) for method in METHODS[1:] for s in attacks]
-    wanted += [(HELD_BACK, METHODS[2], 5000 + n) for n in range(given.others) if HELD_BACK in given.species]
+    alone = [species for species in given.species if species in WITHOUT_PAGE]
+    wanted += [(species, METHODS[2], 5000 + n) for n in range(given.others) for species in alone]
     done = rows_of(given.out / "manifest.csv")
     have = Counter((row["species"] or BONA_FIDE, row["method"]) for row in done)
     wanted = [what for what in wanted if what[2] % 5000 >= have[what[0], what[1]]]

@@ -28,6 +28,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 import liveguard.server
 from liveguard.challenge.policy import KINDS, SPARES, Kind, ProofPolicy
+from liveguard.kyc.consent import TEXTS
 from liveguard.kyc.service import MOST_ATTEMPTS, RETURN_WITHIN_S
 from liveguard.rtc.peer import Peer
 from liveguard.server.gate import BEARER, SUBPROTOCOL, Gate
@@ -132,7 +133,7 @@ def create_stub(stub: Stub) -> Starlette:
         stub.used.add(given["token"])
         visit = stub.visits[given["id"]] = Visit(secrets.token_urlsafe(24))
         kinds = ProofPolicy(tuple(stub.kinds)).in_language(stub.locale).kinds
-        answer = {"key": visit.key, "locale": stub.locale, "kinds_possible": list(kinds)}
+        answer = {"key": visit.key, "locale": stub.locale, "kinds_possible": list(kinds), "consents": dict(TEXTS)}
         waits = {"answer_s": stub.answer_s, "attempts": MOST_ATTEMPTS, "return_s": stub.return_s}
         return JSONResponse({**answer, **waits, "ice_servers": []})
 

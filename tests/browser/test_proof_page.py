@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from liveguard.challenge.script import COLOURS
+from liveguard.kyc.consent import TEXTS
 from liveguard.types import LASTS
 from tests.browser.parts import Seen, chromium, needs_chromium, opened
 from tests.browser.proof_stub import DONE, STEPS, Message, Stub, hang_up, pause, playing, step
@@ -128,7 +129,7 @@ def test_a_whole_run(stub: Stub, visit: Callable[..., Seen]) -> None:
     expect(page.get_by_role("heading", level=1)).to_be_focused()
     assert page.evaluate("() => [sessionStorage.length, localStorage.length]") == [0, 0], "the key is kept nowhere"
 
-    assert stub.consents == [{"agreed": True, "cannot": []}]
+    assert stub.consents == [{"agreed": True, "text": "en.sound", "cannot": []}]
     assert "m=audio" in stub.offers[0]["sdp"], "digits may be asked for"
     assert stub.offers[0]["camera"]["probes"], "the camera was asked for another size"
     assert heard(stub, "pong")[0]["n"] == 1
@@ -238,6 +239,7 @@ def test_german_by_keyboard_alone_with_something_left_out(stub: Stub, visit: Cal
     page.keyboard.press("Enter")
     on(page, "choices")
     assert focus() == "H1"
+    expect(page.locator("p.consent")).to_have_text(TEXTS["de.picture"])
     for need in ("need-no_flashes", "need-no_hands"):
         tab_to(need)
         page.keyboard.press("Space")
@@ -247,7 +249,7 @@ def test_german_by_keyboard_alone_with_something_left_out(stub: Stub, visit: Cal
     tab_to("begin")
     page.keyboard.press("Enter")
     on(page, "result")
-    assert stub.consents == [{"agreed": True, "cannot": ["no_flashes", "no_hands"]}]
+    assert stub.consents == [{"agreed": True, "text": "de.picture", "cannot": ["no_flashes", "no_hands"]}]
     assert "m=audio" not in stub.offers[0]["sdp"], "without digits there is no microphone"
     frames = page.evaluate("() => framesForTests")
     assert frames[0]["count"] == "Schritt 1 von 1"
@@ -278,7 +280,7 @@ def test_digits_are_asked_for_in_english_whatever_the_page_speaks(stub: Stub, vi
     page.get_by_test_id("agree").click()
     page.get_by_test_id("begin").click(timeout=SOON_MS)
     page.get_by_test_id("again").wait_for(timeout=SOON_MS)
-    assert stub.consents == [{"agreed": True, "cannot": []}], "the person has left nothing out"
+    assert stub.consents == [{"agreed": True, "text": "de.sound", "cannot": []}], "the person has left nothing out"
     asked = {frame["instruction"] for frame in page.evaluate("() => framesForTests") if frame["kind"] == "digits"}
     assert asked == {"Lesen Sie die Ziffern laut auf Englisch vor"}
     expect(page.get_by_test_id("language")).to_be_hidden()  # what was agreed to goes on
@@ -296,7 +298,7 @@ def test_a_link_in_another_language_asks_for_no_digits(stub: Stub, visit: Callab
     assert page.get_by_test_id("need-no_speech").count() == 0
     page.get_by_test_id("agree").click()
     on(page, "preview")
-    assert stub.consents == [{"agreed": True, "cannot": []}]
+    assert stub.consents == [{"agreed": True, "text": "en.picture", "cannot": []}]
 
 
 def test_a_second_try_that_the_server_does_not_wait_for(stub: Stub, visit: Callable[..., Seen]) -> None:
@@ -401,7 +403,7 @@ def test_a_camera_that_is_refused(stub: Stub, visit: Callable[..., Seen]) -> Non
     expect(page.get_by_test_id("problem")).to_be_visible()
     page.get_by_test_id("mute").click()
     on(page, "preview")
-    assert stub.consents[-1] == {"agreed": True, "cannot": ["no_speech"]}
+    assert stub.consents[-1] == {"agreed": True, "text": "en.sound", "cannot": ["no_speech"]}
 
 
 def test_a_connection_that_is_lost_and_an_abort(stub: Stub, visit: Callable[..., Seen]) -> None:

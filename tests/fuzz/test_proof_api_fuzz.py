@@ -32,6 +32,7 @@ KEYS = [
     "id",
     "token",
     "agreed",
+    "text",
     "sdp",
     "camera",
     "type",

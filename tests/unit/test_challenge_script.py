@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import colorsys
+import hashlib
 import itertools
+from collections import Counter
 
 import pytest
 
-from liveguard.challenge.policy import DEPTH, KINDS, SPARES, ProofPolicy
-from liveguard.challenge.script import COLOURS, Draws, draw, new_nonce
+from liveguard.challenge.policy import DEPTH, KINDS, SPARES, UNFILMED, ProofPolicy
+from liveguard.challenge.script import COLOURS, DRAWING, Draws, draw, new_nonce
 from liveguard.errors import ConfigError
 
 POLICY = ProofPolicy()
@@ -23,6 +25,14 @@ def test_a_nonce_gives_the_same_script_again() -> None:
     assert draw(NONCE, POLICY) == draw(NONCE, POLICY) != draw(NONCE[::-1], POLICY)
 
 
+def test_whatever_changes_a_script_is_another_version_of_the_drawing() -> None:
+    """Reports that are kept say by which version they were drawn: where this fails, `DRAWING` is one more, and its line here."""
+    scripts = [draw(n.to_bytes(16, "big"), POLICY) for n in range(200)]
+    scripts += [draw(n.to_bytes(16, "big"), ProofPolicy(steps=6)) for n in range(50)]
+    said = hashlib.sha256(repr(scripts).encode()).hexdigest()[:16]
+    assert (DRAWING, said) == (2, "15e046240d1b6360")
+
+
 def test_a_session_lasts_ten_to_twenty_seconds() -> None:
     for n in range(500):
         steps = draw(n.to_bytes(16, "big"), POLICY)
@@ -34,6 +44,47 @@ def test_something_always_asks_for_depth_where_the_person_can_do_it() -> None:
         kinds = [step.kind for step in draw(n.to_bytes(16, "big"), POLICY)]
         assert len(set(kinds)) == POLICY.steps
         assert DEPTH & set(kinds)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 5])
+@pytest.mark.parametrize("cannot", [(), ("no_flashes", "no_hands"), ("no_head_turns",), ("no_blinks", "no_speech")])
+def test_something_always_asks_for_what_no_film_from_before_answers(steps: int, cannot: tuple[str, ...]) -> None:
+    policy = ProofPolicy(steps=steps)
+    for n in range(200):
+        kinds = {step.kind for step in draw(n.to_bytes(16, "big"), policy, cannot)}
+        assert len(kinds) == min(steps, 6 - len(cannot))
+        assert UNFILMED & kinds
+        assert DEPTH & kinds
+
+
+def test_of_the_scripts_that_may_be_all_are_equally_likely() -> None:
+    """15 of 20 choices of three kinds have one of each sort; in six orders each they are 90."""
+    count = Counter(tuple(step.kind for step in draw(n.to_bytes(16, "big"), POLICY)) for n in range(9000))
+    assert len(count) == 90
+    assert 60 < min(count.values()) < max(count.values()) < 150
+
+
+def test_a_script_without_one_sort_is_drawn_where_none_of_it_is_left() -> None:
+    assert {step.kind for step in draw(NONCE, POLICY, ["no_flashes", "no_hands", "no_speech"])} == {
+        "pose",
+        "rhythm",
+        "distance",
+    }
+    assert {step.kind for step in draw(NONCE, ProofPolicy(kinds=("light", "digits")))} == {"light", "digits"}
+
+
+def test_what_a_person_leaves_out_by_their_own_word_has_an_end() -> None:
+    too_much = POLICY.leaves_too_much
+    assert not too_much([], [])
+    assert not too_much([], ["no_flashes", "no_speech"])
+    assert too_much([], ["no_flashes", "no_speech", "no_hands"])
+    assert too_much([], ["no_flashes", "no_speech", "no_blinks"]), "three, whatever they are"
+    assert too_much([], ["no_moving", "no_head_turns"])
+    assert too_much(["no_hands", "no_speech"], ["no_flashes"]), "the last one that the caller had left"
+    assert not too_much(["no_hands", "no_speech", "no_flashes"], ["no_blinks"]), "the caller does without"
+    assert not too_much(["no_flashes"], ["no_flashes", "no_hands", "no_blinks"]), (
+        "what the caller said, too, is the caller's"
+    )
 
 
 @pytest.mark.parametrize(("ability", "kind"), SPARES.items())
@@ -51,7 +102,8 @@ def test_too_little_left_is_said() -> None:
 
 def test_every_kind_comes_first_about_as_often() -> None:
     first = [draw(n.to_bytes(16, "big"), POLICY)[0].kind for n in range(3000)]
-    # One of the two kinds of depth is in every script, so they are drawn more often: 3 in 5 scripts each, one in 3 of them first.
+    # One of the two kinds of depth is in every script, so they are drawn more often: 3 in 5 scripts each, one in 3 of them
+    # first. The rhythm is in 2 in 5.
     assert min(first.count(kind) for kind in KINDS) > 3000 / 6 * 0.7
 
 

@@ -137,15 +137,12 @@ def test_by_method_and_species() -> None:
 
 def test_what_each_challenge_said_by_itself() -> None:
     found = figures_of_many()["challenges"]
-    assert list(found) == [
-        "pose",
-        "rhythm",
-        "distance",
-    ]  # the three that the nonce draws; rhythm is the first to be done
-    own = found["rhythm"]["bonafide"]
+    # The three that the nonce draws; light is the first to be done.
+    assert list(found) == ["light", "occlusion", "distance"]
+    own = found["light"]["bonafide"]
     assert own["done"] == 9
     assert [own[name]["count"] for name in ("for_attack", "against", "cannot_judge")] == [1, 6, 2]
-    photo, puppet = (found["rhythm"]["species"][name] for name in ("still photo", "puppet"))
+    photo, puppet = (found["light"]["species"][name] for name in ("still photo", "puppet"))
     assert photo["auc"] == pytest.approx(6.5 / 7, abs=1e-4)  # one of seven bona fide ones says the same
     assert photo["auc_ci"][0] <= photo["auc"] <= photo["auc_ci"][1] == 1.0
     assert (puppet["auc"], puppet["auc_ci"]) == (None, None)  # fewer than five

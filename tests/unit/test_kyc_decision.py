@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveguard.challenge.check import MIRRORED
-from liveguard.challenge.policy import DEPTH, KINDS, Kind, ProofPolicy
+from liveguard.challenge.policy import DEPTH, KINDS, UNFILMED, Kind, ProofPolicy
 from liveguard.kyc.decision import ASK_A_PERSON, StepResult, decide
 from liveguard.types import HYPOTHESES, Reading
 
@@ -41,19 +41,21 @@ def step(kind: Kind, nats: float | None, depth_nats: float | None = None) -> Ste
         ({"pose": -2.5, "light": -1.4}, {}, "cannot_judge"),  # too little in all
         ({"pose": -2.5, "light": -1.5}, {"feed_injected": 0.1}, "cannot_judge"),
         ({"pose": -6.0, "light": None}, {}, "cannot_judge"),  # one alone
-        ({"pose": -6.0, "light": None, "rhythm": -1.0}, {}, "live"),
+        ({"pose": -6.0, "light": None, "rhythm": -1.0}, {}, "cannot_judge"),  # all of it is in a film
+        ({"pose": -6.0, "light": None, "digits": -1.0}, {}, "live"),
+        ({"pose": -6.0, "distance": -6.0, "rhythm": -6.0, "occlusion": 0.0}, {}, "cannot_judge"),
         ({"pose": -6.0, "light": -6.0, "rhythm": 1.9}, {}, "live"),
         ({"pose": -6.0, "light": -6.0, "rhythm": 2.0}, {}, "cannot_judge"),  # not outweighed
         ({"pose": -6.0, "light": -6.0, "rhythm": 4.0}, {}, "not_live"),  # decides by itself
         ({"pose": 0.1, "light": -6.0, "rhythm": -6.0}, {}, "cannot_judge"),  # flat
         ({"pose": None, "light": -6.0, "rhythm": -6.0}, {}, "cannot_judge"),  # flat for all that is known
-        ({"pose": None, "distance": -6.0, "rhythm": -6.0}, {}, "live"),
+        ({"pose": None, "distance": -6.0, "occlusion": -2.0}, {}, "live"),
         ({"pose": -6.0, "distance": 0.5, "rhythm": -6.0}, {}, "cannot_judge"),
         ({"light": -3.0, "rhythm": -3.0}, {}, "cannot_judge"),  # nothing of depth was asked
         ({"light": 1.5, "rhythm": 1.5}, {}, "not_live"),
         ({"light": None, "rhythm": None}, {"av_mismatch": 9.0}, "not_live"),
         ({"light": 1.0, "rhythm": None}, {"av_mismatch": 1.0, "feed_injected": 1.9}, "cannot_judge"),  # the strongest
-        ({"pose": -6.0, "rhythm": -6.0}, {"feed_injected": 99.0}, "live"),  # no more than 4 of it
+        ({"pose": -6.0, "light": -6.0}, {"feed_injected": 99.0}, "live"),  # no more than 4 of it
         ({"light": -2.0, "rhythm": -1.0}, {"feed_injected": -99.0}, "cannot_judge"),  # nobody is live by it
         ({}, {}, "cannot_judge"),
     ],
@@ -65,11 +67,11 @@ def test_the_rules(steps: dict[str, float | None], passive: dict[str, float], ve
 @pytest.mark.parametrize("kind", sorted(DEPTH))
 def test_whoever_moves_too_little_for_depth_to_show_is_no_head_yet(kind: Kind) -> None:
     """A flat picture on a tablet can be brought nearer by 1.18 times, or turned by 10 degrees, as well as a head."""
-    decided = decide(POLICY, [step(kind, -1.5), *results(rhythm=-3.4)], {})
+    decided = decide(POLICY, [step(kind, -1.5), *results(light=-3.4)], {})
     assert decided.verdict == "cannot_judge"
     assert decided.reasons[0] == "nothing has shown that this is a head and no flat picture"
     assert any("showed no depth: why" in reason for reason in decided.reasons)
-    assert decide(POLICY, [step(kind, -1.5, -0.7), *results(rhythm=-3.4)], {}).verdict == "live"
+    assert decide(POLICY, [step(kind, -1.5, -0.7), *results(light=-3.4)], {}).verdict == "live"
 
 
 def test_what_looked_flat_is_not_outweighed_by_doing_it_well() -> None:
@@ -84,6 +86,7 @@ def test_a_step_that_speaks_neither_way_is_not_one_of_the_two() -> None:
 
 
 DEPTHLESS = ("no_head_turns", "no_moving")
+NO_FILM_ANSWERS = ("no_flashes", "no_hands", "no_speech")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +108,37 @@ def test_only_the_caller_can_do_without_depth(by_caller: Sequence[str], by_perso
     assert (attack.verdict, attack.final) == ("not_live", False)
 
 
+@pytest.mark.parametrize(
+    ("by_caller", "by_person", "verdict"),
+    [
+        (NO_FILM_ANSWERS, (), "live"),
+        ((), NO_FILM_ANSWERS, "cannot_judge"),
+        (NO_FILM_ANSWERS[:2], NO_FILM_ANSWERS[2:], "cannot_judge"),
+        (NO_FILM_ANSWERS, ("no_blinks",), "live"),
+        ((), ("no_blinks", "no_moving", "no_flashes"), "cannot_judge"),  # more than two, whichever
+    ],
+)
+def test_only_the_caller_can_do_without_what_no_film_answers(
+    by_caller: Sequence[str], by_person: Sequence[str], verdict: str
+) -> None:
+    """Somebody with pictures of every turn and size of a face would leave out all but these."""
+    left = POLICY.kinds_for([*by_caller, *by_person])
+    decided = decide(POLICY, [step(kind, -3.0, -3.0) for kind in left], {}, by_caller, by_person)
+    assert decided.verdict == verdict
+    assert decided.final == (ASK_A_PERSON in decided.reasons) == (verdict == "cannot_judge")
+
+
+def test_one_of_what_no_film_answers_must_have_been_done_well() -> None:
+    """Whoever answers from a film would see to it that the rest cannot be judged."""
+    decided = decide(POLICY, results(pose=-6.0, distance=-6.0, digits=None), {})
+    assert decided.verdict == "cannot_judge"
+    assert decided.reasons[0] == "nothing was done well that pictures from before could not have shown"
+    assert not decided.final
+
+
 def test_what_a_policy_never_asks_for_is_not_missing() -> None:
+    policy = ProofPolicy(kinds=("pose", "rhythm"))
+    assert decide(policy, results(pose=-3.0, rhythm=-3.0), {}).verdict == "live"
     policy = ProofPolicy(kinds=("light", "rhythm"))
     assert decide(policy, results(light=-3.0, rhythm=-3.0), {}).verdict == "live"
 
@@ -121,7 +154,7 @@ def test_the_reasons_say_what_was_left_out_and_by_whom(nats: float) -> None:
 
 def test_what_was_done_to_the_other_side_accuses_nobody_and_clears_nobody() -> None:
     """A camera may mirror; a replay that happens to look like it must not be better off than one that does not."""
-    others = results(distance=-3.0, rhythm=-3.4)
+    others = results(distance=-3.0, light=-3.4)
     decided = decide(POLICY, [*others, StepResult("pose", None, MIRRORED)], {})
     assert (decided.verdict, decided.final, decided.hints) == ("cannot_judge", False, ("mirror",))
     assert "to the other side" in decided.reasons[0]
@@ -139,6 +172,7 @@ def test_live_is_said_of_nothing_less(results: list[StepResult], passive: dict[s
         assert sum(nats < 0 for nats in judged) >= 2
         assert sum(judged) <= -4 + 1e-9
         assert max(judged) < 2
+        assert min(it.nats or 0.0 for it in results if it.kind in UNFILMED) < 0
     assert math.isfinite(decided.nats)
     assert decided.reasons or (decided.verdict == "live" and not judged)
 
@@ -182,6 +216,7 @@ def test_reasons_are_words_the_weightiest_first() -> None:
     unsure = decide(POLICY, results(light=None, pose=-3.0), {})
     assert unsure.reasons == (
         "1 of 2 challenges speak for a person, at least 2 must",
+        "nothing was done well that pictures from before could not have shown",
         "the evidence adds up to -3.0 nats; -4 or less would say live",
         "the coloured light could not be judged: why light",
         "try again in even light, alone in the picture, with the face large and the camera still",

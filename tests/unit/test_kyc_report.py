@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from liveguard.challenge import script
 from liveguard.challenge.script import draw
 from liveguard.cli import main
 from liveguard.errors import ConfigError
@@ -29,7 +30,9 @@ from liveguard.kyc.decision import Decision, StepResult, decide
 from liveguard.kyc.entries import Entry
 from liveguard.kyc.errors import ReportError
 from liveguard.kyc.html import page
-from liveguard.kyc.report import DOMAIN, build, needs_of, sign, stamp, verify
+from liveguard.kyc.report import DOMAIN, build, needs_of, read, sign, stamp, verify
+from liveguard.kyc.routes import describe
+from liveguard.kyc.tables import Proof
 from tests.proof_parts import KEY, NONCE, POLICY, T0, after, session, signed
 
 PUBLIC = KEY.public_key()
@@ -42,7 +45,7 @@ def test_what_was_signed_is_what_is_read() -> None:
     assert [entry["kind"] for entry in found.entries][:4] == ["opened", "consent", "script", "step"]
     assert found.entries[0]["at"] == "2026-03-01T12:00:00.250Z"
     assert found.reasons == tuple(
-        f"{what}: as asked" for what in ("turning the head", "moving on the beat", "coming nearer")
+        f"{what}: as asked" for what in ("coming nearer", "the coloured light", "the hand before the face")
     )
     assert verify(json.loads(REPORT), keys.fingerprint(PUBLIC)).report_hash == found.report_hash
     assert sign(build("3f9a0b", session()), KEY) == REPORT  # nothing of it is drawn
@@ -191,6 +194,42 @@ def test_a_signed_script_must_have_been_drawn() -> None:
         verify(forged(told))
 
 
+@pytest.mark.parametrize("drawing", [None, 1, 99])
+def test_what_another_version_drew_is_no_forgery_and_not_checked(
+    drawing: int | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first version did not say which it was."""
+    told = session()
+    body = {name: value for name, value in told[2].body.items() if name != "drawing"}
+    told[2] = Entry(
+        "script", told[2].at, {**body, "nonce": bytes(16).hex(), **({"drawing": drawing} if drawing else {})}
+    )
+    data = forged(told)
+    found = verify(data, PUBLIC)
+    assert (found.verdict, found.pinned, found.drawn_elsewhere, found.drawing) == ("live", True, True, drawing or 1)
+    assert not verify(REPORT).drawn_elsewhere
+    assert "Another version drew its script" in page(found)
+    file = tmp_path / "report.json"
+    file.write_bytes(data)
+    assert main(["verify", str(file), "--key", keys.fingerprint(PUBLIC)]) == 3
+    assert "\nSCRIPT NOT CHECKED  its script is of drawing" in capsys.readouterr().out
+    file.write_bytes(data.replace(b'"verdict":"live"', b'"verdict":"dead"'))
+    assert main(["verify", str(file)]) == 1
+    with pytest.raises(ReportError, match="of another version"):
+        sign(build("a", told), KEY)
+
+
+def test_what_is_kept_is_read_whatever_drew_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an upgrade by which nonces give other scripts, kept results are what they were."""
+    monkeypatch.setattr(script, "LEAD_MS", (1000, 1400))
+    with pytest.raises(ReportError, match="not drawn from its nonce"):
+        verify(REPORT, PUBLIC)
+    assert read(REPORT, PUBLIC).verdict == "live"
+    kept = Proof("3f9a0b", "done", "live", POLICY, "en", (), (), NONCE, T0, T0, T0, "en.sound", T0, REPORT)
+    told = describe(kept)
+    assert (told["verdict"], len(told["challenges"]), len(told["reasons"])) == ("live", 3, 3)
+
+
 def test_a_report_tells_whose_word_left_something_out() -> None:
     steps = draw(NONCE, POLICY, ["no_speech", "no_hands"])
     told = [
@@ -201,7 +240,7 @@ def test_a_report_tells_whose_word_left_something_out() -> None:
     ]
     found = verify(sign(build("a", told), KEY))
     assert needs_of(found.entries) == (["no_speech"], ["no_hands"])
-    told[1] = entries.consent(T0, "I agree", ["no_speech", "no_blinks"])  # not what the script was drawn for
+    told[1] = entries.consent(T0, "I agree", ["no_speech", "no_flashes"])  # not what the script was drawn for
     with pytest.raises(ReportError, match="not drawn from its nonce"):
         sign(build("a", told), KEY)
     told[1] = Entry("consent", T0, {"text": "I agree", "needs": "no_hands"})

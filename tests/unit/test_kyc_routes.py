@@ -27,6 +27,7 @@ from tests.synthetic import Says
 HERE = "http://127.0.0.1:8765"
 SOCKETS = "ws://127.0.0.1:8765"
 NEED = Need(step_us=500_000, video_us=1_000_000)
+AGREED = {"agreed": True, "text": "en.sound"}
 TOKEN = "0123456789abcdef-token"
 
 
@@ -86,7 +87,17 @@ def test_a_token_opens_a_session_once_however_many_race_for_it(client: TestClien
         answers = list(pool.map(lambda _: client.post("/proof/api/redeem", json=body), range(16)))
     assert sorted(answer.status_code for answer in answers) == [200] + 15 * [410]
     given = next(answer.json() for answer in answers if answer.status_code == 200)
-    assert set(given) == {"key", "locale", "kinds_possible", "steps", "answer_s", "attempts", "return_s", "ice_servers"}
+    assert set(given) == {
+        "key",
+        "locale",
+        "kinds_possible",
+        "consents",
+        "steps",
+        "answer_s",
+        "attempts",
+        "return_s",
+        "ice_servers",
+    }
 
 
 def test_guessing_closes_the_session(client: TestClient) -> None:
@@ -100,31 +111,59 @@ def test_guessing_closes_the_session(client: TestClient) -> None:
 
 def test_nothing_is_done_without_the_key_or_before_consent(client: TestClient) -> None:
     proof, headers = redeemed(client)
-    agreed = {"agreed": True}
-    assert client.post(f"/proof/api/{proof}/consent", json=agreed).status_code == 401
+    assert client.post(f"/proof/api/{proof}/consent", json=AGREED).status_code == 401
     other, _ = redeemed(client)
-    assert client.post(f"/proof/api/{other}/consent", json=agreed, headers=headers).status_code == 401
+    assert client.post(f"/proof/api/{other}/consent", json=AGREED, headers=headers).status_code == 401
     assert client.post(f"/proof/api/{proof}/offer", json={"sdp": "v=0"}, headers=headers).status_code == 410
-    assert client.post(f"/proof/api/{proof}/consent", json={"agreed": False}, headers=headers).status_code == 422
-    assert client.post(f"/proof/api/{proof}/consent", json=agreed, headers=headers).status_code == 204
-    without_sound = {**agreed, "cannot": ["no_speech"]}  # the microphone turned out to be missing
+    assert (
+        client.post(f"/proof/api/{proof}/consent", json={**AGREED, "agreed": False}, headers=headers).status_code == 422
+    )
+    assert client.post(f"/proof/api/{proof}/consent", json=AGREED, headers=headers).status_code == 204
+    without_sound = {**AGREED, "cannot": ["no_speech"]}  # the microphone turned out to be missing
     assert client.post(f"/proof/api/{proof}/consent", json=without_sound, headers=headers).status_code == 204
     bad = client.post(f"/proof/api/{proof}/offer", json={"sdp": "v=0"}, headers=headers)
     assert bad.status_code == 406, bad.text
 
 
+@pytest.mark.parametrize("text", ["en.sound", "de.picture"])
+def test_the_report_tells_the_text_that_the_page_was_given_and_has_shown(client: TestClient, text: str) -> None:
+    made = new(client)
+    given = client.post("/proof/api/redeem", json={"id": made["id"], "token": made["token"]}).json()
+    assert set(given["consents"]) == {
+        f"{language}.{what}" for language in ("en", "de") for what in ("sound", "picture")
+    }
+    headers = {"Authorization": f"Bearer {given['key']}"}
+    for wrong in ({}, {"text": "fr.sound"}, {"text": "I agree to nothing"}):
+        answer = client.post(f"/proof/api/{made['id']}/consent", json={"agreed": True, **wrong}, headers=headers)
+        assert answer.status_code == 422
+    agreed = {"agreed": True, "text": text}
+    assert client.post(f"/proof/api/{made['id']}/consent", json=agreed, headers=headers).status_code == 204
+    protocols = ["liveguard.v1", f"bearer.{given['key']}"]
+    with client.websocket_connect(f"{SOCKETS}/proof/live/{made['id']}", subprotocols=protocols) as page:
+        page.send_json({"type": "ready"})
+        while page.receive_json()["type"] != "trouble":  # there is no camera
+            pass
+    report = client.get(f"/api/kyc/sessions/{made['id']}/report").json()
+    (told,) = (entry["body"]["text"] for entry in report["entries"] if entry["kind"] == "consent")
+    assert told == given["consents"][text]
+
+
 def test_needs_that_leave_too_little_are_said_before_anything_begins(client: TestClient) -> None:
     proof, headers = redeemed(client, cannot=["no_speech"])
     cannot = ["no_flashes", "no_head_turns", "no_hands", "no_blinks"]
-    answer = client.post(f"/proof/api/{proof}/consent", json={"agreed": True, "cannot": cannot}, headers=headers)
+    answer = client.post(f"/proof/api/{proof}/consent", json={**AGREED, "cannot": cannot}, headers=headers)
     assert (answer.status_code, "proves too little" in answer.json()["error"]) == (400, True)
-    answer = client.post(f"/proof/api/{proof}/consent", json={"agreed": True, "cannot": cannot[:2]}, headers=headers)
+    answer = client.post(f"/proof/api/{proof}/consent", json={**AGREED, "cannot": cannot[:2]}, headers=headers)
     assert answer.status_code == 204
 
 
 def test_the_caller_learns_what_was_left_out_and_by_whom(client: TestClient) -> None:
     proof, headers = redeemed(client, cannot=["no_speech"])
-    client.post(f"/proof/api/{proof}/consent", json={"agreed": True, "cannot": ["no_hands"]}, headers=headers)
+    client.post(
+        f"/proof/api/{proof}/consent",
+        json={**AGREED, "cannot": ["no_hands"]},
+        headers=headers,
+    )
     known = client.get(f"/api/kyc/sessions/{proof}").json()
     assert known["left_out"] == {"by_caller": ["digits"], "by_person": ["occlusion"], "by_language": []}
     untouched = client.get(f"/api/kyc/sessions/{new(client)['id']}").json()["left_out"]
@@ -138,7 +177,7 @@ def test_digits_are_asked_for_in_english_only_and_nobody_is_said_to_have_left_th
     made = new(client, locale=locale)
     given = client.post("/proof/api/redeem", json={"id": made["id"], "token": made["token"]}).json()
     headers = {"Authorization": f"Bearer {given['key']}"}
-    client.post(f"/proof/api/{made['id']}/consent", json={"agreed": True}, headers=headers)
+    client.post(f"/proof/api/{made['id']}/consent", json={"agreed": True, "text": "en.picture"}, headers=headers)
     left_out = client.get(f"/api/kyc/sessions/{made['id']}").json()["left_out"]
     english = locale.lower().startswith("en")
     assert ("digits" in given["kinds_possible"]) is english
@@ -182,7 +221,7 @@ def test_a_subject_that_failed_too_often_is_locked_out(client: TestClient) -> No
 
 def test_a_page_that_leaves_ends_with_a_signed_report(client: TestClient) -> None:
     proof, headers = redeemed(client)
-    client.post(f"/proof/api/{proof}/consent", json={"agreed": True}, headers=headers)
+    client.post(f"/proof/api/{proof}/consent", json=AGREED, headers=headers)
     key = headers["Authorization"].removeprefix("Bearer ")
     with client.websocket_connect(
         f"{SOCKETS}/proof/live/{proof}", subprotocols=["liveguard.v1", f"bearer.{key}"]
@@ -225,7 +264,7 @@ def test_who_leaves_out_all_that_shows_a_head_is_not_live_by_their_own_word(
     monkeypatch.setattr(service.Proofs, "_feed", lambda *_: feed)
     cannot = ["no_flashes", "no_head_turns", "no_hands", "no_moving"]
     proof, headers = redeemed(client, cannot=cannot if by == "caller" else [])
-    agreed = {"agreed": True, "cannot": cannot if by == "person" else []}
+    agreed = {**AGREED, "cannot": cannot if by == "person" else []}
     client.post(f"/proof/api/{proof}/consent", json=agreed, headers=headers)
     key = headers["Authorization"].removeprefix("Bearer ")
     with client.websocket_connect(
@@ -260,7 +299,7 @@ def test_an_erased_session_is_gone(client: TestClient) -> None:
     proof, headers = redeemed(client, subject="customer 17")
     assert client.delete(f"/api/kyc/sessions/{proof}").status_code == 204
     assert client.get(f"/api/kyc/sessions/{proof}").json()["state"] == "erased"
-    assert client.post(f"/proof/api/{proof}/consent", json={"agreed": True}, headers=headers).status_code == 401
+    assert client.post(f"/proof/api/{proof}/consent", json=AGREED, headers=headers).status_code == 401
     assert client.get(f"/api/kyc/sessions/{proof}/report").status_code == 404
     assert client.delete("/api/kyc/sessions/unknown").status_code == 404
 

@@ -40,6 +40,7 @@ class Attempt:
     """One whose page has to say once that it has shown a step; all steps are done well then."""
 
     begun: list[Attempt] = []  # noqa: RUF012 (each test begins with none)
+    dark = 0  # of so many, the first, nothing can be seen
 
     def __init__(self, _guarded: object, steps: Any, page: Page) -> None:
         self.steps, self.page = steps, page
@@ -51,6 +52,8 @@ class Attempt:
 
     async def run(self) -> tuple[StepResult, ...]:
         await self.page.shown(1)
+        if len(Attempt.begun) <= Attempt.dark:
+            return tuple(StepResult(step.kind, None, "too dark") for step in self.steps)
         return tuple(StepResult(step.kind, -3.0, "as asked", {"artefact_nats": -1.0}) for step in self.steps)
 
 
@@ -58,6 +61,7 @@ class Attempt:
 def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     guarded = SimpleNamespace(on_event=None, tick=None, tap=SimpleNamespace(facts={}))
     monkeypatch.setattr(Attempt, "begun", [])
+    monkeypatch.setattr(Attempt, "dark", 0)
     monkeypatch.setattr(service, "Attempt", Attempt)
     monkeypatch.setattr(Proofs, "_feed", lambda *_: guarded)
 
@@ -153,7 +157,7 @@ def test_a_page_that_comes_back_in_time_gets_another_script_and_its_verdict_coun
     assert (proof.verdict, visitor.told[-1]["verdict"]) == ("live", "live")
     assert Attempt.begun[0].steps != Attempt.begun[1].steps, "a script that was seen is not gone on with"
     assert proof.report is not None
-    assert f"attempt 1: cannot_judge, {LEFT}" in proof.report.decode()
+    assert "attempt 1: not finished" in proof.report.decode()
     assert verify(proof.report).verdict == "live"
 
 
@@ -190,6 +194,56 @@ def test_each_time_counts_as_a_try() -> None:
             visitor.page.take(None)
 
     assert visited(story)[1].verdict == "cannot_judge"
+
+
+async def again(visitor: Visitor) -> None:
+    """The first attempt can be judged of nothing; the page tries again, and the second has begun."""
+    Attempt.dark = 1
+    await visitor.comes()
+    await visitor.attempt(1)
+    visitor.page.take(SHOWN)
+    await until(lambda: visitor.told)
+    visitor.page.take(READY)
+    await visitor.attempt(2)
+
+
+@pytest.mark.parametrize("word", [Stop(type="stop"), None])
+def test_a_try_that_is_left_leaves_what_the_one_before_came_to(
+    monkeypatch: pytest.MonkeyPatch, word: Stop | None
+) -> None:
+    monkeypatch.setattr(service, "RETURN_WITHIN_S", 0.01)
+
+    async def story(visitor: Visitor) -> None:
+        await again(visitor)
+        visitor.page.take(word)
+
+    _, proof = visited(story)
+    assert proof.report is not None
+    found = verify(proof.report)
+    bodies = [(entry["kind"], entry["body"]) for entry in found.entries]
+    first = [step.kind for step in Attempt.begun[0].steps]
+    assert [step["kind"] for kind, body in bodies if kind == "script" for step in body["steps"]] == first
+    assert [(body["kind"], body["why"]) for kind, body in bodies if kind == "step"] == [
+        (kind, "too dark") for kind in first
+    ]
+    assert found.verdict == "cannot_judge"
+    assert "the coloured light could not be judged: too dark" in found.reasons or "light" not in first
+    (injection,) = (body for kind, body in bodies if kind == "injection")
+    assert (injection["why"], injection["facts"]["attempts"]) == (["attempt 2: not finished"], 2)
+
+
+def test_a_result_takes_the_place_of_the_one_before() -> None:
+    async def story(visitor: Visitor) -> None:
+        await again(visitor)
+        visitor.page.take(SHOWN)
+
+    _, proof = visited(story)
+    assert proof.report is not None
+    found = verify(proof.report)
+    asked = [step["kind"] for entry in found.entries if entry["kind"] == "script" for step in entry["body"]["steps"]]
+    assert (found.verdict, asked) == ("live", [step.kind for step in Attempt.begun[1].steps])
+    (injection,) = (entry["body"] for entry in found.entries if entry["kind"] == "injection")
+    assert injection["why"][0].startswith("attempt 1: cannot_judge, 0 of 3 challenges speak for a person")
 
 
 def test_who_stops_is_not_waited_for() -> None:
@@ -235,7 +289,7 @@ class StubPeer:
 async def agreed(made: Proofs, locale: str = "en") -> str:
     new = await made.open(OpenProof(policy={}, locale=locale))
     await made.redeem(new.id, new.token)
-    await made.consent(new.id, ())
+    await made.consent(new.id, "en.sound", ())
     return new.id
 
 

@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def redeemed(store: ProofStore, subject: str | None = SUBJECT, at_s: float = 0.0
 
 def running(store: ProofStore, subject: str | None = SUBJECT, at_s: float = 0.0, policy: ProofPolicy = POLICY) -> str:
     proof = redeemed(store, subject, at_s, policy)
-    store.consent(proof, after(at_s))
+    store.consent(proof, "en.sound", after(at_s))
     store.begin(proof, after(at_s))
     return proof
 
@@ -75,7 +76,7 @@ def test_a_proof_from_its_opening_to_its_result(store: ProofStore) -> None:
     key = store.redeem(new.id, new.token, after(599))
     assert store.knows(new.id, key)
     assert not store.knows(new.id, new.token)
-    store.consent(new.id, after(610), ["no_speech", "no_hands"])
+    store.consent(new.id, "en.sound", after(610), ["no_speech", "no_hands"])
     store.begin(new.id, after(620))
     proof = store.proof(new.id)
     assert proof is not None
@@ -93,9 +94,9 @@ def test_a_proof_from_its_opening_to_its_result(store: ProofStore) -> None:
 
 def test_each_thing_is_done_once_and_in_order(store: ProofStore) -> None:
     new = store.create(None, POLICY, T0)
-    for early in (store.consent, store.begin):
+    for early in (partial(store.consent, new.id, "en.sound"), partial(store.begin, new.id)):
         with pytest.raises(ProofClosed) as said:
-            early(new.id, T0)
+            early(T0)
         assert said.value.state == "waiting"
     store.redeem(new.id, new.token, T0)
     with pytest.raises(ProofClosed, match="used before"):
@@ -106,17 +107,17 @@ def test_each_thing_is_done_once_and_in_order(store: ProofStore) -> None:
         store.begin(new.id, T0)  # without consent
     with pytest.raises(ProofClosed):
         store.finish(new.id, "live", REPORT, T0)  # without a step
-    store.consent(new.id, T0)
+    store.consent(new.id, "en.sound", T0)
     store.begin(new.id, T0)
     with pytest.raises(ProofClosed):
-        store.consent(new.id, T0)
+        store.consent(new.id, "en.sound", T0)
     with pytest.raises(ProofClosed):
         store.begin(new.id, T0)
     store.finish(new.id, "cannot_judge", REPORT, T0)
     with pytest.raises(ProofClosed):
         store.finish(new.id, "live", REPORT, T0)
     with pytest.raises(UnknownProof):
-        store.consent("nobody", T0)
+        store.consent("nobody", "en.sound", T0)
     with pytest.raises(UnknownProof):
         store.redeem("nobody", new.token, T0)
     with pytest.raises(InputError):
@@ -132,16 +133,17 @@ def test_needs_that_leave_too_little_are_refused(store: ProofStore) -> None:
     new = store.create(None, few, T0, needs=["no_flashes"])
     store.redeem(new.id, new.token, T0)
     with pytest.raises(ConfigError, match="fewer than two"):
-        store.consent(new.id, T0, ["no_speech"])
-    store.consent(new.id, T0)
+        store.consent(new.id, "en.sound", T0, ["no_speech"])
+    store.consent(new.id, "en.sound", T0)
 
 
 def test_who_has_agreed_may_say_later_that_there_is_no_microphone(store: ProofStore) -> None:
     proof = redeemed(store)
-    store.consent(proof, after(1), ["no_hands"])
-    store.consent(proof, after(9), ["no_speech"])
+    store.consent(proof, "en.sound", after(1), ["no_hands"])
+    store.consent(proof, "en.picture", after(9), ["no_speech"])
     kept = store.proof(proof)
     assert kept is not None
+    assert kept.consent_text == "en.sound"
     assert (kept.consent_at, kept.own_needs) == (after(1), ("no_hands", "no_speech"))
 
 
@@ -171,7 +173,7 @@ def test_of_twenty_threads_one_redeems(store: ProofStore) -> None:
     assert got.count(ProofClosed) == 19
     (key,) = (each for each in got if isinstance(each, str))
     assert store.knows(new.id, key)
-    store.consent(new.id, T0)
+    store.consent(new.id, "en.sound", T0)
     assert race(8, lambda: store.begin(new.id, T0)).count(None) == 1
     assert race(8, lambda: store.finish(new.id, "live", REPORT, T0)).count(None) == 1
 
@@ -397,6 +399,7 @@ def test_proofs_of_an_older_version_are_taken_over(tmp_path: Path) -> None:
         proof = running(proofs, SUBJECT, 0)
     with sqlite3.connect(tmp_path / "s.sqlite") as db:
         db.execute("ALTER TABLE liveguard_proofs DROP COLUMN own_needs")
+        db.execute("ALTER TABLE liveguard_proofs DROP COLUMN consent_text")
         db.execute("UPDATE liveguard_proof_settings SET value = '1' WHERE name = 'version'")
     for _ in range(2):
         with contextlib.closing(Store(tmp_path / "s.sqlite")) as opened:
@@ -405,7 +408,7 @@ def test_proofs_of_an_older_version_are_taken_over(tmp_path: Path) -> None:
             assert (kept.state, kept.own_needs) == ("running", ())
     with sqlite3.connect(tmp_path / "s.sqlite") as db:
         values = db.execute("SELECT value FROM liveguard_proof_settings WHERE name = 'version'").fetchall()
-    assert values == [("2",)]
+    assert values == [("3",)]
 
 
 def test_nothing_is_logged(store: ProofStore, caplog: pytest.LogCaptureFixture) -> None:

@@ -54,7 +54,7 @@ def store() -> Iterator[ProofStore]:
 def finished(store: ProofStore, at_s: float = 0.0, report: bytes = b"", notify: bool = True) -> str:
     new = store.create(None, POLICY, after(at_s), notify=notify)
     store.redeem(new.id, new.token, after(at_s))
-    store.consent(new.id, after(at_s))
+    store.consent(new.id, "en.sound", after(at_s))
     store.begin(new.id, after(at_s))
     store.finish(new.id, "live", report or signed(proof=new.id), after(at_s))
     return new.id

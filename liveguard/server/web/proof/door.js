@@ -11,16 +11,16 @@ export class Door {
     this.#id = encodeURIComponent(id);
   }
 
-  /** Trades the token, which works once, for a key. @returns {Promise<{locale: string, kinds_possible: string[], answer_s: number, ice_servers: object[]}>} */
+  /** Trades the token, which works once, for a key. @returns {Promise<{locale: string, kinds_possible: string[], consents: Object<string, string>, answer_s: number, ice_servers: object[]}>} */
   async redeem(id, token) {
     const { key, ...session } = await this.#post("redeem", { id, token });
     this.#key = key;
     return session;
   }
 
-  /** @param {string[]} cannot what is left out */
-  consent(cannot) {
-    return this.#post(`${this.#id}/consent`, { agreed: true, cannot });
+  /** @param {string} text which one was agreed to @param {string[]} cannot what is left out */
+  consent(text, cannot) {
+    return this.#post(`${this.#id}/consent`, { agreed: true, text, cannot });
   }
 
   /** @returns {Promise<{sdp: string}>} */

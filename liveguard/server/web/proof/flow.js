@@ -28,6 +28,7 @@ export class Flow {
   #device = "";
   #open = []; // what has to be closed at the end of an attempt, the last first
   #agreed = false;
+  #text = ""; // which one they agreed to
   #interrupt = () => null;
   #interrupted = null;
   #leave = () => null; // tells the server that the person stops
@@ -127,7 +128,8 @@ export class Flow {
 
   async #agree() {
     for (let tooFew = false; ; tooFew = true) {
-      await this.#or(choices(this.screen, { kinds: this.#session.kinds_possible, cannot: this.#cannot, tooFew }));
+      const { kinds_possible: kinds, consents } = this.#session;
+      this.#text = await this.#or(choices(this.screen, { kinds, cannot: this.#cannot, consents, tooFew }));
       if (await this.#consented()) return;
     }
   }
@@ -135,7 +137,7 @@ export class Flow {
   /** Whether enough is left to do. */
   async #consented() {
     try {
-      await this.#or(this.door.consent([...this.#cannot]));
+      await this.#or(this.door.consent(this.#text, [...this.#cannot]));
       return (this.#agreed = true);
     } catch (error) {
       if (error instanceof ApiError && error.status === 400) return false;

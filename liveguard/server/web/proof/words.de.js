@@ -44,8 +44,6 @@ export default {
     rhythm: ["Im Takt blinzeln oder den Mund öffnen", "Blinzeln oder den Mund öffnen, wenn sich ein Ring schließt."],
     digits: ["Sprechen", "Vier Ziffern laut auf Englisch vorlesen. Ohne das wird kein Mikrofon benutzt."],
     distance: ["Näher kommen und wieder zurück", "Ein wenig näher an die Kamera gehen und wieder zurück."],
-    consent: "Wenn Sie zustimmen, wird Ihr Kamerabild für diese Prüfung verwendet, und Ihre Stimme, falls Sie Ziffern vorlesen. Beides wird nicht gespeichert. Sie können jederzeit abbrechen.",
-    consentMute: "Wenn Sie zustimmen, wird Ihr Kamerabild für diese Prüfung verwendet. Es wird nicht gespeichert. Sie können jederzeit abbrechen.",
     agree: "Ich stimme zu, weiter",
     tooFew: {
       what: "Wenn all das wegfällt, bleibt zu wenig für die Prüfung übrig.",
@@ -174,7 +172,7 @@ export default {
       quieter: "Gehen Sie dorthin, wo es still ist: keine Musik, und niemand sonst, der spricht.",
       when_asked: "Machen Sie alles gleich, wenn Sie darum gebeten werden, und ganz.",
       mirror: "Ihre Kamera vertauscht links und rechts: Schalten Sie „Spiegeln“ aus, in den Einstellungen der Kamera oder des Programms, aus dem das Bild kommt.",
-      left_out: "Das Drehen des Kopfes und das Näherkommen wurden ausgelassen. Ohne eines davon muss ein Mensch prüfen: Sagen Sie das der Stelle, die Ihnen den Link geschickt hat.",
+      left_out: "Es wurde so viel ausgelassen, dass diese Prüfung allein nicht entscheiden kann. Ein Mensch muss prüfen: Sagen Sie das der Stelle, die Ihnen den Link geschickt hat.",
     },
     tips: [
       "Lassen Sie Licht auf Ihr Gesicht fallen, nicht von hinten.",

@@ -44,8 +44,6 @@ export default {
     rhythm: ["Blinking or opening my mouth on a beat", "Blink, or open the mouth, when a ring closes."],
     digits: ["Speaking", "Read four digits aloud, in English. Without this, no microphone is used."],
     distance: ["Moving closer and back", "Come a little closer to the camera, and go back again."],
-    consent: "When you agree, your camera picture is used for this check, and your voice if you read digits. Neither is stored. You can stop at any time.",
-    consentMute: "When you agree, your camera picture is used for this check. It is not stored. You can stop at any time.",
     agree: "I agree, continue",
     tooFew: {
       what: "With all of this left out, too little remains for the check.",
@@ -174,7 +172,7 @@ export default {
       quieter: "Go where it is quiet: no music, and nobody else who talks.",
       when_asked: "Do each thing as soon as you are asked, and go all the way.",
       mirror: "Your camera shows left and right the wrong way round: switch off “mirror” in its settings, or in the program that the picture comes from.",
-      left_out: "Turning your head and moving closer were left out. Without either, a person has to check: tell whoever sent you this link.",
+      left_out: "Too much was left out for this check to decide alone. A person has to check: tell whoever sent you this link.",
     },
     tips: [
       "Let light fall on your face, not from behind you.",

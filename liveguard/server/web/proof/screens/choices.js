@@ -15,13 +15,15 @@ export const NEEDS = {
 };
 
 /**
- * Resolves when the person agrees; `cannot` (a Set of needs) is changed as they tick.
- * @param {import("../screen.js").Screen} screen @param {{kinds: string[], cannot: Set<string>, tooFew?: boolean}} about
+ * Resolves when the person agrees, to which of the server's texts they did; `cannot` (a Set of needs) is changed as they tick.
+ * @param {import("../screen.js").Screen} screen
+ * @param {{kinds: string[], cannot: Set<string>, consents: Object<string, string>, tooFew?: boolean}} about
  */
-export function choices(screen, { kinds, cannot, tooFew = false }) {
+export function choices(screen, { kinds, cannot, consents, tooFew = false }) {
   return new Promise((resolve) =>
     screen.show("choices", () => {
       const words = t.choices;
+      const text = `${t.lang}.${kinds.includes("digits") ? "sound" : "picture"}`;
       return [
         heading(words.head),
         h("p", { class: "lead" }, words.lead),
@@ -30,8 +32,8 @@ export function choices(screen, { kinds, cannot, tooFew = false }) {
         h(
           "div",
           { class: "actions" },
-          h("p", { class: "consent" }, kinds.includes("digits") ? words.consent : words.consentMute),
-          primary(words.agree, resolve, "agree"),
+          h("p", { class: "consent" }, consents[text]),
+          primary(words.agree, () => resolve(text), "agree"),
         ),
       ];
     }),
