@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from itertools import combinations
 from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
 from liveguard.errors import ConfigError
@@ -115,6 +116,16 @@ class ProofPolicy:
         own = asked & set(self.spared(own_needs))
         gone = any(sort & asked and sort & asked <= own for sort in (DEPTH, UNFILMED))
         return gone or len(own) > MOST_OWN_NEEDS
+
+    def too_much(self, needs: Iterable[str]) -> tuple[tuple[Ability, ...], ...]:
+        """The smallest sets of what a person may not leave out together by their own word: with any more it is the same."""
+        asked = set(self.kinds) - set(self.spared(needs))
+        abilities = [ability for ability, kind in SPARES.items() if kind in asked]
+        found: list[tuple[Ability, ...]] = []
+        for own in (some for size in range(1, len(abilities) + 1) for some in combinations(abilities, size)):
+            if self.leaves_too_much(needs, own) and not any(set(fewer) <= set(own) for fewer in found):
+                found.append(own)
+        return tuple(found)
 
     def kinds_for(self, cannot: Iterable[str]) -> tuple[Kind, ...]:
         """The kinds that are left for a person who cannot do some. Raises ConfigError where fewer than two are."""

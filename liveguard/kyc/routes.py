@@ -92,6 +92,7 @@ def person_routes(proofs: Proofs) -> APIRouter:
             "key": key,
             "locale": proof.locale,
             "kinds_possible": list(proof.policy.kinds_for(proof.needs)),
+            "too_much": proof.policy.too_much(proof.needs),
             "consents": dict(TEXTS),
             "steps": proof.policy.steps,
             "answer_s": proof.policy.answer_s,

@@ -132,8 +132,9 @@ def create_stub(stub: Stub) -> Starlette:
             return JSONResponse({"error": error}, status)
         stub.used.add(given["token"])
         visit = stub.visits[given["id"]] = Visit(secrets.token_urlsafe(24))
-        kinds = ProofPolicy(tuple(stub.kinds)).in_language(stub.locale).kinds
-        answer = {"key": visit.key, "locale": stub.locale, "kinds_possible": list(kinds), "consents": dict(TEXTS)}
+        policy = ProofPolicy(tuple(stub.kinds)).in_language(stub.locale)
+        answer = {"key": visit.key, "locale": stub.locale, "kinds_possible": list(policy.kinds)}
+        answer |= {"too_much": policy.too_much(()), "consents": dict(TEXTS)}
         waits = {"answer_s": stub.answer_s, "attempts": MOST_ATTEMPTS, "return_s": stub.return_s}
         return JSONResponse({**answer, **waits, "ice_servers": []})
 

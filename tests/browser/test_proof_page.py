@@ -326,6 +326,24 @@ def test_too_much_left_out(stub: Stub, visit: Callable[..., Seen]) -> None:
     assert stub.consents[-1]["cannot"] == ["no_moving"]
 
 
+def test_that_a_person_has_to_check_is_said_while_it_is_chosen(visit: Callable[..., Seen]) -> None:
+    page = visit().page
+    page.get_by_test_id("go").click()
+    page.get_by_test_id("need-no_moving").check()
+    expect(page.get_by_test_id("by-hand")).to_have_count(0)
+    page.get_by_test_id("need-no_head_turns").check()
+    expect(page.get_by_test_id("by-hand")).to_contain_text("a person will have to check")
+    page.get_by_test_id("language").click()
+    expect(page.get_by_test_id("by-hand")).to_contain_text("ein Mensch muss prüfen")
+    page.get_by_test_id("need-no_head_turns").uncheck()
+    expect(page.get_by_test_id("by-hand")).to_have_count(0)
+    page.get_by_test_id("need-no_hands").check()
+    page.get_by_test_id("need-no_blinks").check()  # the third, whichever
+    expect(page.get_by_test_id("by-hand")).to_be_visible()
+    page.get_by_test_id("agree").click()
+    on(page, "preview")
+
+
 @pytest.mark.parametrize(("status", "head"), [(410, "This link cannot be used any more"), (429, "Please wait a while")])
 def test_a_link_that_is_no_good(stub: Stub, visit: Callable[..., Seen], status: int, head: str) -> None:
     stub.redeem_error = (status, "no")
@@ -399,11 +417,24 @@ def test_a_camera_that_is_refused(stub: Stub, visit: Callable[..., Seen]) -> Non
     page.get_by_test_id("go").click()
     page.get_by_test_id("agree").click()
     expect(page.get_by_test_id("problem")).to_contain_text("was not allowed to use the camera or the microphone")
+    assert page.get_by_test_id("by-hand").count() == 0
     page.get_by_test_id("again").click()
     expect(page.get_by_test_id("problem")).to_be_visible()
     page.get_by_test_id("mute").click()
     on(page, "preview")
     assert stub.consents[-1] == {"agreed": True, "text": "en.sound", "cannot": ["no_speech"]}
+
+
+def test_that_a_person_has_to_check_is_said_before_going_on_without_a_microphone(visit: Callable[..., Seen]) -> None:
+    page = visit().page
+    page.evaluate(
+        """() => { navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("no", "NotAllowedError"); }; }"""
+    )
+    page.get_by_test_id("go").click()
+    page.get_by_test_id("need-no_flashes").check()
+    page.get_by_test_id("need-no_hands").check()
+    page.get_by_test_id("agree").click()
+    expect(page.get_by_test_id("by-hand")).to_contain_text("without a microphone")
 
 
 def test_a_connection_that_is_lost_and_an_abort(stub: Stub, visit: Callable[..., Seen]) -> None:

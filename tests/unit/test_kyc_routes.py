@@ -91,6 +91,7 @@ def test_a_token_opens_a_session_once_however_many_race_for_it(client: TestClien
         "key",
         "locale",
         "kinds_possible",
+        "too_much",
         "consents",
         "steps",
         "answer_s",

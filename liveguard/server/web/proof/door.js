@@ -11,7 +11,7 @@ export class Door {
     this.#id = encodeURIComponent(id);
   }
 
-  /** Trades the token, which works once, for a key. @returns {Promise<{locale: string, kinds_possible: string[], consents: Object<string, string>, answer_s: number, ice_servers: object[]}>} */
+  /** Trades the token, which works once, for a key. @returns {Promise<{locale: string, kinds_possible: string[], too_much: string[][], consents: Object<string, string>, answer_s: number, ice_servers: object[]}>} */
   async redeem(id, token) {
     const { key, ...session } = await this.#post("redeem", { id, token });
     this.#key = key;

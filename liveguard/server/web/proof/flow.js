@@ -7,7 +7,7 @@ import { asEnding, Ending, isBusy } from "./ending.js";
 import { Feed } from "./feed.js";
 import { Lead } from "./lead.js";
 import { asking, cameraHelp, preparing } from "./screens/allow.js";
-import { choices } from "./screens/choices.js";
+import { choices, leavesTooMuch } from "./screens/choices.js";
 import { ended } from "./screens/ended.js";
 import { preview } from "./screens/preview.js";
 import { judging, result } from "./screens/result.js";
@@ -112,7 +112,7 @@ export class Flow {
       } catch (error) {
         if (!(error instanceof CameraTrouble)) throw error;
         this.#close();
-        await this.#or(cameraHelp(this.screen, { why: error.why, mute: false, tooFew: false }));
+        await this.#or(cameraHelp(this.screen, { why: error.why, mute: false, byHand: false, tooFew: false }));
       }
     }
   }
@@ -128,8 +128,8 @@ export class Flow {
 
   async #agree() {
     for (let tooFew = false; ; tooFew = true) {
-      const { kinds_possible: kinds, consents } = this.#session;
-      this.#text = await this.#or(choices(this.screen, { kinds, cannot: this.#cannot, consents, tooFew }));
+      const { kinds_possible: kinds, too_much: tooMuch, consents } = this.#session;
+      this.#text = await this.#or(choices(this.screen, { kinds, cannot: this.#cannot, tooMuch, consents, tooFew }));
       if (await this.#consented()) return;
     }
   }
@@ -187,7 +187,8 @@ export class Flow {
 
   async #help(why, mute) {
     let tooFew = false;
-    while ((await this.#or(cameraHelp(this.screen, { why, mute, tooFew }))) === "mute") {
+    const byHand = leavesTooMuch(this.#session.too_much, new Set([...this.#cannot, "no_speech"]));
+    while ((await this.#or(cameraHelp(this.screen, { why, mute, byHand, tooFew }))) === "mute") {
       this.#cannot.add("no_speech");
       if (await this.#consented()) return;
       this.#cannot.delete("no_speech");

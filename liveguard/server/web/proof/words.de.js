@@ -45,6 +45,10 @@ export default {
     digits: ["Sprechen", "Vier Ziffern laut auf Englisch vorlesen. Ohne das wird kein Mikrofon benutzt."],
     distance: ["Näher kommen und wieder zurück", "Ein wenig näher an die Kamera gehen und wieder zurück."],
     agree: "Ich stimme zu, weiter",
+    byHand: {
+      what: "Wenn das wegfällt, kann die Prüfung allein nicht entscheiden.",
+      todo: "Das zählt nicht gegen Sie, aber ein Mensch muss prüfen. Nehmen Sie ein Kreuz zurück, wenn es geht. Wenn nicht, sagen Sie es der Stelle, die Ihnen den Link geschickt hat.",
+    },
     tooFew: {
       what: "Wenn all das wegfällt, bleibt zu wenig für die Prüfung übrig.",
       todo: "Nehmen Sie ein Kreuz zurück, wenn es geht. Wenn nicht, sagen Sie es der Stelle, die Ihnen den Link geschickt hat: Sie kann auch anders prüfen.",
@@ -58,6 +62,7 @@ export default {
     facts: "Die Kamera wird vorbereitet. Das dauert etwa zwei Sekunden …",
     again: "Noch einmal versuchen",
     mute: "Ohne Mikrofon weiter",
+    muteByHand: "Mit dem, was schon wegfällt, kann die Prüfung ohne Mikrofon nicht allein entscheiden: Ein Mensch muss prüfen.",
     helpHead: "Die Kamera ist noch nicht bereit",
     trouble: {
       NotAllowedError: ["Der Browser durfte die Kamera nicht benutzen.", "Drücken Sie auf das Zeichen links neben der Adresse, erlauben Sie dort die Kamera und versuchen Sie es noch einmal. Auf dem Telefon sehen Sie in den Einstellungen bei den Berechtigungen des Browsers nach, auf dem Mac auch beim Datenschutz."],

@@ -45,6 +45,10 @@ export default {
     digits: ["Speaking", "Read four digits aloud, in English. Without this, no microphone is used."],
     distance: ["Moving closer and back", "Come a little closer to the camera, and go back again."],
     agree: "I agree, continue",
+    byHand: {
+      what: "With this left out, the check cannot decide alone.",
+      todo: "It does not count against you, but a person will have to check. Take back a tick if you can. If not, tell whoever sent you this link.",
+    },
     tooFew: {
       what: "With all of this left out, too little remains for the check.",
       todo: "Take back a tick if you can. If not, tell whoever sent you this link: they can check in another way.",
@@ -58,6 +62,7 @@ export default {
     facts: "Getting your camera ready. This takes about two seconds…",
     again: "Try again",
     mute: "Continue without a microphone",
+    muteByHand: "With what you have left out already, the check cannot decide alone without a microphone: a person will have to check.",
     helpHead: "The camera is not ready yet",
     trouble: {
       NotAllowedError: ["The browser was not allowed to use the camera.", "Press the sign to the left of the address, allow the camera for this page, and try again. On a phone, look at the browser's permissions in the settings; on a Mac, at the privacy settings too."],
