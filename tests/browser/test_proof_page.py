@@ -509,6 +509,17 @@ def test_both_languages_say_everything(visit: Callable[..., Seen]) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Was vorkommen kann")  # what was chosen goes first
 
 
+@pytest.mark.parametrize("locale", ["en", "de"])
+def test_a_small_phone_has_room_for_everything(stub: Stub, visit: Callable[..., Seen], locale: str) -> None:
+    stub.locale = locale
+    page = visit(locale=locale, viewport={"width": 320, "height": 640}).page
+    page.get_by_test_id("go").click()
+    on(page, "choices")  # with the time, the other language and the way out in one line
+    page.get_by_test_id("need-no_moving").check()
+    page.get_by_test_id("need-no_head_turns").check()
+    assert page.evaluate("() => document.documentElement.scrollWidth") == 320
+
+
 def test_words_are_read_on_every_colour() -> None:
     """WCAG 2.2, 1.4.3."""
     assert all(contrast(INK, colour) >= AA for colour in COLOURS)
