@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from liveguard.challenge.digits import DigitsChallenge
 from liveguard.challenge.distance import DistanceChallenge
 from liveguard.challenge.light import LightChallenge
 from liveguard.challenge.occlusion import OcclusionChallenge
+from liveguard.challenge.policy import Kind
 from liveguard.challenge.pose import PoseChallenge
 from liveguard.challenge.rhythm import RhythmChallenge
 from liveguard.types import Detector
@@ -21,3 +24,9 @@ def challenge_checks(lag_most_ms: float) -> tuple[Detector, ...]:
         DigitsChallenge(),
         DistanceChallenge(),
     )
+
+
+def out_of_order(checks: Iterable[Detector]) -> dict[Kind, str]:
+    """The kinds that cannot be judged on this machine, and why: they are not worth asking for."""
+    missing = [check.missing for check in checks if isinstance(check, DigitsChallenge) and check.missing]
+    return {"digits": missing[0]} if missing else {}

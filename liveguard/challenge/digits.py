@@ -48,7 +48,7 @@ LEAST_NATS, MOST_NATS = -3.0, 3.0
 
 
 class DigitsChallenge:
-    """See the module. `recogniser`: PocketSphinx where it is not given; without it, it cannot judge."""
+    """See the module. `recogniser`: PocketSphinx where it is not given; without it, it cannot judge, and `missing` says why."""
 
     name = "digits"
     hypothesis: Hypothesis = "av_mismatch"
@@ -63,20 +63,20 @@ class DigitsChallenge:
     )
 
     def __init__(self, recogniser: Recogniser | None = None) -> None:
-        self._recogniser, self._missing = recogniser, ""
+        self._recogniser, self.missing = recogniser, ""
         if recogniser is None:
             try:
                 self._recogniser = SphinxAside()
                 # Loads scipy now, rather than in the middle of a session.
                 voice_quality(np.zeros(0, np.float32), no_speech())
             except ConfigError as error:
-                self._missing = str(error)
+                self.missing = str(error)
 
     def evaluate(self, window: Window) -> Reading:
         cue = its_cue(window, "digits")
         sound = Sound.since(window, cue)
         several = "" if window.alone else SEVERAL
-        why_not = self._missing or several or sound.unfit() or _music(part(window, cue.t_us, window.end_us))
+        why_not = self.missing or several or sound.unfit() or _music(part(window, cue.t_us, window.end_us))
         if why_not or self._recogniser is None:
             return cannot_judge(self.name, window, why_not, sound.measures())
         if sound.voiced_s < LEAST_VOICED_S:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from itertools import combinations
 from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
 from liveguard.errors import ConfigError
+from liveguard.words import plain
 
 Kind: TypeAlias = Literal["light", "pose", "occlusion", "rhythm", "digits", "distance"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -40,7 +40,8 @@ class ProofPolicy:
     `kinds`: what may be drawn; `steps`: how many are. `live_nats`: evidence for a live person, and `not_live_nats` for an
     attack, at which that is said; between the two nothing can be said. `answer_s`: how long the person may take from the
     page's opening to the last step; `tries`: failures within `lock_window_s` after which the subject is locked out for
-    `lock_out_s`. `keep_days`: after so long a session's report is erased. `lag_most_ms`: answers that come later are late.
+    `lock_out_s` (`liveguard.kyc.lockout` says what counts). `keep_days`: after so long a session's report is erased.
+    `lag_most_ms`: answers that come later are late.
     """
 
     kinds: tuple[Kind, ...] = KINDS
@@ -49,8 +50,8 @@ class ProofPolicy:
     not_live_nats: float = 3.0
     answer_s: float = 180.0
     tries: int = 5
-    lock_window_s: float = 180.0
-    lock_out_s: float = 900.0
+    lock_window_s: float = 86_400.0
+    lock_out_s: float = 21_600.0
     keep_days: float = 30.0
     lag_most_ms: float = 1000.0
 
@@ -69,8 +70,8 @@ class ProofPolicy:
             ("lag_most_ms", 300.0, 5000.0),
         ):
             value = getattr(self, name)
-            if not (math.isfinite(value) and low <= value <= high):
-                raise ConfigError(f"proof.{name} is {value}: allowed are {low:g} to {high:g}")
+            if not low <= value <= high:  # nor is NaN; a whole number may have more digits than a float
+                raise ConfigError(f"proof.{name} is {plain(str(value), 24)}: allowed are {low:g} to {high:g}")
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> ProofPolicy:
@@ -98,6 +99,14 @@ class ProofPolicy:
         if locale.split("-")[0].lower() == LANGUAGE_OF_DIGITS:
             return self
         return replace(self, kinds=tuple(kind for kind in self.kinds if kind != "digits"))
+
+    def without(self, kinds: Iterable[Kind]) -> ProofPolicy:
+        """The same without these kinds. Raises ConfigError where fewer than two are left."""
+        gone = set(kinds)
+        left = tuple(kind for kind in self.kinds if kind not in gone)
+        if len(left) < 2:
+            raise ConfigError(f"proof.kinds: without {', '.join(sorted(gone))} fewer than two challenges are left")
+        return replace(self, kinds=left)
 
     def spared(self, cannot: Iterable[str]) -> tuple[Kind, ...]:
         """The kinds that are left out for a person who cannot do some. Raises ConfigError for what is not known."""

@@ -97,7 +97,7 @@ class ProofArchive:
     def prune(self, now: datetime) -> list[str]:
         """Erase the proofs that ended more than their policy's `keep_days` ago; returns their ids.
 
-        None goes before the lock-out that it may lead to is over: 18 minutes, as a policy is where nobody sets it.
+        None that counts for a lock-out goes before that would be over: 30 hours, as a policy is where nobody sets it.
         """
         return self._erase(PROOFS.c.erase_us <= unix_us(now), now)
 

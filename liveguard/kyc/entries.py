@@ -64,7 +64,8 @@ def step(at: datetime, result: StepResult, cue_us: int | None) -> Entry:
 
 
 def injection(at: datetime, facts: Mapping[str, Fact], nats: Mapping[str, float | None], why: Iterable[str]) -> Entry:
-    """What the page says about the camera (`facts`), and the weak evidence in it: nats by name, > 0 for an attack."""
+    """What is said about the camera (`facts`, which name nobody), and the weak evidence in it: nats by name, > 0 for an
+    attack."""
     told: dict[str, Fact] = {}
     for name, fact in list(facts.items())[:MOST_FIGURES]:
         told[_name(name)] = plain(fact, SENTENCE_LENGTH) if isinstance(fact, str) else _plain_number(fact)

@@ -28,10 +28,10 @@ class ProofClosed(LiveguardError):  # noqa: N818 (the API answers 409 or 410)
 
 
 class LockedOut(LiveguardError):  # noqa: N818 (the API answers 429)
-    """Too many of the subject's proofs have failed: none is given out before `until`."""
+    """Too many of the subject's proofs have failed: none is given out, or begins, before `until`."""
 
     def __init__(self, until: datetime) -> None:
-        super().__init__(f"too many proofs have failed: none is given out before {until:%H:%M:%S} UTC")
+        super().__init__(f"too many proofs have failed: none is given out before {until:%Y-%m-%d %H:%M:%S} UTC")
         self.until = until
 
 

@@ -71,6 +71,7 @@ class Attempt:
         self._loop = asyncio.get_running_loop()
         self._judged = asyncio.Event()
         self._moved: list[Asked] = []  # whose cues lie later than they may
+        self.seen = False  # anything of its script: the kind of the first step is told before all else
 
     def heard(self, event: Event) -> None:
         """What the guard says about the feed."""
@@ -119,6 +120,7 @@ class Attempt:
 
     async def _ask(self, number: int, asked: Asked) -> None:
         step, tap, page = asked.step, self._guarded.tap, self._page
+        self.seen = True
         announced = {"number": number, "of": len(self.asked), "kind": step.kind, "lead_ms": step.lead_ms}
         await page.say({"type": "step", **announced})
         await page.wait(step.lead_ms / 1e3)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from liveguard import __version__
 from liveguard.challenge.script import Step
+from liveguard.kyc.camera_kind import camera_kind
 from liveguard.kyc.consent import TEXTS, TextId
 from liveguard.kyc.decision import Decision, StepResult
 from liveguard.kyc.entries import Entry, Fact, consent, decision, injection, opened, script, step
@@ -21,16 +22,20 @@ from liveguard.kyc.tables import Proof
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+LABEL: Final = "label"
 UNKNOWN_TEXT: Final = "a text of another version"
 
 
 @dataclass(slots=True)
 class Record:
-    """One thread at a time. `passive`: nats of the checks that run all the time, by hypothesis, as they were decided on."""
+    """One thread at a time. `passive`: nats of the checks that run all the time, by hypothesis, as they were decided on.
+    `undecided`: how many scripts were seen, of which nothing came.
+    """
 
     proof: Proof
     passive: Mapping[str, float] = field(default_factory=dict)
     closed: bool = False
+    undecided: int = 0
     _script: Entry | None = None
     _whole: list[Entry] = field(default_factory=list)
     _lines: list[str] = field(default_factory=list)
@@ -50,18 +55,23 @@ class Record:
         facts: Mapping[str, Fact],
         decided: Decision,
     ) -> None:
-        """What came of the attempt. `facts`: what the page says about the camera, with what is known of its feed."""
+        """What came of the attempt. `facts`: what the page says about the camera; of its label, which may
+        name somebody, only the sort of camera is kept."""
         assert self._script is not None  # `begin` was called
         steps = [step(at, result, cue_us) for result, cue_us in zip(results, cues_us, strict=True)]
         self._whole, self._told, self._came_to_something = [self._script, *steps], len(self._lines), True
-        self._facts = dict(facts)
+        self._facts = {name: fact for name, fact in facts.items() if name != LABEL}
+        self._facts["camera"] = camera_kind(facts.get(LABEL))
+        self.undecided += decided.verdict == "cannot_judge"
         self._add_line(f"{decided.verdict}, {'; '.join(decided.reasons)}")
 
-    def broke_off(self) -> None:
-        """Nothing came of the attempt, which was not finished. What an earlier one came to stays."""
+    def broke_off(self, *, seen: bool) -> None:
+        """Nothing came of the attempt, which was not finished. What an earlier one came to stays. `seen`: some of its script
+        was."""
         assert self._script is not None  # `begin` was called
         if not self._came_to_something:
             self._whole, self._told = [self._script], len(self._lines)
+        self.undecided += seen
         self._add_line("not finished")
 
     def _add_line(self, what: str) -> None:

@@ -43,7 +43,10 @@ def caller_routes(proofs: Proofs, url: str) -> APIRouter:
         """A liveness session: the link is for the person, who has an hour to open it, and works once."""
         new = await proofs.open(wanted)
         link = f"{url}proof/#id={new.id}&token={new.token}"
-        return {"id": new.id, "token": new.token, "url": link, "expires_at": iso(unix_us(new.expires_at))}
+        expires_at = iso(unix_us(new.expires_at))
+        # What this server cannot judge, and therefore never asks for.
+        not_here = dict(proofs.out_of_order)
+        return {"id": new.id, "token": new.token, "url": link, "expires_at": expires_at, "out_of_order": not_here}
 
     @routes.get("/key")
     async def key() -> Json:

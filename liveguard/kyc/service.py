@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from liveguard.challenge.checks import challenge_checks
+from liveguard.challenge.checks import challenge_checks, out_of_order
 from liveguard.challenge.policy import ProofPolicy
 from liveguard.challenge.script import draw, new_nonce
 from liveguard.errors import ConfigError, LiveguardError
@@ -98,13 +98,17 @@ class Proofs:
     """
 
     def __init__(self, settings: ServerSettings, guard: Guard, database: Database) -> None:
-        """Raises ConfigError where the key that signs reports, or the webhook, cannot be used."""
+        """Raises ConfigError where the key that signs reports, or the webhook, cannot be used, or too few challenges can be
+        judged on this machine."""
         self.store = ProofStore(database)
         # Without a file the key lives as long as the server: reports verify, but by a key that nobody can pin.
         self._key = Ed25519PrivateKey.generate() if settings.proof_key is None else load_or_create(settings.proof_key)
-        self._policy = settings.config.proof
         config = replace(settings.config, sinks=(), max_faces=max(settings.config.max_faces, 2))
         checks = challenge_checks(settings.config.proof.lag_most_ms)
+        self.out_of_order = out_of_order(checks)
+        for kind, why in self.out_of_order.items():
+            log.warning("proofs: %s are not asked for: %s", kind, why)
+        self._policy = settings.config.proof.without(self.out_of_order)
         self._guard = Guard(config, detectors=[*guard.detectors, *checks])
         self._passing = Store("sqlite://")
         self.hub = Hub(replace(settings, config=config), self._guard, self._passing, Metrics(self._guard.detectors))
@@ -141,6 +145,9 @@ class Proofs:
         if "lag_most_ms" in wanted.policy:  # the checks are made once, for all sessions
             raise ConfigError("proof.lag_most_ms is the server's own setting: it cannot be asked for")
         policy = ProofPolicy.of({**policy_dict(self._policy), **wanted.policy})
+        for kind in self.out_of_order:
+            if kind in policy.kinds:
+                raise ConfigError(f"proof.kinds: {kind} cannot be judged here: {self.out_of_order[kind]}")
         create = partial(self.store.create, locale=wanted.locale, needs=wanted.cannot, notify=self._webhook is not None)
         return await asyncio.to_thread(create, wanted.subject, policy, _now())
 
@@ -160,7 +167,8 @@ class Proofs:
     # --- for the person's page --------------------------------------------------------------------------------------
 
     async def redeem(self, proof_id: str, token: str) -> tuple[Proof, str]:
-        """The proof, and the key that steers it from now on. Raises UnknownProof, WrongToken, ProofClosed."""
+        """The proof, and the key that steers it from now on. Raises UnknownProof, WrongToken, ProofClosed,
+        LockedOut."""
         key = await asyncio.to_thread(self.store.redeem, proof_id, token, _now())
         return await self.known(proof_id), key
 
@@ -270,7 +278,7 @@ class Proofs:
         try:
             results = await attempt.run()
         except BaseException:  # stopped, gone, or out of time
-            record.broke_off()
+            record.broke_off(seen=attempt.seen)
             raise
         finally:
             guarded.on_event = None
@@ -301,7 +309,8 @@ class Proofs:
             return
         report = record.close(_now(), decision, self._key)
         try:
-            await asyncio.to_thread(self.store.finish, record.proof.id, decision.verdict, report, _now())
+            finish = partial(self.store.finish, undecided=record.undecided)
+            await asyncio.to_thread(finish, record.proof.id, decision.verdict, report, _now())
         except LiveguardError as error:
             log.error("proof %s: its result is not kept: %s", record.proof.id, error)
             return
@@ -314,6 +323,8 @@ class Proofs:
                 await asyncio.to_thread(tell, self.store, self._webhook, _now())
             except LiveguardError as error:
                 log.error("%s", error)
+            except Exception:  # nor may it end a proof whose result is kept, or the housekeeping
+                log.exception("telling the webhook failed; it goes on")
 
     async def _end_feed(self, proof_id: str) -> None:
         for guarded in self.hub.live():
@@ -338,6 +349,8 @@ class Proofs:
                     await asyncio.to_thread(forget, self._outbox, pruned)
             except LiveguardError as error:
                 log.error("%s", error)
+            except Exception:  # what ended this task would end erasure and the webhook without a word
+                log.exception("housekeeping of proofs failed; it goes on")
             await self._tell()
             await asyncio.sleep(LOOK_EVERY_S)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, insert, or_, select, update
 
 from liveguard.challenge.policy import ProofPolicy
 from liveguard.challenge.script import new_nonce
@@ -87,7 +87,7 @@ class ProofStore(ProofArchive):
             "notify": notify,
         }
         with self._database.transaction() as connection:
-            until = None if hashed is None else locked_until(connection, hashed, policy, now)
+            until = locked_until(connection, hashed, policy, now)
             if until is None:
                 connection.execute(insert(PROOFS).values(row))
         if until is not None:
@@ -97,21 +97,25 @@ class ProofStore(ProofArchive):
     def redeem(self, proof: str, token: str, now: datetime) -> str:
         """The key that steers the proof from now on, given out once; `policy.answer_s` begins.
 
-        Raises UnknownProof, WrongToken, and ProofClosed where it was redeemed before, or is too old.
+        Raises UnknownProof, WrongToken, ProofClosed where it was redeemed before, or is too old, and LockedOut, by which the
+        token is not used up.
         """
-        key = new_token()
+        key, until = new_token(), None
         with self._database.transaction() as connection:  # what was counted must stay: nothing is raised in here
             row = connection.execute(select(PROOFS).where(PROOFS.c.id == proof)).first()
             if row is None:
                 wrong, taken = 0, False
             elif matches(token, row.token_hash):
-                wrong, taken = 0, _take(connection, row, key, unix_us(now))
+                until = _locked(connection, row, now)
+                wrong, taken = 0, until is None and _take(connection, row, key, unix_us(now))
             else:
                 wrong, taken = _count_wrong(connection, row, unix_us(now)), False
         if row is None:
             raise UnknownProof("there is no proof with this id")
         if wrong:
             raise WrongToken(WRONG_TOKENS - wrong)
+        if until is not None:
+            raise LockedOut(until)
         if not taken:  # whatever the token was
             raise ProofClosed("this link was used before, or is too old: ask for a new one", row.state)
         return key
@@ -134,18 +138,25 @@ class ProofStore(ProofArchive):
         if stored.policy is not None:
             stored.policy.kinds_for([*stored.needs, *own_needs])
         first = {"consent_us": unix_us(now), "consent_text": text}
-        agreed = {name: func.coalesce(PROOFS.c[name], value) for name, value in first.items()}
-        agreed["own_needs"] = packed(own_needs)
+        kept = {name: func.coalesce(PROOFS.c[name], value) for name, value in first.items()}
+        agreed = {**kept, "own_needs": packed(own_needs)}
         # Of two that say so at once one wins, so that no need is lost.
         same = func.coalesce(PROOFS.c.own_needs, packed([])) == packed(list(stored.own_needs))
         self._move(proof, now, agreed, PROOFS.c.state == "redeemed", same)
 
     def begin(self, proof: str, now: datetime) -> None:
-        """The steps begin, once, after consent. Raises ProofClosed."""
+        """The steps begin, once, after consent. Raises ProofClosed, and LockedOut where links were gathered beforehand."""
+        with self._database.transaction() as connection:
+            row = connection.execute(select(PROOFS).where(PROOFS.c.id == proof)).first()
+            until = None if row is None else _locked(connection, row, now)
+        if until is not None:
+            raise LockedOut(until)
         self._move(proof, now, {"state": "running"}, PROOFS.c.state == "redeemed", PROOFS.c.consent_us.is_not(None))
 
-    def finish(self, proof: str, verdict: Outcome, report: bytes, now: datetime) -> None:
+    def finish(self, proof: str, verdict: Outcome, report: bytes, now: datetime, undecided: int = 0) -> None:
         """Keep the result, once: of steps that have begun or, where the person has not come so far, "cannot_judge".
+
+        `undecided`: how many of its scripts were seen and led to no verdict, for the lock-out.
 
         Raises ProofClosed where it is too late (`GRACE_S` after the person's time), or has ended already.
         """
@@ -157,7 +168,9 @@ class ProofStore(ProofArchive):
         states = ("redeemed", "running") if verdict == "cannot_judge" else ("running",)
         here = and_(PROOFS.c.id == proof, PROOFS.c.state.in_(states), PROOFS.c.expires_us > now_us - _GRACE_US)
         with self._database.transaction() as connection:
-            ended = _end(connection, here, "done", now_us, policy, {"verdict": verdict, "report": report})
+            result = {"verdict": verdict, "report": report, "undecided": undecided}
+            counts = verdict == "not_live" or undecided > 0
+            ended = _end(connection, here, "done", now_us, policy, result, counts=counts)
         if not ended:
             raise self._closed(proof)
 
@@ -200,8 +213,14 @@ def _count_wrong(connection: Connection, row: Row[Any], now_us: int) -> int:
         return 0
     wrong = int(connection.execute(select(PROOFS.c.wrong_tokens).where(PROOFS.c.id == row.id)).scalar_one())
     if wrong >= WRONG_TOKENS:
-        _end(connection, PROOFS.c.id == row.id, "expired", now_us, proof_of(row).policy)
+        _end(connection, PROOFS.c.id == row.id, "expired", now_us, proof_of(row).policy, counts=True)
     return wrong
+
+
+def _locked(connection: Connection, row: Row[Any], now: datetime) -> datetime | None:
+    """Until when the subject of this proof is locked out."""
+    policy = proof_of(row).policy
+    return None if policy is None else locked_until(connection, row.subject_hash, policy, now)
 
 
 def _waits(row: Row[Any], now_us: int) -> ColumnElement[bool]:
@@ -215,8 +234,15 @@ def _end(
     now_us: int,
     policy: ProofPolicy | None,
     result: Mapping[str, Any] | None = None,
+    *,
+    counts: bool = False,
 ) -> int:
-    """End the proofs that are `here`, and note when they are to be forgotten; returns how many there were."""
-    keep_us = 0 if policy is None else max(round(policy.keep_days * _DAY_US), memory_us(policy))
-    ended = {**(result or {}), "state": state, "ended_us": now_us, "erase_us": now_us + keep_us, "token_hash": None}
+    """End the proofs that are `here`, and note when they are to be forgotten; returns how many there were.
+
+    `counts`: for the lock-out of the subject, if there is one, until which it cannot be forgotten.
+    """
+    keep_us = 0 if policy is None else round(policy.keep_days * _DAY_US)
+    counted_us = keep_us if policy is None or not counts else max(keep_us, memory_us(policy))
+    erase_us = case((PROOFS.c.subject_hash.is_(None), now_us + keep_us), else_=now_us + counted_us)
+    ended = {**(result or {}), "state": state, "ended_us": now_us, "erase_us": erase_us, "token_hash": None}
     return connection.execute(update(PROOFS).where(here).values(ended)).rowcount

@@ -16,7 +16,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaDa
 from liveguard.challenge.policy import Kind, ProofPolicy
 
 PROOFS_VERSION: Final = "3"
-OLDER_VERSIONS: Final = frozenset({"1", "2"})  # "1" had no `own_needs`, "2" no `consent_text`
+OLDER_VERSIONS: Final = frozenset({"1", "2"})  # "1" had no `own_needs`, "2" no `consent_text` and `undecided`
 ID_LENGTH: Final = 64
 WORD_LENGTH: Final = 32
 HASH_LENGTH: Final = 64
@@ -49,6 +49,8 @@ PROOFS = Table(
     Column("token_hash", String(HASH_LENGTH)),
     Column("key_hash", String(HASH_LENGTH)),
     Column("wrong_tokens", Integer, nullable=False),
+    # Scripts that were seen and led to no verdict.
+    Column("undecided", Integer),
     Column("policy", String(POLICY_LENGTH)),
     Column("locale", String(WORD_LENGTH)),
     # What the caller says that the person cannot do, and what only they themselves do.
@@ -77,7 +79,6 @@ class Proof:
     state: ProofState
     verdict: str | None
     policy: ProofPolicy | None
-    unspoken: tuple[Kind, ...]
     locale: str
     needs: tuple[str, ...]
     own_needs: tuple[str, ...]
@@ -88,6 +89,7 @@ class Proof:
     consent_text: str
     ended_at: datetime | None
     report: bytes | None
+    unspoken: tuple[Kind, ...] = ()
 
 
 def proof_of(row: Row[Any]) -> Proof:
@@ -100,7 +102,6 @@ def proof_of(row: Row[Any]) -> Proof:
         state=row.state,
         verdict=row.verdict,
         policy=policy,
-        unspoken=tuple(kind for kind in whole.kinds if kind not in policy.kinds) if whole and policy else (),
         locale=locale,
         needs=() if row.needs is None else tuple(json.loads(row.needs)),
         own_needs=() if row.own_needs is None else tuple(json.loads(row.own_needs)),
@@ -111,6 +112,7 @@ def proof_of(row: Row[Any]) -> Proof:
         consent_text=row.consent_text or "",
         ended_at=None if row.ended_us is None else at_of(row.ended_us),
         report=None if row.report is None else bytes(row.report),
+        unspoken=tuple(kind for kind in whole.kinds if kind not in policy.kinds) if whole and policy else (),
     )
 
 

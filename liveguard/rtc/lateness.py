@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 LATE_US: Final = 500_000  # after its stamp; after how far ahead of the clock others are stamped, where they are
 LATE_SHARE: Final = 0.1  # of the time: a stall of a moment is forgiven, and of no use to anybody
 BEFORE_US: Final = 1_000_000
-KEPT: Final = 6_000  # pictures: of more than a minute
+KEPT: Final = 6_000  # pictures: of more than a minute, where nobody floods
 
 
 class _Came(NamedTuple):
@@ -26,7 +26,8 @@ class Lateness:
 
     def __init__(self) -> None:
         self._connection = 0
-        self._came: deque[_Came] = deque(maxlen=KEPT)
+        self._came: deque[_Came] = deque()
+        self._forgotten_us: int | None = None  # up to there it is not known any more
 
     def connected(self) -> None:
         """From now on pictures come over another connection, whose delay is its own."""
@@ -35,6 +36,9 @@ class Lateness:
     def came(self, t_us: int, now_us: int) -> None:
         """A picture that is stamped `t_us` has come."""
         self._came.append(_Came(t_us, now_us - t_us, self._connection))
+        if len(self._came) > KEPT:
+            gone_us = self._came.popleft().t_us
+            self._forgotten_us = gone_us if self._forgotten_us is None else max(self._forgotten_us, gone_us)
 
     def ahead_us(self, start_us: int, end_us: int) -> int:
         """How far ahead of the clock pictures stamped so were at most; 0 where all came after their times."""
@@ -42,7 +46,9 @@ class Lateness:
 
     def late(self, start_us: int, end_us: int) -> bool:
         """Whether too many of the pictures stamped so came too late, or over a connection that was made meanwhile: how late
-        those are is not known."""
+        those are is not known. Nor is it where some have been forgotten, as so many came since: a sender could see to that."""
+        if self._forgotten_us is not None and start_us - BEFORE_US <= self._forgotten_us:
+            return True
         ahead_us = self.ahead_us(start_us - BEFORE_US, end_us)
         pictures = self._between(start_us, end_us)
         late_us, before_us = 0, start_us

@@ -107,6 +107,18 @@ def test_each_step_is_told_shown_cued_and_judged(monkeypatch: pytest.MonkeyPatch
     assert [name for name, _ in tap.cued] == ["challenge.pose", "challenge.rhythm"]
 
 
+def test_a_script_is_seen_from_its_first_announcement_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flow, "LOOK_EVERY_S", 0.0)
+    seen: list[tuple[str, bool]] = []
+
+    def answer(going: Attempt, page: Page, message: dict[str, Any]) -> None:
+        seen.append((message["type"], going.seen))
+        well_behaved(going, page, message)
+
+    attempt(answer)
+    assert seen[:2] == [("frame", False), ("step", True)]
+
+
 def test_a_cue_never_lies_before_its_step_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flow, "LOOK_EVERY_S", 0.0)
     monkeypatch.setattr(

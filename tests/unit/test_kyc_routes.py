@@ -12,6 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from liveguard.challenge.policy import KINDS
 from liveguard.challenge.script import Step
 from liveguard.kyc import service
 from liveguard.kyc.decision import ASK_A_PERSON, StepResult
@@ -49,10 +50,10 @@ def opened(settings: ServerSettings) -> Iterator[TestClient]:
     store.close()
 
 
-def new(client: TestClient, **wanted: Any) -> dict[str, str]:
+def new(client: TestClient, **wanted: Any) -> dict[str, Any]:
     answer = client.post("/api/kyc/sessions", json=wanted)
     assert answer.status_code == 201, answer.text
-    found: dict[str, str] = answer.json()
+    found: dict[str, Any] = answer.json()
     return found
 
 
@@ -210,6 +211,34 @@ def test_what_a_caller_may_not_ask_for_is_said(client: TestClient, wanted: Any, 
     assert why in answer.json()["error"]
 
 
+@pytest.mark.parametrize("name", ["keep_days", "steps", "tries", "answer_s", "live_nats", "lock_out_s"])
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "-1" + "0" * 400, "1e400", "NaN", "1" + "0" * 5000])
+def test_numbers_that_are_no_settings_are_said(client: TestClient, name: str, number: str) -> None:
+    body = f'{{"policy": {{"{name}": {number}}}}}'
+    answer = client.post("/api/kyc/sessions", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422), answer.text
+
+
+def test_digits_are_not_asked_for_where_they_cannot_be_judged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("liveguard.challenge.recogniser_aside.find_spec", lambda _: None)
+    for client in opened(ServerSettings(ice_addresses=LOOPBACK)):
+        made = new(client)
+        assert list(made["out_of_order"]) == ["digits"]
+        assert "install liveguard[kyc]" in made["out_of_order"]["digits"]
+        assert "digits are not asked for: spoken digits are not recognised" in caplog.text
+        given = client.post("/proof/api/redeem", json={"id": made["id"], "token": made["token"]}).json()
+        assert set(given["kinds_possible"]) == set(KINDS) - {"digits"}
+        asked = client.post("/api/kyc/sessions", json={"policy": {"kinds": ["digits", "pose", "light"]}})
+        assert (asked.status_code, "digits cannot be judged here" in asked.json()["error"]) == (400, True)
+        assert new(client, policy={"kinds": ["pose", "light"]})
+
+
+def test_all_kinds_can_be_judged_here(client: TestClient) -> None:
+    assert new(client)["out_of_order"] == {}
+
+
 def test_a_subject_that_failed_too_often_is_locked_out(client: TestClient) -> None:
     for _ in range(5):
         made = new(client, subject="customer 17")
@@ -249,6 +278,8 @@ class Passes:
     def __init__(self, guarded: Any, steps: Sequence[Step], page: Any) -> None:
         self.steps = steps
         self.asked = [SimpleNamespace(cue_us=0) for _ in steps]
+
+    seen = True
 
     def heard(self, event: Any) -> None: ...
 

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -20,6 +20,7 @@ from liveguard.kyc.messages import OpenProof, Ready, Shown, Stop
 from liveguard.kyc.page import Page
 from liveguard.kyc.report import verify
 from liveguard.kyc.service import LEFT, Proofs
+from liveguard.kyc.store import ProofStore
 from liveguard.kyc.tables import Proof
 from liveguard.kyc.webhook import FINISHED
 from liveguard.outbox import Outbox
@@ -40,6 +41,7 @@ class Attempt:
     """One whose page has to say once that it has shown a step; all steps are done well then."""
 
     begun: list[Attempt] = []  # noqa: RUF012 (each test begins with none)
+    seen = True
     dark = 0  # of so many, the first, nothing can be seen
 
     def __init__(self, _guarded: object, steps: Any, page: Page) -> None:
@@ -186,6 +188,43 @@ def test_a_page_that_does_not_come_back_has_left(monkeypatch: pytest.MonkeyPatch
     assert (proof.verdict, verify(proof.report).reasons) == ("cannot_judge", (LEFT,))
 
 
+@pytest.mark.parametrize(("seen", "counted"), [(True, 3), (False, 0)])
+def test_scripts_that_were_looked_at_are_counted(monkeypatch: pytest.MonkeyPatch, seen: bool, counted: int) -> None:
+    kept: list[int] = []
+    finish = ProofStore.finish
+    monkeypatch.setattr(Attempt, "seen", seen)
+
+    def counting(*given: Any, undecided: int) -> None:
+        kept.append(undecided)
+        finish(*given, undecided=undecided)
+
+    monkeypatch.setattr(ProofStore, "finish", counting)
+
+    async def story(visitor: Visitor) -> None:
+        for number in (1, 2, 3):
+            await visitor.comes()
+            await visitor.attempt(number)
+            visitor.page.take(None)
+
+    visited(story)
+    assert kept == [counted]
+
+
+def test_a_try_of_which_nothing_could_be_judged_was_a_look_at_a_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[int] = []
+    monkeypatch.setattr(ProofStore, "finish", lambda *_, undecided: kept.append(undecided))
+
+    async def tell() -> None:
+        async with proofs() as made:
+            visitor = Visitor(made, await agreed(made))
+            await again(visitor)
+            visitor.page.take(SHOWN)
+            await until(lambda: kept)
+
+    asyncio.run(asyncio.wait_for(tell(), 20.0))
+    assert kept == [1], "the second one was live"
+
+
 def test_each_time_counts_as_a_try() -> None:
     async def story(visitor: Visitor) -> None:
         for number in (1, 2, 3):
@@ -307,6 +346,31 @@ def test_a_feed_that_nobody_leads_ends_with_its_proof(monkeypatch: pytest.Monkey
             assert [guarded.participant for guarded in made.hub.live()] == [going_on]
 
     asyncio.run(asyncio.wait_for(story(), 20.0))
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), ZeroDivisionError()])
+@pytest.mark.parametrize("at", ["expire", "prune", "untold"])
+def test_housekeeping_goes_on_whatever_happens(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, at: str, error: Exception
+) -> None:
+    monkeypatch.setattr(service, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(service, "PRUNE_EVERY_S", 0.0)
+    monkeypatch.setattr(service, "tell", lambda store, *_: store.untold())
+    called: list[int] = []
+
+    def fails(*_: Any) -> Any:
+        called.append(1)
+        raise error
+
+    monkeypatch.setattr(ProofStore, at, fails)
+
+    async def story() -> None:
+        async with proofs() as made:
+            made._webhook = cast("Any", SimpleNamespace(close=lambda: None))
+            await until(lambda: len(called) >= 3)
+
+    asyncio.run(asyncio.wait_for(story(), 20.0))
+    assert "it goes on" in caplog.text
 
 
 def test_a_feed_whose_proof_ends_while_it_is_opened_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from liveguard.challenge.policy import ProofPolicy
 from liveguard.cli import main
 from liveguard.errors import ConfigError, InputError
+from liveguard.kyc.decision import Outcome
 from liveguard.kyc.errors import LockedOut, ProofClosed, UnknownProof, WrongToken
 from liveguard.kyc.lockout import WRONG_TOKENS, last_of_too_many
 from liveguard.kyc.store import GRACE_S, NewProof, ProofStore
@@ -217,24 +218,78 @@ def test_who_fails_too_often_is_locked_out(store: ProofStore) -> None:
     assert SUBJECT not in str(said.value)
     store.create("somebody else", POLICY, after(41))
     store.create(None, POLICY, after(41))
-    with pytest.raises(LockedOut):  # the window is over, the lock-out is not
+    with pytest.raises(LockedOut):
         store.create(SUBJECT, POLICY, after(40 + POLICY.lock_out_s - 1))
     store.create(SUBJECT, POLICY, after(40 + POLICY.lock_out_s))
 
 
 def test_what_could_not_be_judged_or_was_not_finished_locks_nobody_out(store: ProofStore) -> None:
-    for at_s in range(POLICY.tries + 1):
+    """As when the server ended, or before anything was seen."""
+    at_s = 0.0
+    for _ in range(POLICY.tries + 1):
         store.finish(running(store, SUBJECT, at_s), "cannot_judge", REPORT, after(at_s))
         store.finish(running(store, SUBJECT, at_s), "live", REPORT, after(at_s))
         running(store, SUBJECT, at_s)
-    store.expire(after(10 + POLICY.answer_s + GRACE_S))
-    store.create(SUBJECT, POLICY, after(10 + POLICY.answer_s + GRACE_S))
+        at_s += POLICY.answer_s
+    store.expire(after(at_s + GRACE_S))
+    store.create(SUBJECT, POLICY, after(at_s + GRACE_S))
+
+
+def looked(store: ProofStore, at_s: float, undecided: int, verdict: Outcome = "cannot_judge") -> None:
+    store.finish(running(store, SUBJECT, at_s), verdict, REPORT, after(at_s), undecided)
+
+
+def test_a_bad_network_or_a_dark_room_locks_out_after_five_links_all_whose_tries_came_to_nothing(
+    store: ProofStore,
+) -> None:
+    for n in range(POLICY.tries - 1):
+        looked(store, 60 * n, 3)
+    looked(store, 300, 2, "live")
+    waiting = store.create(SUBJECT, POLICY, after(310))
+    store.create(SUBJECT, POLICY, after(310))
+    looked(store, 320, 1, "live")
+    with pytest.raises(LockedOut) as said:
+        store.create(SUBJECT, POLICY, after(330))
+    assert said.value.until == after(320 + POLICY.lock_out_s)
+    with pytest.raises(LockedOut):  # nor do links help that were gathered before
+        store.redeem(waiting.id, waiting.token, after(330))
+    late_s = 320 + POLICY.lock_out_s
+    fresh = store.create(SUBJECT, POLICY, after(late_s))
+    store.redeem(fresh.id, fresh.token, after(late_s))
+
+
+def test_a_token_is_not_used_up_by_a_lock_out(store: ProofStore) -> None:
+    new = store.create(SUBJECT, POLICY, T0, link_s=2 * POLICY.lock_out_s)
+    for n in range(POLICY.tries):
+        failed(store, n)
+    with pytest.raises(LockedOut):
+        store.redeem(new.id, new.token, after(10))
+    assert store.redeem(new.id, new.token, after(POLICY.tries + POLICY.lock_out_s))
+
+
+def test_who_opens_many_at_once_sees_no_more_scripts(store: ProofStore) -> None:
+    going = [redeemed(store) for _ in range(20)]
+    for proof in going:
+        store.consent(proof, "en.sound", T0)
+    begun = 0
+    for proof in going:
+        with contextlib.suppress(LockedOut):
+            store.begin(proof, T0)
+            begun += 1
+    assert begun == POLICY.tries
+
+
+def test_who_comes_every_minute_is_locked_out(store: ProofStore) -> None:
+    for n in range(POLICY.tries):
+        failed(store, n * 60)
+    with pytest.raises(LockedOut):
+        store.create(SUBJECT, POLICY, after(POLICY.tries * 60))
 
 
 def test_slow_failures_lock_nobody_out(store: ProofStore) -> None:
     for n in range(12):
-        failed(store, n * 46)  # never five within 180 s
-    store.create(SUBJECT, POLICY, after(12 * 46))
+        failed(store, n * 21_601)  # never five within a day
+    store.create(SUBJECT, POLICY, after(12 * 21_601))
 
 
 @settings(max_examples=50)
@@ -379,6 +434,14 @@ def test_old_ones_are_erased_but_not_before_their_lock_out_is_over(store: ProofS
     left = store.proof(kept)
     assert left is not None
     assert left.state == "erased"
+
+
+def test_what_counts_for_no_lock_out_is_erased_when_its_policy_says(store: ProofStore) -> None:
+    brief = ProofPolicy(keep_days=0.0)
+    store.finish(running(store, SUBJECT, 0, brief), "live", REPORT, T0)
+    store.finish(running(store, None, 0, brief), "not_live", REPORT, T0)
+    store.finish(running(store, SUBJECT, 0, brief), "cannot_judge", REPORT, T0, 1)
+    assert len(store.prune(T0)) == 2
 
 
 def test_tables_beside_those_of_an_older_store_and_of_an_unknown_version(tmp_path: Path) -> None:

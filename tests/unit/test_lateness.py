@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from liveguard.rtc.lateness import Lateness
+from liveguard.rtc.lateness import KEPT, Lateness
 
 FPS = 20
 START_US, END_US = 5_000_000, 9_000_000  # of what is looked at
@@ -56,6 +56,22 @@ def test_many_pictures_at_the_end_do_not_hide_those_that_came_late() -> None:
         t_us = 8_000_000 + number * 900
         lateness.came(t_us, t_us)
     assert lateness.late(START_US, END_US)
+
+
+def test_pictures_without_end_afterwards_do_not_push_out_those_that_came_late() -> None:
+    lateness = came(lambda _: 1.9)
+    for number in range(KEPT):
+        t_us = 10_000_000 + number * 2_000
+        lateness.came(t_us, t_us)
+    assert lateness.late(START_US, END_US)
+    assert not lateness.late(t_us - 4_000_000, t_us), "what is known still is not held against anybody"
+
+
+def test_of_a_minute_at_sixty_pictures_a_second_all_is_known() -> None:
+    lateness = Lateness()
+    for number in range(60 * 60):
+        lateness.came(number * 16_667, number * 16_667)
+    assert not lateness.late(2_000_000, 6_000_000)
 
 
 def test_a_connection_that_is_made_meanwhile_says_nothing_of_what_came_before() -> None:
