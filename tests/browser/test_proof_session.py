@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from liveguard.guard import Guard
+from liveguard.kyc.decision import ASK_A_PERSON
 from liveguard.kyc.flow import NOT_SHOWN
 from liveguard.kyc.report import verify
-from tests.bench.proof_attacks import BONA_FIDE, HELD_BACK, METHODS, Stage, one
+from tests.bench.proof_attacks import BONA_FIDE, HELD_BACK, LIBRARY, METHODS, SPARED, Stage, one
 from tests.browser.parts import needs_chromium
 from tests.server_parts import Running, serving
 
@@ -53,13 +54,26 @@ def test_somebody_who_answers_passes_soon_after_the_last_step(server: Running, s
 
 @pytest.mark.parametrize(
     ("species", "method"),
-    [("delayed relay", METHODS[0]), ("replayed session", METHODS[1]), ("still photo", METHODS[2])],
+    [
+        ("delayed relay", METHODS[0]),
+        ("replayed session", METHODS[1]),
+        ("still photo", METHODS[2]),
+        (LIBRARY, METHODS[2]),
+    ],
 )
 def test_no_attack_is_taken_for_live(server: Running, stage: Stage, tmp_path: Path, species: str, method: str) -> None:
     row = session(server, stage, tmp_path, species, method)
     assert row["report"], "the session gave no report"
     assert row["lasted_s"] > 10.0, "it went through all steps"
     assert row["verdict"] in ("not_live", "cannot_judge")
+
+
+def test_who_answers_by_a_library_of_pictures_and_leaves_out_the_rest_is_for_a_person_to_look_at(
+    server: Running, stage: Stage, tmp_path: Path
+) -> None:
+    row = session(server, stage, tmp_path, SPARED, METHODS[2])
+    assert row["verdict"] == "cannot_judge"
+    assert ASK_A_PERSON in (tmp_path / row["report"]).read_text()
 
 
 def test_a_relay_that_holds_back_that_a_step_was_shown_is_not_judged_by_it(

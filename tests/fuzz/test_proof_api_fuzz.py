@@ -21,7 +21,8 @@ from tests.synthetic import Says
 pytestmark = pytest.mark.fuzz
 HERE, SOCKETS = "http://127.0.0.1:8765", "ws://127.0.0.1:8765"
 ODD: list[Any] = [
-    None, True, -1, 0.5, 2**70, 1e308, "", "x", "x" * 5000, "\0", "\U0001f600", "../..", [], [[]] * 50, {}, {"a": {"b": []}},
+    None, True, -1, 0.5, 2**70, {"keep_days": 10**400}, 1e308, "", "x", "x" * 5000, "\0", "\U0001f600", "../..", [], [[]] * 50,
+    {}, {"a": {"b": []}}, "en.sound",
     ["light"], {"steps": 3}, {"steps": 1e9}, {"kinds": ["pose", "light"]}, "en", "no_hands", ["no_hands"] * 9, True,
 ]  # fmt: skip
 KEYS = [
@@ -56,6 +57,8 @@ def client() -> Iterator[TestClient]:
 def message(dice: random.Random) -> Any:
     if dice.random() < 0.1:
         return dice.choice(ODD)
+    if dice.random() < 0.1:
+        return {"agreed": True, "text": "en.sound"}
     return {dice.choice(KEYS): dice.choice(ODD) for _ in range(dice.randint(0, 5))}
 
 

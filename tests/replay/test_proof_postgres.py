@@ -13,12 +13,15 @@ from tests.replay.test_store_postgres import server, url  # noqa: F401  (fixture
 from tests.unit.test_kyc_store import (  # noqa: F401  (run again here, on the store below)
     race,
     test_a_proof_from_its_opening_to_its_result,
+    test_a_token_is_not_used_up_by_a_lock_out,
     test_each_thing_is_done_once_and_in_order,
     test_erased_is_all_but_id_and_times,
     test_of_twenty_threads_one_redeems,
     test_old_ones_are_erased_but_not_before_their_lock_out_is_over,
     test_what_is_not_done_in_time_expires,
     test_who_fails_too_often_is_locked_out,
+    test_who_has_agreed_may_say_later_that_there_is_no_microphone,
+    test_who_opens_many_at_once_sees_no_more_scripts,
     test_wrong_tokens_close_it,
 )
 
