@@ -2,7 +2,7 @@
 
 Compliance is a likelihood ratio of what was said, not a match of what was recognised: how much better other digits, and any
 speech at all, explain the sound than the digits that were asked for (`recogniser`). It speaks for nobody whose lips were
-not seen to say it. Limits: only English digits; a puppet
+not seen to say it. Limits: only English digits, so they are asked for in no other language; a puppet
 whose operator reads the digits in his own or in a cloned voice complies; the model was measured on few voices.
 """
 
@@ -27,7 +27,6 @@ from liveguard.detectors.voice import MOST_SECOND_PITCH_SHARE
 from liveguard.errors import ConfigError
 from liveguard.types import SAMPLE_RATE_HZ, Cue, FloatArray, Hypothesis, Need, Reading, Window
 
-LANGUAGE: Final = "en"
 MARGIN_S: Final = 0.3  # around what is voiced: consonants are not
 LEAST_PRESENT: Final = 0.8  # share of the sound that must have arrived
 LEAST_LEVEL_DB: Final = -55.0  # re full scale, of the loudest 0.1 s: quieter is a microphone that is turned off
@@ -76,7 +75,8 @@ class DigitsChallenge:
     def evaluate(self, window: Window) -> Reading:
         cue = its_cue(window, "digits")
         sound = Sound.since(window, cue)
-        why_not = self.missing or _unfit(window, cue) or sound.unfit() or _music(part(window, cue.t_us, window.end_us))
+        several = "" if window.alone else SEVERAL
+        why_not = self.missing or several or sound.unfit() or _music(part(window, cue.t_us, window.end_us))
         if why_not or self._recogniser is None:
             return cannot_judge(self.name, window, why_not, sound.measures())
         if sound.voiced_s < LEAST_VOICED_S:
@@ -141,15 +141,6 @@ def _said(heard: Heard, asked: tuple[int, ...]) -> str:
     return (
         f"other digits were said: {sum(a == b for a, b in zip(heard.digits, asked, strict=False))} of {len(asked)} fit"
     )
-
-
-def _unfit(window: Window, cue: Cue) -> str:
-    if not window.alone:
-        return SEVERAL
-    locale = str(cue.params.get("locale", LANGUAGE))
-    if locale.split("-")[0].lower() != LANGUAGE:
-        return f"only English digits are recognised, and they were asked for in {locale}"
-    return ""
 
 
 def _music(heard: Window) -> str:

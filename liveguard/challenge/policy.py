@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from itertools import combinations
 from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
 from liveguard.errors import ConfigError
@@ -29,6 +30,7 @@ UNFILMED: Final[frozenset[Kind]] = frozenset({"light", "occlusion", "digits"})
 are all in one of somebody who looked around. Light, a hand or a voice have to be added to its pictures, or be there."""
 MOST_OWN_NEEDS: Final = 2
 """Whoever leaves out more kinds by their own word has chosen what they are examined by."""
+LANGUAGE_OF_DIGITS: Final = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,12 @@ class ProofPolicy:
                 given[name] = value
         return cls(**given)
 
+    def in_language(self, locale: str) -> ProofPolicy:
+        """What of it can be asked in a locale (BCP 47): of digits only English ones are recognised."""
+        if locale.split("-")[0].lower() == LANGUAGE_OF_DIGITS:
+            return self
+        return replace(self, kinds=tuple(kind for kind in self.kinds if kind != "digits"))
+
     def without(self, kinds: Iterable[Kind]) -> ProofPolicy:
         """The same without these kinds. Raises ConfigError where fewer than two are left."""
         gone = set(kinds)
@@ -117,6 +125,16 @@ class ProofPolicy:
         own = asked & set(self.spared(own_needs))
         gone = any(sort & asked and sort & asked <= own for sort in (DEPTH, UNFILMED))
         return gone or len(own) > MOST_OWN_NEEDS
+
+    def too_much(self, needs: Iterable[str]) -> tuple[tuple[Ability, ...], ...]:
+        """The smallest sets of what a person may not leave out together by their own word: with any more it is the same."""
+        asked = set(self.kinds) - set(self.spared(needs))
+        abilities = [ability for ability, kind in SPARES.items() if kind in asked]
+        found: list[tuple[Ability, ...]] = []
+        for own in (some for size in range(1, len(abilities) + 1) for some in combinations(abilities, size)):
+            if self.leaves_too_much(needs, own) and not any(set(fewer) <= set(own) for fewer in found):
+                found.append(own)
+        return tuple(found)
 
     def kinds_for(self, cannot: Iterable[str]) -> tuple[Kind, ...]:
         """The kinds that are left for a person who cannot do some. Raises ConfigError where fewer than two are."""

@@ -36,6 +36,12 @@ SHUTDOWN_S = 10
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default=HOST, help=f"address to listen on (default: {HOST}, this machine only)")
     parser.add_argument("--port", type=int, default=PORT, help=f"default: {PORT}; 0 takes any that is free")
+    parser.add_argument(
+        "--public-url",
+        default="",
+        metavar="URL",
+        help="how other people's browsers reach it, as https://HOST, where that is not how it listens: behind a proxy",
+    )
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     parser.add_argument(
         "--token", default="", help="who may use it; or LIVEGUARD_TOKEN; made up where needed and none is given"
@@ -170,10 +176,12 @@ def settings_of(arguments: argparse.Namespace) -> ServerSettings:
     from liveguard.kyc.webhook import OUTBOX_NAME
     from liveguard.rtc.ice_options import check_addresses, parse_ice_servers
     from liveguard.server.engines import IN_MEMORY, name_of, place
+    from liveguard.server.public_url import PublicUrl
     from liveguard.server.settings import ServerSettings
 
     token = arguments.token or os.environ.get("LIVEGUARD_TOKEN", "")
-    if not token and not is_loopback(arguments.host):
+    public_url = PublicUrl.of(arguments.public_url) if arguments.public_url else None
+    if not token and not (is_loopback(arguments.host) and (public_url is None or is_loopback(public_url.host))):
         token = secrets.token_urlsafe(24)
     if arguments.tls_cert is not None and arguments.tls_key is not None:
         check_certificate(arguments.tls_cert, arguments.tls_key)
@@ -188,6 +196,7 @@ def settings_of(arguments: argparse.Namespace) -> ServerSettings:
         config=config_of(arguments),
         host=arguments.host,
         port=arguments.port,
+        public_url=public_url,
         token=token,
         tls_cert=arguments.tls_cert,
         tls_key=arguments.tls_key,
@@ -229,10 +238,12 @@ def _show(settings: ServerSettings) -> None:
     out = Console(highlight=False)
     out.print(Text.assemble("liveguard is at ", (_page(settings), "bold")), soft_wrap=True)
     out.print(Text(f"WHIP: {settings.url}whip/NAME   Ctrl-C ends", "dim"), soft_wrap=True)
-    if settings.tls_cert is None and not is_loopback(settings.host):
+    if settings.public_url is not None:
+        out.print(Text(f"Other people's browsers reach it at {settings.link_url}", "dim"), soft_wrap=True)
+    if not settings.link_url.startswith("https:") and not all(map(is_loopback, settings.hosts)):
         out.print(
-            Text("Without --tls-cert browsers give their camera to no page but this machine's own, and the token "
-                 "travels in the clear.", "yellow"), soft_wrap=True,
+            Text("Without --tls-cert, or a --public-url with https, browsers give their camera to no page but this "
+                 "machine's own, and the token travels in the clear.", "yellow"), soft_wrap=True,
         )  # fmt: skip
 
 

@@ -95,6 +95,7 @@ def person_routes(proofs: Proofs) -> APIRouter:
             "key": key,
             "locale": proof.locale,
             "kinds_possible": list(proof.policy.kinds_for(proof.needs)),
+            "too_much": proof.policy.too_much(proof.needs),
             "consents": dict(TEXTS),
             "steps": proof.policy.steps,
             "answer_s": proof.policy.answer_s,
@@ -165,7 +166,8 @@ async def _converse(proofs: Proofs, proof: str, socket: WebSocket) -> None:
 def describe(proof: Proof) -> Json:
     """A proof as the API shows it; of one that has ended, the decision's reasons and how each challenge went.
 
-    `left_out`: the challenges that could not be drawn, because the caller or the person themselves said so.
+    `left_out`: the challenges that could not be drawn, because the caller or the person themselves said so, or because
+    they are asked for in English only, and the session's locale is another.
     """
     ended, consent = proof.ended_at, proof.consent_at
     entries = read(proof.report).entries if proof.report is not None else ()
@@ -178,7 +180,11 @@ def describe(proof: Proof) -> Json:
         "expires_at": iso(proof.expires_at),
         "consent_at": None if consent is None else iso(consent),
         "ended_at": None if ended is None else iso(ended),
-        "left_out": {"by_caller": _left_out(proof, proof.needs), "by_person": _left_out(proof, proof.own_needs)},
+        "left_out": {
+            "by_caller": _left_out(proof, proof.needs),
+            "by_person": _left_out(proof, proof.own_needs),
+            "by_language": list(proof.unspoken),
+        },
         "reasons": list(entries[-1]["body"]["reasons"]) if entries else [],
         "challenges": [{"kind": step["kind"], "nats": step["nats"], "why": step["why"]} for step in steps],
     }

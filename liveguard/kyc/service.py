@@ -20,7 +20,7 @@ from liveguard.challenge.script import draw, new_nonce
 from liveguard.errors import ConfigError, LiveguardError
 from liveguard.guard import Guard
 from liveguard.kyc.consent import TextId
-from liveguard.kyc.decision import Decision, decide
+from liveguard.kyc.decision import STEP_WORDS, Decision, decide
 from liveguard.kyc.entries import policy_dict
 from liveguard.kyc.errors import ProofClosed, UnknownProof
 from liveguard.kyc.flow import Attempt
@@ -284,6 +284,7 @@ class Proofs:
             guarded.on_event = None
         record.passive = self._passive(guarded)
         decision = decide(proof.policy, results, record.passive, proof.needs, proof.own_needs)
+        decision = replace(decision, reasons=(*decision.reasons, *_unspoken(proof)))
         record.result(utc.now(), results, [asked.cue_us for asked in attempt.asked], guarded.tap.facts, decision)
         return decision
 
@@ -352,3 +353,9 @@ class Proofs:
                 log.exception("housekeeping of proofs failed; it goes on")
             await self._tell()
             await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _unspoken(proof: Proof) -> tuple[str, ...]:
+    """What could not be drawn because of the language, for the reasons."""
+    names = ", ".join(STEP_WORDS[kind] for kind in proof.unspoken)
+    return (f"left out, as it is asked for in English only: {names}",) if names else ()

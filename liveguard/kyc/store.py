@@ -69,7 +69,7 @@ class ProofStore(ProofArchive):
         `notify`: the result is one that the webhook is to be told (`untold`).
         """
         needs = sorted(set(needs))
-        policy.kinds_for(needs)
+        policy.in_language(locale).kinds_for(needs)
         hashed = None if subject is None else self._subject_hash(subject)
         new = NewProof(secrets.token_hex(16), new_token(), new_nonce(), now + timedelta(seconds=link_s))
         row = {
@@ -146,12 +146,19 @@ class ProofStore(ProofArchive):
 
     def begin(self, proof: str, now: datetime) -> None:
         """The steps begin, once, after consent. Raises ProofClosed, and LockedOut where links were gathered beforehand."""
+        ready = and_(PROOFS.c.state == "redeemed", PROOFS.c.consent_us.is_not(None), PROOFS.c.expires_us > unix_us(now))
         with self._database.transaction() as connection:
             row = connection.execute(select(PROOFS).where(PROOFS.c.id == proof)).first()
+            if row is not None and row.subject_hash is not None:  # of several that begin at once each counts the others
+                own = select(PROOFS.c.id).where(PROOFS.c.subject_hash == row.subject_hash).order_by(PROOFS.c.id)
+                connection.execute(own.with_for_update()).all()
             until = None if row is None else _locked(connection, row, now)
+            begun = update(PROOFS).where(PROOFS.c.id == proof, ready).values(state="running")
+            moved = until is None and connection.execute(begun).rowcount == 1
         if until is not None:
             raise LockedOut(until)
-        self._move(proof, now, {"state": "running"}, PROOFS.c.state == "redeemed", PROOFS.c.consent_us.is_not(None))
+        if not moved:
+            raise self._closed(proof)
 
     def finish(self, proof: str, verdict: Outcome, report: bytes, now: datetime, undecided: int = 0) -> None:
         """Keep the result, once: of steps that have begun or, where the person has not come so far, "cannot_judge".

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, Row, String, Table
 
-from liveguard.challenge.policy import ProofPolicy
+from liveguard.challenge.policy import Kind, ProofPolicy
 from liveguard.utc import at_of
 
 PROOFS_VERSION: Final = "3"
@@ -69,8 +69,9 @@ KEPT_WHEN_ERASED: Final = frozenset({"id", "state", "created_us", "expires_us", 
 class Proof:
     """One proof as it is stored. What an erased one does not have any more is None, or empty.
 
-    `needs`: what the caller says that the person cannot do; `own_needs`: what only they themselves do. `consent_text`: the id
-    of the text that they agreed to.
+    `policy`: what of it can be asked in the proof's locale; `unspoken`: the kinds that cannot. `needs`: what the caller says
+    that the person cannot do; `own_needs`: what only they themselves do. `consent_text`: the id of the text that they
+    agreed to.
     """
 
     id: str
@@ -87,16 +88,20 @@ class Proof:
     consent_text: str
     ended_at: datetime | None
     report: bytes | None
+    unspoken: tuple[Kind, ...] = ()
 
 
 def proof_of(row: Row[Any]) -> Proof:
     """The proof that a row of PROOFS holds."""
+    locale = row.locale or ""
+    whole = None if row.policy is None else ProofPolicy.of(json.loads(row.policy))
+    policy = None if whole is None else whole.in_language(locale)
     return Proof(
         id=row.id,
         state=row.state,
         verdict=row.verdict,
-        policy=None if row.policy is None else ProofPolicy.of(json.loads(row.policy)),
-        locale=row.locale or "",
+        policy=policy,
+        locale=locale,
         needs=() if row.needs is None else tuple(json.loads(row.needs)),
         own_needs=() if row.own_needs is None else tuple(json.loads(row.own_needs)),
         nonce=bytes(row.nonce or b""),
@@ -106,6 +111,7 @@ def proof_of(row: Row[Any]) -> Proof:
         consent_text=row.consent_text or "",
         ended_at=None if row.ended_us is None else at_of(row.ended_us),
         report=None if row.report is None else bytes(row.report),
+        unspoken=tuple(kind for kind in whole.kinds if kind not in policy.kinds) if whole and policy else (),
     )
 
 

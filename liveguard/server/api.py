@@ -27,6 +27,7 @@ def api_routes(hub: Hub) -> APIRouter:
         """What this server is and can do."""
         return {
             "version": __version__,
+            "public_url": None if hub.settings.public_url is None else hub.settings.link_url,
             "max_sessions": hub.settings.max_sessions,
             "max_faces": hub.settings.config.max_faces,
             "ice_servers": list(hub.settings.browser_ice_servers),

@@ -51,7 +51,7 @@ def create_app(settings: ServerSettings, guard: Guard, store: Store) -> FastAPI:
     app.include_router(api_routes(hub))
     app.include_router(whip_routes(hub))
     app.include_router(live_routes(hub))
-    app.include_router(caller_routes(proofs, settings.url))
+    app.include_router(caller_routes(proofs, settings.link_url))
     app.include_router(person_routes(proofs))
 
     @app.get("/metrics", include_in_schema=False)

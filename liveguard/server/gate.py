@@ -104,6 +104,9 @@ class Gate:
         return is_loopback(name) or name == self._settings.host
 
     def _same_origin(self, origin: str, headers: Headers) -> bool:
+        public = self._settings.public_url
+        if public is not None and origin.lower() == public.origin:  # a proxy may put another Host in its place
+            return True
         return origin.lower() in (f"{scheme}://{headers.get('host', '').lower()}" for scheme in ("http", "https"))
 
     def _may_ask(self, scope: Scope, origin: str) -> bool:

@@ -15,6 +15,7 @@ from liveguard.errors import ConfigError
 from liveguard.hosts import is_loopback
 from liveguard.kyc.webhook import ProofWebhook
 from liveguard.server.defaults import HOST, KEEP_DAYS, MAX_SESSIONS, PORT
+from liveguard.server.public_url import PublicUrl
 
 MOST_DAYS = 36_500
 
@@ -23,15 +24,16 @@ MOST_DAYS = 36_500
 class ServerSettings:
     """`database`: a file, or a URL of SQLAlchemy. `ice_addresses` None: all of this machine's, and loopback.
 
-    `origins`: web pages of other hosts that may use the API. `linger_s`: how long a participant who has lost the
-    connection may stay away before the session ends. `proof_key`: the file of the key that signs the reports of
-    liveness sessions; `proof_webhook`: where results are sent, signed
-    with `proof_secret`, by way of the file `proof_outbox`.
+    `public_url`: how browsers reach this server where that is not `url`. `origins`: web pages of other hosts that may use
+    the API. `linger_s`: how long a participant who has lost the connection may stay away before the session ends.
+    `proof_key`: the file of the key that signs the reports of liveness sessions; `proof_webhook`: where results are sent,
+    signed with `proof_secret`, by way of the file `proof_outbox`.
     """
 
     config: Config = field(default_factory=Config)
     host: str = HOST
     port: int = PORT
+    public_url: PublicUrl | None = None
     token: str = ""
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -55,8 +57,9 @@ class ServerSettings:
             raise ConfigError(f"max-sessions {self.max_sessions}: allowed are 1 to 64")
         if not 0 < self.keep_days <= MOST_DAYS:
             raise ConfigError(f"keep-days {self.keep_days:g}: allowed are more than 0, and at most {MOST_DAYS}")
-        if not self.token and not is_loopback(self.host):
-            raise ConfigError(f"host {self.host} can be reached from other machines, so a token is needed")
+        for host in self.hosts:
+            if not self.token and not is_loopback(host):
+                raise ConfigError(f"host {host} can be reached from other machines, so a token is needed")
         if self.token and not (16 <= len(self.token) <= 256 and _plain(self.token)):
             raise ConfigError("token: allowed are 16 to 256 letters, digits, '-' and '_'")
         if (self.tls_cert is None) != (self.tls_key is None):
@@ -71,7 +74,18 @@ class ServerSettings:
         return ProofWebhook(self.proof_webhook, secrets=self.proof_secret, outbox=self.proof_outbox)
 
     @property
+    def hosts(self) -> tuple[str, ...]:
+        """Where it can be reached."""
+        return (self.host,) if self.public_url is None else (self.host, self.public_url.host)
+
+    @property
+    def link_url(self) -> str:
+        """What links for other people begin with."""
+        return self.url if self.public_url is None else f"{self.public_url.origin}/"
+
+    @property
     def url(self) -> str:
+        """Where it listens."""
         everywhere = self.host in ("0.0.0.0", "::")
         host = socket.gethostname() if everywhere else f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}/"

@@ -27,7 +27,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 import liveguard.server
-from liveguard.challenge.policy import KINDS, SPARES
+from liveguard.challenge.policy import KINDS, SPARES, Kind, ProofPolicy
 from liveguard.kyc.consent import TEXTS
 from liveguard.kyc.service import MOST_ATTEMPTS, RETURN_WITHIN_S
 from liveguard.rtc.peer import Peer
@@ -88,11 +88,14 @@ class Stub:
     """What is answered and played, and what came. Read and written by the tests' thread between runs only."""
 
     plan: Sequence[Message] = ()
-    kinds: Sequence[str] = KINDS
+    kinds: Sequence[Kind] = KINDS
     locale: str = "en"
     answer_s: float = 180.0
     return_s: float = RETURN_WITHIN_S
     redeem_error: tuple[int, str] | None = None
+    busy: int = 0
+    """So many offers more are turned away, to come again after `retry_after_s`."""
+    retry_after_s: int | None = 1
     consents: list[dict[str, Any]] = field(default_factory=list)
     offers: list[dict[str, Any]] = field(default_factory=list)
     heard: list[dict[str, Any]] = field(default_factory=list)
@@ -129,7 +132,9 @@ def create_stub(stub: Stub) -> Starlette:
             return JSONResponse({"error": error}, status)
         stub.used.add(given["token"])
         visit = stub.visits[given["id"]] = Visit(secrets.token_urlsafe(24))
-        answer = {"key": visit.key, "locale": stub.locale, "kinds_possible": list(stub.kinds), "consents": dict(TEXTS)}
+        policy = ProofPolicy(tuple(stub.kinds)).in_language(stub.locale)
+        answer = {"key": visit.key, "locale": stub.locale, "kinds_possible": list(policy.kinds)}
+        answer |= {"too_much": policy.too_much(()), "consents": dict(TEXTS)}
         waits = {"answer_s": stub.answer_s, "attempts": MOST_ATTEMPTS, "return_s": stub.return_s}
         return JSONResponse({**answer, **waits, "ice_servers": []})
 
@@ -156,6 +161,10 @@ def create_stub(stub: Stub) -> Starlette:
         if not visit.agreed or visit.is_over(stub.return_s):
             return JSONResponse({"error": "this cannot be done now"}, 410)
         given = await request.json()
+        if stub.busy:
+            stub.busy -= 1
+            wait = {} if stub.retry_after_s is None else {"Retry-After": str(stub.retry_after_s)}
+            return JSONResponse({"error": "8 participants are guarded already"}, 503, wait)
         stub.offers.append(given)
 
         def begun() -> Any:

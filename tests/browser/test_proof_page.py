@@ -199,7 +199,7 @@ def check_digits(frames: list[dict[str, Any]]) -> None:
     there = [frame for frame in frames if frame["large"]]
     assert {frame["large"] for frame in there} == {"4719"}
     assert [turn for turn, _ in itertools.groupby(frame["turn"] for frame in there)] == list("4719")
-    assert there[-1]["said"] == "Read aloud: 4, 7, 1, 9"
+    assert there[-1]["said"] == "Read aloud in English: 4, 7, 1, 9"
 
 
 def check_distance(frames: list[dict[str, Any]]) -> None:
@@ -239,8 +239,8 @@ def test_german_by_keyboard_alone_with_something_left_out(stub: Stub, visit: Cal
     page.keyboard.press("Enter")
     on(page, "choices")
     assert focus() == "H1"
-    expect(page.locator("p.consent")).to_have_text(TEXTS["de.sound"])
-    for need in ("need-no_flashes", "need-no_speech"):
+    expect(page.locator("p.consent")).to_have_text(TEXTS["de.picture"])
+    for need in ("need-no_flashes", "need-no_hands"):
         tab_to(need)
         page.keyboard.press("Space")
     tab_to("agree")
@@ -249,7 +249,7 @@ def test_german_by_keyboard_alone_with_something_left_out(stub: Stub, visit: Cal
     tab_to("begin")
     page.keyboard.press("Enter")
     on(page, "result")
-    assert stub.consents == [{"agreed": True, "text": "de.sound", "cannot": ["no_flashes", "no_speech"]}]
+    assert stub.consents == [{"agreed": True, "text": "de.picture", "cannot": ["no_flashes", "no_hands"]}]
     assert "m=audio" not in stub.offers[0]["sdp"], "without digits there is no microphone"
     frames = page.evaluate("() => framesForTests")
     assert frames[0]["count"] == "Schritt 1 von 1"
@@ -266,6 +266,39 @@ def test_german_by_keyboard_alone_with_something_left_out(stub: Stub, visit: Cal
     assert len(heard(stub, "ready")) == 2
     assert len(stub.offers) == 1, "over the same connection"
     expect(page.get_by_test_id("stop")).to_be_hidden()
+
+
+def test_digits_are_asked_for_in_english_whatever_the_page_speaks(stub: Stub, visit: Callable[..., Seen]) -> None:
+    stub.plan = [OK, QUICK[4], {**DONE, "verdict": "cannot_judge", "retry": True}]
+    page = visit(locale="de").page
+    page.get_by_test_id("go").click()
+    on(page, "choices")
+    expect(page.locator("html")).to_have_attribute("lang", "en")  # as the link is meant
+    expect(page.locator("#need-no_speech-what")).to_contain_text("in English")
+    page.get_by_test_id("language").click()
+    expect(page.locator("#need-no_speech-what")).to_contain_text("auf Englisch")
+    page.get_by_test_id("agree").click()
+    page.get_by_test_id("begin").click(timeout=SOON_MS)
+    page.get_by_test_id("again").wait_for(timeout=SOON_MS)
+    assert stub.consents == [{"agreed": True, "text": "de.sound", "cannot": []}], "the person has left nothing out"
+    asked = {frame["instruction"] for frame in page.evaluate("() => framesForTests") if frame["kind"] == "digits"}
+    assert asked == {"Lesen Sie die Ziffern laut auf Englisch vor"}
+    expect(page.get_by_test_id("language")).to_be_hidden()  # what was agreed to goes on
+    stub.plan = [OK, DONE]
+    page.get_by_test_id("again").click()
+    on(page, "result")
+    expect(page.get_by_test_id("language")).to_be_visible()
+
+
+def test_a_link_in_another_language_asks_for_no_digits(stub: Stub, visit: Callable[..., Seen]) -> None:
+    stub.locale = "fr"
+    page = visit(locale="fr").page
+    page.get_by_test_id("go").click()
+    expect(page.locator("fieldset input")).to_have_count(5)
+    assert page.get_by_test_id("need-no_speech").count() == 0
+    page.get_by_test_id("agree").click()
+    on(page, "preview")
+    assert stub.consents == [{"agreed": True, "text": "en.picture", "cannot": []}]
 
 
 def test_a_second_try_that_the_server_does_not_wait_for(stub: Stub, visit: Callable[..., Seen]) -> None:
@@ -293,6 +326,24 @@ def test_too_much_left_out(stub: Stub, visit: Callable[..., Seen]) -> None:
     assert stub.consents[-1]["cannot"] == ["no_moving"]
 
 
+def test_that_a_person_has_to_check_is_said_while_it_is_chosen(visit: Callable[..., Seen]) -> None:
+    page = visit().page
+    page.get_by_test_id("go").click()
+    page.get_by_test_id("need-no_moving").check()
+    expect(page.get_by_test_id("by-hand")).to_have_count(0)
+    page.get_by_test_id("need-no_head_turns").check()
+    expect(page.get_by_test_id("by-hand")).to_contain_text("a person will have to check")
+    page.get_by_test_id("language").click()
+    expect(page.get_by_test_id("by-hand")).to_contain_text("ein Mensch muss prüfen")
+    page.get_by_test_id("need-no_head_turns").uncheck()
+    expect(page.get_by_test_id("by-hand")).to_have_count(0)
+    page.get_by_test_id("need-no_hands").check()
+    page.get_by_test_id("need-no_blinks").check()  # the third, whichever
+    expect(page.get_by_test_id("by-hand")).to_be_visible()
+    page.get_by_test_id("agree").click()
+    on(page, "preview")
+
+
 @pytest.mark.parametrize(("status", "head"), [(410, "This link cannot be used any more"), (429, "Please wait a while")])
 def test_a_link_that_is_no_good(stub: Stub, visit: Callable[..., Seen], status: int, head: str) -> None:
     stub.redeem_error = (status, "no")
@@ -300,6 +351,51 @@ def test_a_link_that_is_no_good(stub: Stub, visit: Callable[..., Seen], status: 
     page.get_by_test_id("go").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(head)
     assert page.get_by_test_id("again").count() == 0
+
+
+def test_a_server_without_a_place_is_asked_again(stub: Stub, visit: Callable[..., Seen]) -> None:
+    stub.plan, stub.busy = [OK, DONE], 2
+    page = visit().page
+    begin(page)
+    expect(page.get_by_test_id("hint")).to_contain_text("asked again in a few seconds", timeout=SOON_MS)
+    on(page, "result")
+    assert stub.busy == 0
+    assert len(stub.offers) == 1
+
+
+def test_a_server_that_stays_without_a_place_does_not_use_up_the_link(stub: Stub, visit: Callable[..., Seen]) -> None:
+    stub.plan, stub.busy, stub.retry_after_s = [OK, DONE], 1, 3600  # so long nobody is kept waiting
+    page = visit().page
+    begin(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("The check is busy at the moment", timeout=SOON_MS)
+    page.get_by_test_id("again").click()
+    page.get_by_test_id("begin").click(timeout=SOON_MS)
+    on(page, "result")
+
+
+def test_nobody_who_has_stopped_while_the_server_was_busy_is_connected(stub: Stub, visit: Callable[..., Seen]) -> None:
+    stub.busy = 1
+    page = visit().page
+    begin(page)
+    expect(page.get_by_test_id("hint")).to_contain_text("busy", timeout=SOON_MS)
+    page.get_by_test_id("stop").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You stopped the check")
+    page.wait_for_timeout(1500)
+    assert stub.offers == []
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_link_that_is_opened_while_the_server_starts_anew_stays_good(
+    stub: Stub, visit: Callable[..., Seen], status: int
+) -> None:
+    stub.redeem_error = (status, "bad gateway")
+    page = visit().page
+    page.get_by_test_id("go").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("The check is busy at the moment")
+    stub.redeem_error = None
+    page.get_by_test_id("again").click()
+    page.get_by_test_id("go").click()
+    on(page, "choices")
 
 
 def test_a_link_without_its_end_and_one_that_is_open_elsewhere(stub: Stub, visit: Callable[..., Seen]) -> None:
@@ -321,11 +417,24 @@ def test_a_camera_that_is_refused(stub: Stub, visit: Callable[..., Seen]) -> Non
     page.get_by_test_id("go").click()
     page.get_by_test_id("agree").click()
     expect(page.get_by_test_id("problem")).to_contain_text("was not allowed to use the camera or the microphone")
+    assert page.get_by_test_id("by-hand").count() == 0
     page.get_by_test_id("again").click()
     expect(page.get_by_test_id("problem")).to_be_visible()
     page.get_by_test_id("mute").click()
     on(page, "preview")
     assert stub.consents[-1] == {"agreed": True, "text": "en.sound", "cannot": ["no_speech"]}
+
+
+def test_that_a_person_has_to_check_is_said_before_going_on_without_a_microphone(visit: Callable[..., Seen]) -> None:
+    page = visit().page
+    page.evaluate(
+        """() => { navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("no", "NotAllowedError"); }; }"""
+    )
+    page.get_by_test_id("go").click()
+    page.get_by_test_id("need-no_flashes").check()
+    page.get_by_test_id("need-no_hands").check()
+    page.get_by_test_id("agree").click()
+    expect(page.get_by_test_id("by-hand")).to_contain_text("without a microphone")
 
 
 def test_a_connection_that_is_lost_and_an_abort(stub: Stub, visit: Callable[..., Seen]) -> None:
@@ -398,6 +507,17 @@ def test_both_languages_say_everything(visit: Callable[..., Seen]) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Eine kurze Prüfung mit der Kamera")
     page.get_by_test_id("go").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Was vorkommen kann")  # what was chosen goes first
+
+
+@pytest.mark.parametrize("locale", ["en", "de"])
+def test_a_small_phone_has_room_for_everything(stub: Stub, visit: Callable[..., Seen], locale: str) -> None:
+    stub.locale = locale
+    page = visit(locale=locale, viewport={"width": 320, "height": 640}).page
+    page.get_by_test_id("go").click()
+    on(page, "choices")  # with the time, the other language and the way out in one line
+    page.get_by_test_id("need-no_moving").check()
+    page.get_by_test_id("need-no_head_turns").check()
+    assert page.evaluate("() => document.documentElement.scrollWidth") == 320
 
 
 def test_words_are_read_on_every_colour() -> None:

@@ -264,3 +264,28 @@ def test_beside_a_link_to_this_machine_stands_what_to_do(page: Seen) -> None:
     reach = page.page.get_by_test_id("proof-reach")
     expect(reach).to_contain_text("Do not send this link")
     expect(reach).to_contain_text("--host")
+
+
+def test_a_link_for_others_is_the_one_that_the_guard_was_told_of(page: Seen) -> None:
+    """The public URL of a server behind a proxy; else the name by which this page was found."""
+    asked = """async (public_url) => {
+        const { ProofRequest } = await import("/proof_request.js");
+        const panel = new ProofRequest({ public_url });
+        const made = { id: "p1", url: "https://kyc.example.org/proof/#id=p1&token=t", state: "waiting" };
+        window.fetch = async () => new Response(JSON.stringify(made));
+        panel.button.click();
+        while (!panel.standing.textContent) await new Promise((resolve) => setTimeout(resolve));
+        panel.close();
+        return [panel.link.value, panel.reach.textContent]; }"""
+    link, reach = page.page.evaluate(asked, "https://kyc.example.org/")
+    assert link == "https://kyc.example.org/proof/#id=p1&token=t"
+    assert "Send this link to the person" in reach
+    link, reach = page.page.evaluate(asked, None)
+    assert link.startswith("http://127.0.0.1:")
+    assert link.endswith("/proof/#id=p1&token=t")
+    assert "Do not send this link" in reach
+
+
+def test_the_panel_says_what_a_proof_does_not_tell(page: Seen) -> None:
+    page.page.get_by_test_id("tab-meeting").click()
+    expect(page.page.get_by_label("Proof")).to_contain_text("and not who that is")

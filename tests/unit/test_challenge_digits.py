@@ -180,14 +180,6 @@ def test_sound_without_any_word_is_no_answer() -> None:
     assert reading.llr > 1
 
 
-def test_other_languages_cannot_be_judged() -> None:
-    german = replace(ASKED, params={**ASKED.params, "locale": "de-AT"})
-    reading = read(cue=german)
-    assert reading.llr is None
-    assert "de-AT" in reading.why
-    assert read(OTHER, cue=replace(ASKED, params={**ASKED.params, "locale": "en-GB"})).llr is not None
-
-
 def test_without_the_recogniser_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pocketsphinx", None)
     reading = DigitsChallenge().evaluate(window(sound()))

@@ -87,6 +87,15 @@ def test_what_a_person_leaves_out_by_their_own_word_has_an_end() -> None:
     )
 
 
+@pytest.mark.parametrize("needs", [(), ("no_moving",), ("no_hands", "no_speech"), tuple(SPARES)[:4]])
+def test_what_is_too_much_is_told_by_its_smallest_sets(needs: tuple[str, ...]) -> None:
+    told = [set(some) for some in POLICY.too_much(needs)]
+    for size in range(7):
+        for own in itertools.combinations(SPARES, size):
+            assert POLICY.leaves_too_much(needs, own) == any(some <= set(own) for some in told)
+    assert not any(one < other for one in told for other in told)
+
+
 @pytest.mark.parametrize(("ability", "kind"), SPARES.items())
 def test_nobody_is_asked_for_what_they_cannot_do(ability: str, kind: str) -> None:
     for n in range(100):

@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket
 
 from liveguard.errors import ConfigError
 from liveguard.server.gate import MOST_BODY, SUBPROTOCOL, Gate
+from liveguard.server.public_url import PublicUrl
 from liveguard.server.settings import ServerSettings
 
 TOKEN = "0123456789abcdef-token"
@@ -123,6 +124,28 @@ def test_origins_that_were_named_are_let_in() -> None:
         assert answer.status_code == 200
         assert answer.headers["access-control-allow-origin"] == "https://studio.example"
         assert opened.get("/api/info", headers={"Origin": "https://other.example"}).status_code == 403
+
+
+PUBLIC = PublicUrl.of("https://kyc.example.org/")
+
+
+@pytest.mark.parametrize("host", ["kyc.example.org", "127.0.0.1:8765"])  # as a proxy passes it on, or puts in its place
+def test_behind_a_proxy_our_own_page_is_ours(host: str) -> None:
+    headers = {"Host": host, "Origin": "https://kyc.example.org", "Authorization": f"Bearer {TOKEN}"}
+    with client(ServerSettings(public_url=PUBLIC, token=TOKEN)) as opened:
+        for path in ("/api/info", "/proof/api/redeem"):
+            assert opened.post(path, headers=headers).status_code == 200
+            assert opened.post(path, headers={**headers, "Origin": "https://evil.example"}).status_code == 403
+        with opened.websocket_connect(EVENTS, [SUBPROTOCOL, f"bearer.{TOKEN}"], headers=headers) as socket_:
+            assert socket_.receive_text() == "in"
+
+
+def test_who_is_reached_through_a_proxy_needs_a_token() -> None:
+    with pytest.raises(ConfigError, match="can be reached from other machines"):
+        ServerSettings(public_url=PUBLIC)
+    with client(ServerSettings(public_url=PublicUrl.of("https://localhost:9000"))) as opened:
+        headers = {"Host": "localhost:9000", "Origin": "https://localhost:9000"}
+        assert opened.post("/api/info", headers=headers).status_code == 200
 
 
 def test_bodies_are_bounded_whatever_their_length_claims_to_be(open_server: TestClient) -> None:

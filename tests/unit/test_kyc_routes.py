@@ -18,6 +18,7 @@ from liveguard.kyc import service
 from liveguard.kyc.decision import ASK_A_PERSON, StepResult
 from liveguard.kyc.report import verify
 from liveguard.server.app import create_app
+from liveguard.server.public_url import PublicUrl
 from liveguard.server.settings import ServerSettings
 from liveguard.server.store import Store
 from liveguard.types import Need
@@ -72,6 +73,14 @@ def test_the_link_carries_the_token_where_browsers_do_not_send_it(client: TestCl
     assert "customer 17" not in known.text
 
 
+def test_behind_a_proxy_the_link_is_of_its_public_name() -> None:
+    settings = ServerSettings(ice_addresses=LOOPBACK, public_url=PublicUrl.of("https://kyc.example.org"), token=TOKEN)
+    for client in opened(settings):
+        client.headers["Authorization"] = f"Bearer {TOKEN}"
+        assert new(client)["url"].startswith("https://kyc.example.org/proof/#id=")
+        assert client.get("/api/info").json()["public_url"] == "https://kyc.example.org/"
+
+
 def test_a_token_opens_a_session_once_however_many_race_for_it(client: TestClient) -> None:
     made = new(client)
     body = {"id": made["id"], "token": made["token"]}
@@ -83,6 +92,7 @@ def test_a_token_opens_a_session_once_however_many_race_for_it(client: TestClien
         "key",
         "locale",
         "kinds_possible",
+        "too_much",
         "consents",
         "steps",
         "answer_s",
@@ -157,8 +167,29 @@ def test_the_caller_learns_what_was_left_out_and_by_whom(client: TestClient) -> 
         headers=headers,
     )
     known = client.get(f"/api/kyc/sessions/{proof}").json()
-    assert known["left_out"] == {"by_caller": ["digits"], "by_person": ["occlusion"]}
-    assert client.get(f"/api/kyc/sessions/{new(client)['id']}").json()["left_out"] == {"by_caller": [], "by_person": []}
+    assert known["left_out"] == {"by_caller": ["digits"], "by_person": ["occlusion"], "by_language": []}
+    untouched = client.get(f"/api/kyc/sessions/{new(client)['id']}").json()["left_out"]
+    assert untouched == {"by_caller": [], "by_person": [], "by_language": []}
+
+
+@pytest.mark.parametrize("locale", ["de", "fr", "es-ES", "pt-BR", "EN-us", "en"])
+def test_digits_are_asked_for_in_english_only_and_nobody_is_said_to_have_left_them_out(
+    client: TestClient, locale: str
+) -> None:
+    made = new(client, locale=locale)
+    given = client.post("/proof/api/redeem", json={"id": made["id"], "token": made["token"]}).json()
+    headers = {"Authorization": f"Bearer {given['key']}"}
+    client.post(f"/proof/api/{made['id']}/consent", json={"agreed": True, "text": "en.picture"}, headers=headers)
+    left_out = client.get(f"/api/kyc/sessions/{made['id']}").json()["left_out"]
+    english = locale.lower().startswith("en")
+    assert ("digits" in given["kinds_possible"]) is english
+    assert left_out == {"by_caller": [], "by_person": [], "by_language": [] if english else ["digits"]}
+
+
+def test_digits_and_one_kind_more_are_too_little_in_another_language(client: TestClient) -> None:
+    wanted = {"policy": {"kinds": ["digits", "pose"]}}
+    assert client.post("/api/kyc/sessions", json={**wanted, "locale": "en"}).status_code == 201
+    assert client.post("/api/kyc/sessions", json={**wanted, "locale": "fr"}).status_code == 400
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,23 @@ def visited(story: Callable[[Visitor], Awaitable[None]]) -> tuple[Visitor, Proof
     return asyncio.run(asyncio.wait_for(tell(), 20.0))
 
 
+def test_a_report_in_another_language_says_why_no_digits_were_asked_for() -> None:
+    async def told() -> Proof:
+        async with proofs() as made:
+            visitor = Visitor(made, await agreed(made, locale="fr"))
+            await visitor.comes()
+            await visitor.attempt(1)
+            visitor.page.take(SHOWN)
+            return await visitor.ended()
+
+    proof = asyncio.run(asyncio.wait_for(told(), 20.0))
+    assert proof.report is not None
+    found = verify(proof.report)
+    assert "digits" not in found.entries[0]["body"]["policy"]["kinds"]
+    assert "left out, as it is asked for in English only: the spoken digits" in found.reasons
+    assert not any("by the person" in reason for reason in found.reasons)
+
+
 def test_a_page_that_comes_back_in_time_gets_another_script_and_its_verdict_counts() -> None:
     async def story(visitor: Visitor) -> None:
         first = await visitor.comes()
@@ -308,8 +325,8 @@ class StubPeer:
         """Nothing is open."""
 
 
-async def agreed(made: Proofs) -> str:
-    new = await made.open(OpenProof(policy={}))
+async def agreed(made: Proofs, locale: str = "en") -> str:
+    new = await made.open(OpenProof(policy={}, locale=locale))
     await made.redeem(new.id, new.token)
     await made.consent(new.id, "en.sound", ())
     return new.id

@@ -209,6 +209,45 @@ def test_a_server_that_keeps_reports_does_not_make_up_another_key_at_each_start(
     assert served("--database", "sqlite://").proof_key is None  # nothing is kept
 
 
+@pytest.mark.parametrize(
+    ("given", "link"),
+    [
+        ("https://kyc.example.org", "https://kyc.example.org/"),
+        ("https://KYC.example.org:443/", "https://kyc.example.org/"),
+        ("http://guard.lan:8080", "http://guard.lan:8080/"),
+        ("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443/"),
+    ],
+)
+def test_links_for_others_begin_with_the_public_url_which_takes_a_token(given: str, link: str) -> None:
+    found = served("--database", "sqlite://", "--public-url", given)
+    assert found.link_url == link
+    assert found.url == "http://127.0.0.1:8765/"
+    assert len(found.token) >= 16, "made up, as for a host that others can reach"
+    assert served("--database", "sqlite://", "--public-url", "https://localhost:9000").token == ""
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "kyc.example.org",
+        "ftp://kyc.example.org",
+        "https://",
+        "https://kyc.example.org/guard/",
+        "https://kyc.example.org/?a=b",
+        "https://kyc.example.org#a",
+        "https://me:secret@kyc.example.org",
+        "https://kyc.example.org:99999",
+        "https://kyc.example.org\\@evil.example",
+        "https://kyc .example.org",
+        "https://[::1",
+        "https://prüfung.example.org",
+    ],
+)
+def test_a_public_url_is_a_host_and_nothing_more(given: str) -> None:
+    with pytest.raises(ConfigError, match="expected is https://HOST"):
+        served("--database", "sqlite://", "--public-url", given)
+
+
 def test_the_built_in_checks_use_the_same_door_as_plug_ins() -> None:
     assert set(plugins.available("detectors")) >= BUILT_IN
     detectors = plugins.load_detectors()

@@ -3,11 +3,12 @@
 const TOKEN_KEY = "liveguard-token";
 const TIMEOUT_MS = 15_000;
 
-/** `status` 0: no answer came at all. */
+/** `status` 0: no answer came at all. `wait_s`: after which time it may be otherwise, where the answer says so. */
 export class ApiError extends Error {
-  constructor(status, message) {
+  constructor(status, message, wait_s = null) {
     super(message);
     this.status = status;
+    this.wait_s = wait_s;
   }
 }
 

@@ -37,7 +37,7 @@ export class MeetingView {
       h("p", { class: "sub" }, "Tell the people in the meeting that it is being guarded."),
     );
     this.place = h("div");
-    this.proof = new ProofRequest();
+    this.proof = new ProofRequest(app.info);
     this.element = h("div", { class: "view" }, this.message.element, this.intro, this.place, this.proof.element);
   }
 

@@ -12,18 +12,18 @@ const STANDING = {
   erased: "The result was erased.",
 };
 const VERDICTS = {
-  live: "A live person answered.",
+  live: "A live person answered. Who that is, the check does not tell.",
   not_live: "Not passed: this does not look like a live person.",
   cannot_judge: "It could not be judged.",
 };
-
+const ABOUT = "Are you in doubt about somebody? Ask them for a check in their own browser. It tells whether somebody live answered there, and not who that is: to be sure of that, call them back on a number that you know.";
 const SENDABLE = "Send this link to the person in the meeting’s chat, to them alone. It works once, for an hour. Their own page asks them for three small things; it takes about 20 seconds.";
-const TO_REACH_OTHERS = "To ask somebody else, start the guard with --host, --tls-cert and --tls-key (see its README), and open this page at the https address that it prints.";
+const TO_REACH_OTHERS = "To ask somebody else, start the guard with --host, --tls-cert and --tls-key, or behind a proxy with --public-url (see its README), and open this page at the https address.";
 
-/** Who can use a link that is named after the address of this page. @param {Location|URL} page */
+/** Who can use a link. @param {URL} link */
 export function reach({ protocol, hostname }) {
   if (/^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname))
-    return `Do not send this link: only this machine can open it, since this page is at ${hostname}. You can try the check here with it, once, within an hour. ${TO_REACH_OTHERS}`;
+    return `Do not send this link: only this machine can open it, since it leads to ${hostname}. You can try the check here with it, once, within an hour. ${TO_REACH_OTHERS}`;
   if (protocol !== "https:") return `Do not send this link: browsers give no camera to a page without https. ${TO_REACH_OTHERS}`;
   return SENDABLE;
 }
@@ -37,23 +37,26 @@ export class ProofRequest {
   #timer = 0;
   #id = null;
 
-  constructor() {
+  /** @param {{public_url: string|null}} info what the guard says of itself */
+  constructor(info) {
+    this.info = info;
     this.button = h("button", { type: "button", "data-testid": "ask-for-proof", onclick: () => this.#ask() }, "Ask somebody for proof");
     this.link = h("input", { type: "text", readonly: true, "aria-label": "Link for the person", "data-testid": "proof-link", onfocus: () => this.link.select() });
     this.copy = h("button", { type: "button", onclick: () => this.#copy() }, "Copy");
+    this.reach = h("p", { "data-testid": "proof-reach" });
     this.standing = h("p", { role: "status", "data-testid": "proof-standing" });
     this.reasons = h("ul", { class: "why" });
     this.report = h("button", { type: "button", hidden: true, onclick: () => this.#save() }, "Save the signed report");
     this.asked = h(
       "div",
       { class: "inside", hidden: true },
-      h("p", { "data-testid": "proof-reach" }, ...withOptions(reach(location))),
+      this.reach,
       h("div", { class: "devices" }, this.link, this.copy),
       this.standing,
       this.reasons,
       this.report,
     );
-    this.element = h("section", { class: "intro", "aria-label": "Proof" }, h("p", { class: "sub" }, "Are you in doubt about somebody? A check in their own browser settles it better than watching does."), this.button, this.asked);
+    this.element = h("section", { class: "intro", "aria-label": "Proof" }, h("p", { class: "sub" }, ABOUT), this.button, this.asked);
   }
 
   close() {
@@ -65,8 +68,11 @@ export class ProofRequest {
     try {
       const made = await api.call("POST", "api/kyc/sessions", { locale: navigator.language });
       this.#id = made.id;
-      // The server's own name for itself may be one that only this machine knows: the person comes by the name that we came by.
-      this.link.value = api.address(`proof/#${new URL(made.url).hash.slice(1)}`).href;
+      // Unless it was told, the server's own name for itself may be one that only its machine knows: then the person comes by
+      // the name that we came by.
+      const link = this.info.public_url ? new URL(made.url) : api.address(`proof/${new URL(made.url).hash}`);
+      this.link.value = link.href;
+      this.reach.replaceChildren(...withOptions(reach(link)));
       this.asked.hidden = false;
       this.report.hidden = true;
       setItems(this.reasons, []);

@@ -11,7 +11,7 @@ export class Door {
     this.#id = encodeURIComponent(id);
   }
 
-  /** Trades the token, which works once, for a key. @returns {Promise<{locale: string, kinds_possible: string[], consents: Object<string, string>, answer_s: number, ice_servers: object[]}>} */
+  /** Trades the token, which works once, for a key. @returns {Promise<{locale: string, kinds_possible: string[], too_much: string[][], consents: Object<string, string>, answer_s: number, ice_servers: object[]}>} */
   async redeem(id, token) {
     const { key, ...session } = await this.#post("redeem", { id, token });
     this.#key = key;
@@ -46,9 +46,15 @@ export class Door {
       throw new ApiError(0, "no answer");
     }
     const content = text ? parsed(text) : null;
-    if (!answer.ok) throw new ApiError(answer.status, typeof content?.error === "string" ? content.error : "");
+    if (!answer.ok) throw new ApiError(answer.status, typeof content?.error === "string" ? content.error : "", waitOf(answer));
     return content;
   }
+}
+
+/** What Retry-After says, in seconds; null without it, and for a date, which it might be, too. */
+function waitOf(answer) {
+  const said = answer.headers.get("Retry-After");
+  return /^\d+$/.test(said ?? "") ? Number(said) : null;
 }
 
 function parsed(text) {

@@ -3,11 +3,11 @@ import { ApiError } from "../api.js";
 import { cameraFacts } from "../camera_facts.js";
 import { cameras, CameraTrouble, openCamera, WANTED_VIDEO } from "./camera.js";
 import { Door } from "./door.js";
-import { asEnding, Ending } from "./ending.js";
+import { asEnding, Ending, isBusy } from "./ending.js";
 import { Feed } from "./feed.js";
 import { Lead } from "./lead.js";
 import { asking, cameraHelp, preparing } from "./screens/allow.js";
-import { choices } from "./screens/choices.js";
+import { choices, leavesTooMuch } from "./screens/choices.js";
 import { ended } from "./screens/ended.js";
 import { preview } from "./screens/preview.js";
 import { judging, result } from "./screens/result.js";
@@ -15,6 +15,11 @@ import { opening, welcome } from "./screens/welcome.js";
 import { Stage } from "./stage.js";
 import { openElsewhere } from "./tabs.js";
 import { Wire } from "./wire.js";
+import { t } from "./words.js";
+
+const OFFERS = 4; // to a server that has no place, or starts anew
+const WAIT_S = 3; // between them, unless it says how long
+const LONGEST_WAIT_S = 20; // for more than that nobody is kept waiting without being asked
 
 export class Flow {
   #session = null;
@@ -107,7 +112,7 @@ export class Flow {
       } catch (error) {
         if (!(error instanceof CameraTrouble)) throw error;
         this.#close();
-        await this.#or(cameraHelp(this.screen, { why: error.why, mute: false, tooFew: false }));
+        await this.#or(cameraHelp(this.screen, { why: error.why, mute: false, byHand: false, tooFew: false }));
       }
     }
   }
@@ -123,8 +128,8 @@ export class Flow {
 
   async #agree() {
     for (let tooFew = false; ; tooFew = true) {
-      const { kinds_possible: kinds, consents } = this.#session;
-      this.#text = await this.#or(choices(this.screen, { kinds, cannot: this.#cannot, consents, tooFew }));
+      const { kinds_possible: kinds, too_much: tooMuch, consents } = this.#session;
+      this.#text = await this.#or(choices(this.screen, { kinds, cannot: this.#cannot, tooMuch, consents, tooFew }));
       if (await this.#consented()) return;
     }
   }
@@ -132,9 +137,7 @@ export class Flow {
   /** Whether enough is left to do. */
   async #consented() {
     try {
-      const cannot = new Set(this.#cannot);
-      if (!digitsAreUnderstood()) cannot.add("no_speech");
-      await this.#or(this.door.consent(this.#text, [...cannot]));
+      await this.#or(this.door.consent(this.#text, [...this.#cannot]));
       return (this.#agreed = true);
     } catch (error) {
       if (error instanceof ApiError && error.status === 400) return false;
@@ -184,7 +187,8 @@ export class Flow {
 
   async #help(why, mute) {
     let tooFew = false;
-    while ((await this.#or(cameraHelp(this.screen, { why, mute, tooFew }))) === "mute") {
+    const byHand = leavesTooMuch(this.#session.too_much, new Set([...this.#cannot, "no_speech"]));
+    while ((await this.#or(cameraHelp(this.screen, { why, mute, byHand, tooFew }))) === "mute") {
       this.#cannot.add("no_speech");
       if (await this.#consented()) return;
       this.#cannot.delete("no_speech");
@@ -193,22 +197,19 @@ export class Flow {
   }
 
   #may(kind, need) {
-    if (kind === "digits" && !digitsAreUnderstood()) return false;
     return this.#session.kinds_possible.includes(kind) && !this.#cannot.has(need);
   }
 
   async #check(stream, stage) {
     stage.place();
     const feed = new Feed(stream, this.#session.ice_servers);
+    this.#open.push(() => feed.close());
+    await this.#or(Promise.race([feed.connect((sdp) => this.#offer(sdp, stage)), gone(stream)]));
     const wire = new Wire(this.door.socket());
     let lead = this.#lead(stage, wire, feed);
-    this.#open.push(
-      () => feed.close(),
-      () => wire.close(),
-    );
+    this.#open.push(() => wire.close());
     this.#leave = () => wire.send({ type: "stop" });
-    const connected = Promise.all([feed.connect((sdp) => this.door.offer(sdp, this.facts)), wire.opened(), stage.seen()]);
-    await this.#or(Promise.race([connected, lead.done, gone(stream)]));
+    await this.#or(Promise.race([Promise.all([wire.opened(), stage.seen()]), lead.done, gone(stream)]));
     this.#led = true;
     for (;;) {
       wire.send({ type: "ready" });
@@ -218,10 +219,27 @@ export class Flow {
       lead.close();
       lead = this.#lead(stage, wire, feed);
       this.top.resume();
-      this.top.offer({ stop: true, language: false });
       this.screen.show("preview", () => [stage.element]);
       stage.place();
       await this.#or(stage.play());
+    }
+  }
+
+  /** The answer to an offer. A server that is busy is asked again, a few times and when it says. */
+  async #offer(sdp, stage) {
+    let over = false;
+    this.#open.push(() => (over = true));
+    for (let left = OFFERS - 1; ; left -= 1) {
+      try {
+        return await this.door.offer(sdp, this.facts);
+      } catch (error) {
+        const wait_s = error.wait_s ?? WAIT_S;
+        if (!isBusy(error) || left === 0 || wait_s > LONGEST_WAIT_S) throw error;
+        stage.suggest(t.placing.busy);
+        await new Promise((resolve) => setTimeout(resolve, 1_000 * wait_s));
+        if (over) throw error;
+        stage.suggest(t.placing.connecting);
+      }
     }
   }
 
@@ -233,14 +251,15 @@ export class Flow {
 
   #judged() {
     this.top.end();
-    this.top.offer({ stop: true, language: true });
     judging(this.screen);
   }
 
-  /** Whether the person tries again, over the same connection; not when the server does not wait for it any longer. */
+  /**
+   * Whether the person tries again, over the same connection; not when the server does not wait for it any longer. In the
+   * language that they have agreed in.
+   */
   #again(done, wire) {
     this.top.end();
-    this.top.offer({ stop: true, language: true });
     const lost = new Promise((resolve) => wire.on("lost", () => resolve(false)));
     return Promise.race([result(this.screen, done).then(() => true), lost]);
   }
@@ -249,11 +268,6 @@ export class Flow {
     for (const close of this.#open.reverse()) close();
     this.#open = [];
   }
-}
-
-/** Digits are recognised in English only, so they are not asked for on a page in another language. */
-function digitsAreUnderstood() {
-  return document.documentElement.lang === "en";
 }
 
 /** Rejects when a device is unplugged or taken away. */

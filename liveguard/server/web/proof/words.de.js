@@ -42,9 +42,13 @@ export default {
     pose: ["Den Kopf drehen", "Den Kopf ein wenig nach beiden Seiten drehen."],
     occlusion: ["Eine Hand ans Gesicht heben", "Einen Teil des Gesichts kurz mit der Hand verdecken."],
     rhythm: ["Im Takt blinzeln oder den Mund öffnen", "Blinzeln oder den Mund öffnen, wenn sich ein Ring schließt."],
-    digits: ["Sprechen", "Vier Ziffern laut vorlesen. Ohne das wird kein Mikrofon benutzt."],
+    digits: ["Sprechen", "Vier Ziffern laut auf Englisch vorlesen. Ohne das wird kein Mikrofon benutzt."],
     distance: ["Näher kommen und wieder zurück", "Ein wenig näher an die Kamera gehen und wieder zurück."],
     agree: "Ich stimme zu, weiter",
+    byHand: {
+      what: "Wenn das wegfällt, kann die Prüfung allein nicht entscheiden.",
+      todo: "Das zählt nicht gegen Sie, aber ein Mensch muss prüfen. Nehmen Sie ein Kreuz zurück, wenn es geht. Wenn nicht, sagen Sie es der Stelle, die Ihnen den Link geschickt hat.",
+    },
     tooFew: {
       what: "Wenn all das wegfällt, bleibt zu wenig für die Prüfung übrig.",
       todo: "Nehmen Sie ein Kreuz zurück, wenn es geht. Wenn nicht, sagen Sie es der Stelle, die Ihnen den Link geschickt hat: Sie kann auch anders prüfen.",
@@ -58,6 +62,7 @@ export default {
     facts: "Die Kamera wird vorbereitet. Das dauert etwa zwei Sekunden …",
     again: "Noch einmal versuchen",
     mute: "Ohne Mikrofon weiter",
+    muteByHand: "Mit dem, was schon wegfällt, kann die Prüfung ohne Mikrofon nicht allein entscheiden: Ein Mensch muss prüfen.",
     helpHead: "Die Kamera ist noch nicht bereit",
     trouble: {
       NotAllowedError: ["Der Browser durfte die Kamera nicht benutzen.", "Drücken Sie auf das Zeichen links neben der Adresse, erlauben Sie dort die Kamera und versuchen Sie es noch einmal. Auf dem Telefon sehen Sie in den Einstellungen bei den Berechtigungen des Browsers nach, auf dem Mac auch beim Datenschutz."],
@@ -88,6 +93,7 @@ export default {
   placing: {
     head: "Bringen Sie Ihr Gesicht in das Oval",
     connecting: "Die Verbindung wird aufgebaut …",
+    busy: "Der Rechner, der prüft, ist beschäftigt. In ein paar Sekunden wird er noch einmal gefragt.",
     looking: "Ihr Gesicht wird gesucht …",
     hints: {
       no_face: "Ihr Gesicht ist noch nicht zu sehen. Schauen Sie in die Kamera.",
@@ -134,7 +140,7 @@ export default {
       hint: { blink: "Einmal blinzeln je Takt.", mouth: "Weit öffnen und wieder schließen." },
       now: { blink: "Blinzeln", mouth: "Öffnen" },
     },
-    digits: { head: "Lesen Sie die Ziffern laut vor", hint: "Eine nach der anderen, mit Ihrer gewohnten Stimme.", say: (digits) => `Laut vorlesen: ${digits}` },
+    digits: { head: "Lesen Sie die Ziffern laut auf Englisch vor", hint: "Eine nach der anderen, mit Ihrer gewohnten Stimme.", say: (digits) => `Laut auf Englisch vorlesen: ${digits}` },
     distance: {
       head: "Gehen Sie mit dem Oval mit",
       closer: "Kommen Sie näher, bis Ihr Gesicht das Oval füllt.",
@@ -193,6 +199,7 @@ export default {
     late: { head: "Die Zeit ist um", lead: "Die Prüfung muss in einer bestimmten Zeit fertig sein. Daran ist niemand schuld, und es wurde nichts entschieden.", todo: "Bitten Sie die Stelle, die Ihnen den Link geschickt hat, um einen neuen." },
     lost: { head: "Die Verbindung ist abgerissen", lead: "Es wurde nichts entschieden. Die Kamera ist aus.", todo: "Sehen Sie nach, ob Sie online sind, und versuchen Sie es gleich noch einmal: Die Prüfung wartet eine halbe Minute auf Sie und beginnt dann von vorn." },
     unreachable: { head: "Es gibt keine Verbindung", lead: "Der Rechner, der prüft, antwortet nicht.", todo: "Sehen Sie nach, ob Sie online sind, und versuchen Sie es noch einmal." },
+    busy: { head: "Gerade ist kein Platz frei", lead: "Der Rechner, der prüft, ist ausgelastet oder startet gerade neu. Es wurde nichts entschieden.", todo: "Warten Sie eine Minute und versuchen Sie es noch einmal." },
     blocked: { head: "Das Bild kommt nicht durch", lead: "Die Verbindung steht, lässt aber kein Video durch. In manchen Firmennetzen ist das so.", todo: "Versuchen Sie es in einem anderen Netz, etwa dem Ihres Telefons." },
     refused: { head: "Die Prüfung kann nicht weitergehen", lead: "Der Rechner, der prüft, hat abgelehnt. Es wurde nichts entschieden.", todo: "Bitten Sie die Stelle, die Ihnen den Link geschickt hat, um einen neuen." },
     again: "Noch einmal versuchen",

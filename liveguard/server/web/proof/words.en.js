@@ -42,9 +42,13 @@ export default {
     pose: ["Turning my head", "Turn the head a little to both sides."],
     occlusion: ["Lifting a hand to my face", "Cover a part of the face with a hand for a moment."],
     rhythm: ["Blinking or opening my mouth on a beat", "Blink, or open the mouth, when a ring closes."],
-    digits: ["Speaking", "Read four digits aloud. Without this, no microphone is used."],
+    digits: ["Speaking", "Read four digits aloud, in English. Without this, no microphone is used."],
     distance: ["Moving closer and back", "Come a little closer to the camera, and go back again."],
     agree: "I agree, continue",
+    byHand: {
+      what: "With this left out, the check cannot decide alone.",
+      todo: "It does not count against you, but a person will have to check. Take back a tick if you can. If not, tell whoever sent you this link.",
+    },
     tooFew: {
       what: "With all of this left out, too little remains for the check.",
       todo: "Take back a tick if you can. If not, tell whoever sent you this link: they can check in another way.",
@@ -58,6 +62,7 @@ export default {
     facts: "Getting your camera ready. This takes about two seconds…",
     again: "Try again",
     mute: "Continue without a microphone",
+    muteByHand: "With what you have left out already, the check cannot decide alone without a microphone: a person will have to check.",
     helpHead: "The camera is not ready yet",
     trouble: {
       NotAllowedError: ["The browser was not allowed to use the camera.", "Press the sign to the left of the address, allow the camera for this page, and try again. On a phone, look at the browser's permissions in the settings; on a Mac, at the privacy settings too."],
@@ -88,6 +93,7 @@ export default {
   placing: {
     head: "Bring your face into the oval",
     connecting: "Connecting…",
+    busy: "The computer that makes the check is busy. It is asked again in a few seconds.",
     looking: "Looking for your face…",
     hints: {
       no_face: "Your face cannot be seen yet. Look into the camera.",
@@ -134,7 +140,7 @@ export default {
       hint: { blink: "Blink once for each beat.", mouth: "Open it wide, and close it again." },
       now: { blink: "Blink", mouth: "Open" },
     },
-    digits: { head: "Read the digits aloud", hint: "One after the other, in your usual voice.", say: (digits) => `Read aloud: ${digits}` },
+    digits: { head: "Read the digits aloud in English", hint: "One after the other, in your usual voice.", say: (digits) => `Read aloud in English: ${digits}` },
     distance: {
       head: "Move with the oval",
       closer: "Come closer, until your face fills the oval.",
@@ -193,6 +199,7 @@ export default {
     late: { head: "The time is up", lead: "The check has to be done within a certain time. That is nobody's fault, and nothing was decided.", todo: "Ask whoever sent you this link for a new one." },
     lost: { head: "The connection was lost", lead: "Nothing was decided. The camera is off.", todo: "See whether you are online, then try again straight away: the check waits half a minute for you, and begins anew." },
     unreachable: { head: "There is no connection", lead: "The computer that makes the check does not answer.", todo: "See whether you are online, then try again." },
+    busy: { head: "The check is busy at the moment", lead: "The computer that makes the check has no place free, or is just starting anew. Nothing was decided.", todo: "Wait a minute, then try again." },
     blocked: { head: "The picture does not get through", lead: "The connection is there, but it lets no video through. Some networks at work do that.", todo: "Try again in another network, such as your phone's own." },
     refused: { head: "The check cannot go on", lead: "The computer that makes the check refused. Nothing was decided.", todo: "Ask whoever sent you this link for a new one." },
     again: "Try again",

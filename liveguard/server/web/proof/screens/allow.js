@@ -15,9 +15,10 @@ export function preparing(screen) {
 
 /**
  * What went wrong; resolves with "again" or "mute".
- * @param {import("../screen.js").Screen} screen @param {{why: string, mute: boolean, tooFew: boolean}} about
+ * @param {import("../screen.js").Screen} screen @param {{why: string, mute: boolean, byHand: boolean, tooFew: boolean}} about
+ * `mute`: it may be done without a microphone; `byHand`: but then a person has to check.
  */
-export function cameraHelp(screen, { why, mute, tooFew }) {
+export function cameraHelp(screen, { why, mute, byHand, tooFew }) {
   return new Promise((resolve) =>
     screen.show("camera-help", () => {
       const [what, todo] = t.camera.trouble[why];
@@ -25,6 +26,7 @@ export function cameraHelp(screen, { why, mute, tooFew }) {
         heading(t.camera.helpHead),
         problem({ what, todo }),
         tooFew && problem(t.choices.tooFew),
+        mute && byHand && h("p", { "data-testid": "by-hand" }, t.camera.muteByHand),
         h(
           "div",
           { class: "actions" },

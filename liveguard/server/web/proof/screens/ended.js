@@ -4,7 +4,7 @@ import { t } from "../words.js";
 import { heading, primary } from "./parts.js";
 import { sign } from "./result.js";
 
-const SIGNS = { stopped: "ended", left: "ended", late: "waiting", lost: "offline", unreachable: "offline", blocked: "offline", tab: "share" };
+const SIGNS = { stopped: "ended", left: "ended", late: "waiting", busy: "waiting", lost: "offline", unreachable: "offline", blocked: "offline", tab: "share" };
 
 /**
  * Resolves when the person tries again; where that is of no use, never.

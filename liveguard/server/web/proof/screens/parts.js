@@ -12,6 +12,6 @@ export function primary(text, onclick, testid) {
 }
 
 /** What went wrong and what to do; read out when it appears. */
-export function problem({ what, todo }) {
-  return h("div", { class: "problem", role: "alert", "data-testid": "problem" }, icon("suspicious"), h("p", {}, h("b", {}, what), " ", todo));
+export function problem({ what, todo }, testid = "problem") {
+  return h("div", { class: "problem", role: "alert", "data-testid": testid }, icon("suspicious"), h("p", {}, h("b", {}, what), " ", todo));
 }
