@@ -40,7 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--held-out", nargs="?", const=",", metavar="A,B",
         help="report each source by a calibration (and the weights and models in these files) that has not seen it",
     )  # fmt: skip
-    parser.add_argument("--compare", type=Path, metavar="METRICS", help="an earlier metrics.json: say what has changed")
+    parser.add_argument(
+        "--compare", type=Path, metavar="METRICS",
+        help="an earlier metrics.json of the same recordings, variants and draw: say what has changed (exit status 1: "
+        "something is certainly worse, 3: it is of something else)",
+    )  # fmt: skip
     parser.add_argument(
         "--pad", action="store_true",
         help="MANIFEST lists reports of liveness sessions: error rates after ISO/IEC 30107-3, and nothing else",
@@ -61,11 +65,12 @@ def add_material_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0: done; 1: something is certainly worse than in --compare, or gone; 2: wrong use or input, also where nothing at all could
-    be judged."""
+    be judged; 3: done, but --compare is of other recordings, variants or another draw."""
     if arguments.pad:
         return _pad(arguments)
     try:
         from liveguard.evaluate.compare import compare
+        from liveguard.evaluate.material import digests, unlike
         from liveguard.evaluate.output import read_figures, write_figures, write_readings
         from liveguard.evaluate.report.page import page
         from liveguard.evaluate.report.plots import plots
@@ -80,7 +85,11 @@ def run(arguments: argparse.Namespace) -> int:
     folds = folds_of(arguments.held_out)
     runs = judged(arguments, config, out, folds)
     policy_of, how = _policies(arguments.held_out, runs, detectors, config)
-    conditions = {**_conditions(arguments, detectors, config.policy, folds), "calibration": how}
+    conditions = {
+        **_conditions(arguments, detectors, config.policy, folds),
+        "material": digests(runs, arguments.seed),
+        "calibration": how,
+    }
     figures = summarise(runs, detectors, policy_of, conditions)
     report = page(figures, plots(figures, scores_as_is(runs, detectors, policy_of)))
     try:
@@ -95,6 +104,10 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     if before is None:
         return 0
+    apart = unlike(before, figures)
+    if apart:
+        console.print(Text(f"not compared with {arguments.compare}: {', '.join(apart)}"), soft_wrap=True)
+        return 3
     changes = compare(before, figures)
     for change in changes:
         word = "better" if change.better else "worse"

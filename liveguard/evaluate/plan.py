@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-
-import numpy as np
 
 from liveguard.errors import InputError
 from liveguard.evaluate.manifest import Item
@@ -87,8 +86,11 @@ def _other(talkers: Sequence[Item], item: Item, made: Variant) -> Item | None:
 
 
 def _sample(tasks: Sequence[Task], known: Mapping[str, _Known | None], minutes: float, seed: int) -> list[Task]:
-    """Tasks whose footage fits into `minutes`, drawn from each variant in turn, and there from each label and source."""
-    drawn = [tasks[index] for index in np.random.default_rng(seed).permutation(len(tasks))]
+    """Tasks whose footage fits into `minutes`, drawn from each variant in turn, and there from each label and source.
+
+    A task's place hangs on itself and `seed` alone: one more variant does not change who is drawn as the others.
+    """
+    drawn = sorted(tasks, key=lambda task: hashlib.sha256(f"{seed}\0{task.key}".encode()).digest())
     by_variant = _groups(drawn, lambda task: task.variant)
     order = _in_turn([_in_turn(_groups(own, lambda task: (task.item.label, task.item.source))) for own in by_variant])
     kept: set[str] = set()

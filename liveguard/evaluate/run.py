@@ -116,7 +116,8 @@ def run_of(task: Task, record: dict[str, Any]) -> Run:
     item, made = task.item, variant(task.variant)
     attack = item.attack or made.label == "attack"
     if "error" in record:
-        return Run(item, made.name, "attack" if attack else "bonafide", error=str(record["error"]))
+        label = "attack" if attack else "bonafide"
+        return Run(item, made.name, label, error=str(record["error"]), foreign=task.foreign)
     try:
         events = [wire.from_dict(event) for event in record["readings"]]
         return Run(

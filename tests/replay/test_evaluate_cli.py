@@ -147,6 +147,20 @@ def test_what_is_certainly_worse_fails(evaluated: Path, manifest: Path, tmp_path
     assert main(compared) == 1
 
 
+def test_figures_of_another_draw_are_not_compared(
+    evaluated: Path, manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither better nor worse can be said, so it is no success either."""
+    earlier = figures(evaluated)
+    earlier["checks"]["mesh"] |= {"auc": 2.0, "auc_ci": [1.9, 2.1]}
+    (tmp_path / "earlier.json").write_text(json.dumps(earlier))
+    fewer = [*OPTIONS[:1], "10 fps", *OPTIONS[2:], "--compare", str(tmp_path / "earlier.json")]
+    assert main(["evaluate", str(manifest), "--out", str(evaluated), *fewer]) == 3
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.endswith("earlier.json: other variants, another draw")
+    assert "worse" not in said
+
+
 def test_held_out_reports_each_source_by_the_others(manifest: Path, evaluated: Path) -> None:
     """Three people are too few to calibrate on, which leaves everything as it is, and says so."""
     assert main(["evaluate", str(manifest), "--out", str(evaluated), *OPTIONS, "--held-out"]) == 0

@@ -172,6 +172,19 @@ def test_a_sample_sees_every_variant_before_any_twice_and_then_every_place_and_l
     assert len(seen) == 2 * 6 + 3 * 3
 
 
+def test_one_more_variant_does_not_change_who_is_drawn_as_the_others(many: list[Item]) -> None:
+    def drawn(*variants: str) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for task in plan(many, variants, 1, 8.0):
+            found.setdefault(task.variant, set()).add(task.item.name)
+        return found
+
+    before, now = drawn("5 fps", "mask"), drawn("5 fps", "mask", "10 fps")
+    assert set(now) - set(before) == {"10 fps"}
+    assert all(now[name] < before[name] for name in before), "a few less of each, as there is no more time"
+    assert all(len(now[name]) == 12 for name in before)
+
+
 def test_one_that_is_too_long_does_not_end_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     long, short = (planning._Known(frozenset(("video",)), seconds) for seconds in (600.0, 10.0))
     monkeypatch.setattr(planning, "_look", lambda file: long if file.name < "5" else short)
