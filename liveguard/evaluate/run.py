@@ -165,7 +165,7 @@ def fingerprint(with_variants: bool) -> str:
 def load(task: Task, folder: Path, checks: str) -> dict[str, Any] | None:
     """The record of a task that `folder` keeps, if it is whole and was made by this code with these `checks`."""
     try:
-        record = json.loads(_file(task, folder).read_bytes())
+        record = json.loads(_file(task, folder, checks).read_bytes())
     except (OSError, ValueError):
         return None
     if not isinstance(record, dict) or record.get("made_by") != _made_by(task, checks):
@@ -175,14 +175,15 @@ def load(task: Task, folder: Path, checks: str) -> dict[str, Any] | None:
 
 def save(task: Task, record: dict[str, Any], folder: Path, checks: str) -> None:
     """Keep a record; a crash leaves the old one, or none, and never half of one."""
-    file = _file(task, folder)
+    file = _file(task, folder, checks)
     part = file.with_suffix(".part")
     part.write_text(json.dumps({**record, "made_by": _made_by(task, checks)}, separators=(",", ":")))
     part.replace(file)
 
 
-def _file(task: Task, folder: Path) -> Path:
-    return folder / f"{task.key}.json"
+def _file(task: Task, folder: Path, checks: str) -> Path:
+    """Its own for other settings: who tries some does not lose what was judged by others."""
+    return folder / f"{task.key}-{hashlib.sha256(checks.encode()).hexdigest()[:8]}.json"
 
 
 def _made_by(task: Task, checks: str) -> list[str]:

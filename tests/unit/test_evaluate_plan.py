@@ -313,6 +313,12 @@ def collected(folder: Path, config: Config | None = None, tasks: Sequence[Task] 
     return list(collect(tasks, lambda _: config or Config(), folder / "runs"))
 
 
+def record_of(task: Task, folder: Path) -> Path:
+    """Its record, where there is but one."""
+    (found,) = (folder / "runs").glob(f"{task.key}-*.json")
+    return found
+
+
 def test_what_was_judged_is_not_judged_again(judged: Judge, tmp_path: Path) -> None:
     first = collected(tmp_path, tasks=TASKS[:2])
     assert judged.asked == ALL[:2]
@@ -426,10 +432,19 @@ def test_records_of_other_checks_are_made_anew_but_not_of_another_policy(judged:
         assert judged.asked == ALL
 
 
+def test_who_tries_other_checks_does_not_lose_what_was_judged_by_all(judged: Judge, tmp_path: Path) -> None:
+    first = collected(tmp_path)
+    collected(tmp_path, Config(only=("camera",)))
+    judged.asked = []
+    assert collected(tmp_path) == first
+    collected(tmp_path, Config(only=("camera",)))
+    assert judged.asked == []
+
+
 @pytest.mark.parametrize("damage", [b"", b"{", b"[1]", b'{"made_by": 3}', b"\xff\xfe", b"nonsense"])
 def test_a_damaged_record_is_made_anew(judged: Judge, tmp_path: Path, damage: bytes) -> None:
     whole = collected(tmp_path)
-    (tmp_path / "runs" / f"{TASKS[1].key}.json").write_bytes(damage)
+    record_of(TASKS[1], tmp_path).write_bytes(damage)
     judged.asked = []
     assert collected(tmp_path) == whole
     assert judged.asked == ["b.mp4"]
@@ -438,7 +453,7 @@ def test_a_damaged_record_is_made_anew(judged: Judge, tmp_path: Path, damage: by
 @pytest.mark.usefixtures("judged")
 def test_a_record_that_was_cut_anywhere_is_made_anew(tmp_path: Path) -> None:
     whole = collected(tmp_path, tasks=TASKS[:1])
-    path = tmp_path / "runs" / f"{TASKS[0].key}.json"
+    path = record_of(TASKS[0], tmp_path)
     data = path.read_bytes()
     for end in range(0, len(data), 40):
         path.write_bytes(data[:end])
