@@ -83,7 +83,6 @@ def windows_of(detector: Detector, runs: Sequence[Run], mixture: bool = False) -
     for run in runs:
         if not fits(run, detector):
             continue
-        person = run.item.subject if run.item.subject != "-" else run.item.name
         if run.bench and detector.hypothesis in RECORDED and recorded:
             continue
         if run.item.attack and not mixture and run.item.kind not in seen:
@@ -91,7 +90,7 @@ def windows_of(detector: Detector, runs: Sequence[Run], mixture: bool = False) -
         part = "bench" if run.bench else run.item.kind if mixture and run.attack else "recorded"
         for reading in main_readings(run, detector.name):
             own.append(float(reading.llr or 0.0))
-            rows.append((run.attack, part, person, run.item.source))
+            rows.append((run.attack, part, run.item.person, run.item.source))
             conditions.append([_log(reading.measures.get(name, math.nan)) for name in CONDITIONS])
     attack = np.array([row[0] for row in rows], bool)
     parts, people, source = (np.array([row[i] for row in rows], str) for i in (1, 2, 3))

@@ -39,6 +39,11 @@ class Item:
         return self.label == "attack"
 
     @property
+    def person(self) -> str:
+        """Who is in it; who has no name is somebody else in each recording."""
+        return self.subject if self.subject != "-" else self.name
+
+    @property
     def sync_is_known(self) -> bool:
         """Whether sound and picture were recorded together and are known to be in step."""
         return self.more.get("audio_sync") == "real"

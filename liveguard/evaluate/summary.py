@@ -21,7 +21,6 @@ from liveguard.evaluate.figures import (
     detection_shares,
     false_alert_figures,
     number,
-    person,
     short_figures,
 )
 from liveguard.evaluate.honest import Windows, windows_of
@@ -158,7 +157,7 @@ def _trade_off(calls: Sequence[Call]) -> list[Figures]:
             {
                 "threshold_nats": nats,
                 "false_alerts_per_hour": number(false / hours if hours else nan),
-                **detection_shares(delays, [person(c) for c in attacks]),
+                **detection_shares(delays, [c.run.item.person for c in attacks]),
             }
         )
     return found
