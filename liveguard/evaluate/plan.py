@@ -78,7 +78,7 @@ def _applies(made: Variant, item: Item, seen: _Known) -> bool:
 
 def _other(talkers: Sequence[Item], item: Item, made: Variant) -> Item | None:
     """The recording of another person, always the same one; of another source, as people of one corpus read the same text."""
-    others = [talker for talker in talkers if talker.subject != item.subject]
+    others = [talker for talker in talkers if talker.person != item.person]
     others = [talker for talker in others if talker.source != item.source] or others
     if not others:
         return None

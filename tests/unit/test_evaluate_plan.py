@@ -193,6 +193,14 @@ def test_one_that_is_too_long_does_not_end_the_sample(monkeypatch: pytest.Monkey
         assert [task.item.name[0] for task in plan(items, (), seed, 1.0)] == list("56789")
 
 
+def test_the_voice_of_somebody_else_is_found_where_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "_look", lambda _: planning._Known(frozenset(("video", "audio")), 10.0))
+    items = [Item(f"{k}.mp4", Path(f"{k}.mp4"), "bonafide", more=REAL) for k in range(5)]
+    foreign = [task for task in plan(items, ["bench foreign sound"]) if task.foreign is not None]
+    assert len(foreign) == 5
+    assert all(task.foreign != task.item for task in foreign)
+
+
 # --- one record ----------------------------------------------------------------------------------------------------
 
 
