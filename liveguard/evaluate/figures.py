@@ -239,7 +239,7 @@ def _fact(scores: Scores, name: str) -> Array:
 
 
 def _kind(call: Call) -> str:
-    return call.run.variant if call.run.bench else call.run.item.kind
+    return call.run.item.kind if call.run.item.attack else call.run.variant
 
 
 def _judged_hours(calls: Sequence[Call]) -> Figures:

@@ -18,6 +18,8 @@ from liveguard.errors import InputError
 MOST_ROWS = 1_000_000
 LABELS = ("bonafide", "attack")
 MEDIA = ("video", "audio", "image")
+BENCH_SOURCE = "bench"
+"""The source of films that `liveguard stress` has made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from liveguard.errors import InputError
+from liveguard.evaluate.films import film_variant
 from liveguard.evaluate.manifest import Item
 from liveguard.evaluate.run import Task
 from liveguard.stress.catalogue import AS_IS, chosen, variant
@@ -34,11 +35,12 @@ def plan(
     """Every item as it is, and as each of `variants` that applies to it.
 
     `minutes`: no more than so much footage, by a draw that takes every variant and source in turn, so that a short run
-    sees a little of all. Still pictures are judged as they are only; each counts as a second.
+    sees a little of all. Still pictures, each of which counts as a second, and films of `liveguard stress`, which are variants
+    already, are judged as they are only.
     """
     wanted = [made for made in chosen(variants) if made.name != AS_IS]
     stills = {item.name for item in items if item.media == "image" or is_still(item.file)}
-    moving = [item for item in items if item.name not in stills]
+    moving = [item for item in items if item.name not in stills and film_variant(item) is None]
     known = {item.name: STILL if item.name in stills else _look(item.file) for item in items}
     talkers = [item for item in moving if item.sync_is_known and not item.attack and "audio" in _tracks(known, item)]
     tasks = [Task(item, AS_IS, seed) for item in items]

@@ -73,7 +73,9 @@ def scores_of(detector: Detector, runs: Sequence[Run]) -> Scores:
     for run in runs:
         if run.error or (run.judged and detector.hypothesis not in run.judged):
             continue
-        if run.item.attack and not is_about(detector, run.item.kind):
+        if run.attack and not (
+            run.hypothesis == detector.hypothesis if run.bench else is_about(detector, run.item.kind)
+        ):
             continue
         readings = [reading for reading in run.readings if reading.detector == detector.name]
         if not readings:

@@ -72,7 +72,7 @@ def summarise(
         "stress": {**false_alert_figures(stressed), "by_variant": _stress_by_variant(stressed)},
         "bench": {
             name: detection_figures([c for c in calls if c.run.bench and c.run.variant == name])
-            for name in _variants(run for run in well if run.bench)
+            for name in _variants(run for run in well if run.bench and run.variant != AS_IS)
         },
         "leakage": leakage(as_is),
         "compute": _compute(as_is),
