@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """0: written; 2: wrong use or input, also where there is nothing to write."""
     try:
+        from liveguard.evaluate.apart import UNKNOWN
         from liveguard.evaluate.calibrate import calibrate
         from liveguard.evaluate.summary import refused
         from liveguard.evaluate.toml import toml_of
@@ -51,14 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(
             f"{arguments.manifest}: no check has judged people enough to be calibrated on them: {arguments.out} is not written"
         )
-    people = {
-        label: len({r.item.subject for r in runs if r.label == label and not r.error})
-        for label in ("bonafide", "attack")
-    }
-    about = (
-        f"{len({r.item.name for r in runs if not r.error})} recordings of {people['bonafide']} genuine and "
-        f"{people['attack']} attacked people from {len({r.item.source for r in runs})} sources."
-    )
+    taught = {run.item.name: run.item for run in runs if not run.error and not run.still}.values()
+    genuine, attacked = (len({item.person for item in taught if item.attack == attack}) for attack in (False, True))
+    sources = len({item.source for item in taught} - {UNKNOWN})
+    about = f"{len(taught)} recordings of {genuine} genuine and {attacked} attacked people from {sources} sources."
     try:
         arguments.out.write_text(toml_of(found, about), "utf-8")
     except OSError as error:

@@ -40,7 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--held-out", nargs="?", const=",", metavar="A,B",
         help="report each source by a calibration (and the weights and models in these files) that has not seen it",
     )  # fmt: skip
-    parser.add_argument("--compare", type=Path, metavar="METRICS", help="an earlier metrics.json: say what has changed")
+    parser.add_argument(
+        "--compare", type=Path, metavar="METRICS",
+        help="an earlier metrics.json of the same recordings, variants and draw: say what has changed (exit status 1: "
+        "something is certainly worse, 3: it is of something else)",
+    )  # fmt: skip
     parser.add_argument(
         "--pad", action="store_true",
         help="MANIFEST lists reports of liveness sessions: error rates after ISO/IEC 30107-3, and nothing else",
@@ -61,12 +65,14 @@ def add_material_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0: done; 1: something is certainly worse than in --compare, or gone; 2: wrong use or input, also where nothing at all could
-    be judged."""
+    be judged; 3: done, but --compare is of other recordings, variants or another draw."""
     if arguments.pad:
         return _pad(arguments)
     try:
         from liveguard.evaluate.compare import compare
+        from liveguard.evaluate.material import digests, unlike
         from liveguard.evaluate.output import read_figures, write_figures, write_readings
+        from liveguard.evaluate.report.care import as_shipped
         from liveguard.evaluate.report.page import page
         from liveguard.evaluate.report.plots import plots
         from liveguard.evaluate.summary import scores_as_is, summarise
@@ -79,8 +85,12 @@ def run(arguments: argparse.Namespace) -> int:
     detectors = load_detectors(config.only, config.without, config.options)
     folds = folds_of(arguments.held_out)
     runs = judged(arguments, config, out, folds)
-    policy_of, how = _policies(arguments.held_out, runs, detectors, config)
-    conditions = {**_conditions(arguments, detectors, config.policy, folds), "calibration": how}
+    policy_of, calibration = _policies(arguments.held_out, runs, detectors, config)
+    conditions = {
+        **_conditions(arguments, detectors, config.policy, folds),
+        "material": digests(runs, arguments.seed),
+        **calibration,
+    }
     figures = summarise(runs, detectors, policy_of, conditions)
     report = page(figures, plots(figures, scores_as_is(runs, detectors, policy_of)))
     try:
@@ -90,11 +100,18 @@ def run(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise InputError(f"{out}: the results cannot be written: {error.strerror}") from error
     show(console, figures)
+    guarded = as_shipped(figures)
+    if guarded:
+        console.print(Text(f"not held out, but guarded by what ships: {'; '.join(guarded)}"), soft_wrap=True)
     console.print(Text(f"figures, readings and report: {out}/metrics.json, readings.csv, index.html"), soft_wrap=True)
     if all(run.error for run in runs):
         return 2
     if before is None:
         return 0
+    apart = unlike(before, figures)
+    if apart:
+        console.print(Text(f"not compared with {arguments.compare}: {', '.join(apart)}"), soft_wrap=True)
+        return 3
     changes = compare(before, figures)
     for change in changes:
         word = "better" if change.better else "worse"
@@ -164,16 +181,21 @@ def judged(arguments: argparse.Namespace, config: Config, out: Path, folds: Fold
 
 def _policies(
     held_out: str | None, runs: list[Run], detectors: list[Detector], config: Config
-) -> tuple[Callable[[Run], Policy], str]:
-    """What guards each run as it is reported, and how that is said."""
+) -> tuple[Callable[[Run], Policy], Figures]:
+    """What guards each run as it is reported, and how that is said: with it, by check, how many of the sources have a
+    calibration of their own. What names no source may be of any, and counts as none."""
     if held_out is None:
-        return lambda _: config.policy, "as shipped"
+        return lambda _: config.policy, {"calibration": "as shipped"}
+    from liveguard.evaluate.apart import UNKNOWN
     from liveguard.evaluate.calibrate import cross_calibrate
 
     by_source = cross_calibrate(runs, detectors, config)
     policies = {source: config.calibrated(calibration).policy for source, calibration in by_source.items()}
-    how = "each source by a calibration fitted on all others"
-    return lambda run: policies[run.item.source], f"{how}, weights and models too" if names_in(held_out) else how
+    named = [calibration for source, calibration in by_source.items() if source != UNKNOWN]
+    own = {d.name: sum(d.name in calibration.checks for calibration in named) for d in detectors}
+    how = "each source by a calibration fitted on all others" if any(own.values()) else "as shipped"
+    how = f"{how}; weights and models that have not seen it" if names_in(held_out) else how
+    return lambda run: policies[run.item.source], {"calibration": how, "sources": len(named), "calibrated_sources": own}
 
 
 def _conditions(arguments: argparse.Namespace, detectors: list[Detector], policy: Policy, folds: Folds) -> Figures:

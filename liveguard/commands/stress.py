@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -13,9 +15,9 @@ from rich.text import Text
 
 from liveguard.commands.progress import counting
 from liveguard.errors import BackendError, InputError
+from liveguard.evaluate.manifest import BENCH_SOURCE
 
-COLUMNS = ("path", "media", "label", "kind", "generator", "subject", "source")
-SOURCE = "bench"
+COLUMNS = ("path", "media", "label", "kind", "generator", "subject", "source", "origin")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
     folder: Path = arguments.out
     manifest = folder / "manifest.csv"
     rows = rows_of(manifest)
+    subject, origin = arguments.file.stem, _digest(arguments.file)
+    if any(row["subject"] == subject and row["origin"] != origin for row in rows.values()):
+        raise InputError(f"{folder} holds films of another recording that is called {subject}: choose another --out")
     made_now = 0
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -59,24 +64,45 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"{folder}: cannot be made: {error.strerror}") from error
     with counting("making", len(wanted)) as done:
         for made in wanted:
-            subject = arguments.file.stem
             path = folder / film_name(subject, made.name)
             try:
                 tap = VariantTap(arguments.file, made, arguments.seed, arguments.foreign)
+                with _whole(path) as part:
+                    write_film(part, tap.samples(), "audio" in tap.info.tracks)
             except InputError as error:
                 console.print(Text(f"left out: {made.name}: {error}"), soft_wrap=True)
             else:
-                write_film(path, tap.samples(), "audio" in tap.info.tracks)
                 media = "video" if "video" in tap.info.tracks else "audio"
                 kind = made.name if made.label == "attack" else "real"
-                values = (path.name, media, made.label, kind, made.name, subject, SOURCE)
+                values = (path.name, media, made.label, kind, made.name, subject, BENCH_SOURCE, origin)
                 rows[path.name] = dict(zip(COLUMNS, values, strict=True))
+                _write(manifest, rows)  # each time: what is broken off has listed what it has made
                 made_now += 1
             done(1)
-    _write(manifest, rows)
     before = f", which lists {len(rows)} with those of earlier runs" if len(rows) > made_now else ""
+    if not made_now:
+        return 2
     console.print(Text(f"{made_now} films and manifest.csv in {folder}{before}"), soft_wrap=True)
-    return 0 if made_now else 2
+    return 0
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Where to write what takes its place at `path` once it is whole: what is half made is deleted, and an earlier film stays."""
+    part = path.with_suffix(f".part{path.suffix}")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _digest(recording: Path) -> str:
+    digest = hashlib.sha256()
+    with recording.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()[:16]
 
 
 def film_name(subject: str, variant: str) -> str:
@@ -103,7 +129,7 @@ def rows_of(manifest: Path) -> dict[str, Mapping[str, str]]:
 
 def _ours(row: Mapping[str, str | None]) -> bool:
     path, variant, subject, source = (row[column] or "" for column in ("path", "generator", "subject", "source"))
-    return set(row) == set(COLUMNS) and source == SOURCE and path == film_name(subject, variant)
+    return set(row) == set(COLUMNS) and source == BENCH_SOURCE and path == film_name(subject, variant)
 
 
 def _not_ours(manifest: Path) -> InputError:

@@ -102,7 +102,7 @@ def tails(genuine: Sequence[Call]) -> dict[Hypothesis, Tail]:
         over = [
             c.height_nats[hypothesis] - TAIL_FROM_NATS for c in judged if c.height_nats[hypothesis] > TAIL_FROM_NATS
         ]
-        people = {c.run.item.subject for c in judged if c.height_nats[hypothesis] > TAIL_FROM_NATS}
+        people = {c.run.item.person for c in judged if c.height_nats[hypothesis] > TAIL_FROM_NATS}
         if len(people) < LEAST_IN_TAIL or hours <= 0:
             continue
         scale = float(np.mean(over)) * (1 + len(people) ** -0.5)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from liveguard.evaluate.figures import Figures
 
 SESSION_FIGURES = {"false_alerts_per_hour": False, "detected_share": True, "cannot_judge": False}
+KIND_FIGURES = {"detected_share": True}
 CHECK_FIGURES = {"auc": True, "eer": False, "ece": False, "cannot_judge": False}
 """The figures that are compared, and whether more is better."""
 SAME = 0.005
 """Differences up to this are none: another processor's rounding makes as much."""
+_Table: TypeAlias = tuple[str, Figures | None, Figures | None, dict[str, bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,14 @@ def _place(change: Change) -> tuple[bool, bool, float]:
 
 
 def _pairs(before: Figures, now: Figures) -> Iterator[tuple[str, float, float | None, Any, bool]]:
-    tables = [("sessions", before.get("sessions"), now.get("sessions"), SESSION_FIGURES)]
+    tables: list[_Table] = [("sessions", before.get("sessions"), now.get("sessions"), SESSION_FIGURES)]
     tables += [("stress", before.get("stress"), now.get("stress"), {"false_alerts_per_hour": False})]
-    for group, figures in (("checks", CHECK_FIGURES), ("bench", {"detected_share": True})):
-        old, new = before.get(group) or {}, now.get(group) or {}
-        tables += [(f"{group} {name}", old[name], new.get(name), figures) for name in old]
+    tables += _by_name("sessions", _in(before, "sessions", "by_kind"), _in(now, "sessions", "by_kind"), KIND_FIGURES)
+    tables += _by_name("bench", _in(before, "bench"), _in(now, "bench"), KIND_FIGURES)
+    tables += _by_name("checks", _in(before, "checks"), _in(now, "checks"), CHECK_FIGURES)
+    for name in _in(before, "checks"):
+        kinds_before, kinds_now = (_in(found, "checks", name, "by_kind") for found in (before, now))
+        tables += _by_name(f"checks {name}", kinds_before, kinds_now, {"auc": True})
     for where, old, new, figures in tables:
         for figure, more_is_better in figures.items():
             was, is_now = (old or {}).get(figure), (new or {}).get(figure)
@@ -58,6 +63,16 @@ def _pairs(before: Figures, now: Figures) -> Iterator[tuple[str, float, float | 
                 ci = (old or {}).get("detected_ci" if figure == "detected_share" else f"{figure}_ci")
                 value = float(is_now) if isinstance(is_now, int | float) else None
                 yield f"{where}: {figure}", float(was), value, ci, more_is_better
+
+
+def _in(found: Figures, *path: str) -> Figures:
+    for name in path:
+        found = found.get(name) or {}
+    return found
+
+
+def _by_name(group: str, before: Figures, now: Figures, figures: dict[str, bool]) -> list[_Table]:
+    return [(f"{group} {name}", before[name], now.get(name), figures) for name in before]
 
 
 def _outside(value: float, ci: Any) -> bool:

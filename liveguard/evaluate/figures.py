@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,7 +21,6 @@ WITHIN_S = 60.0
 """An attack that is raised later than this after its onset does not count as detected."""
 SOON_S = (6.0, 15.0)
 SPEECH_S = 15.0
-LEAST_SLICE = 5
 CAUSES = 6
 EDGES = {
     "face_px": (60.0, 100.0, 160.0, 240.0),
@@ -36,18 +35,17 @@ def check_figures(scores: Scores, windows: Windows) -> Figures:
     """All figures of one check: of recordings as they are, but for its calibration, which is about `windows`."""
     own, attack = scores.own, scores.attack
     fpr, fnr = metrics.rates_at(scores.llr, attack)
-    judged = len(scores.run)
     return {
         **_separation(scores),
         "eer": number(metrics.eer(own, attack)),
-        "eer_ci": interval(_by(scores, "subject", lambda w: metrics.eer(own, attack, w))),
+        "eer_ci": interval(metrics.eer_interval(own, attack, scores.people)),
         "fpr": number(fpr),
         "fnr": number(fnr),
         "fpr_at_tpr80": number(metrics.fpr_at_tpr(own, attack, 0.8)),
         **calibration_figures(windows),
         "n_bonafide": int((~attack).sum()),
         "n_attack": int(attack.sum()),
-        "cannot_judge": number(1 - judged / scores.n_asked if scores.n_asked else math.nan),
+        **_unjudged_figures(scores),
         "cannot_judge_causes": dict(scores.causes.most_common(CAUSES)),
         "by_kind": _against_genuine(scores, scores.column("kind"), intervals=True),
         "by_generator": _against_genuine(scores, scores.column("generator"), intervals=False),
@@ -99,6 +97,7 @@ def call_figures(calls: Sequence[Call]) -> Figures:
         **false_alert_figures(genuine),
         **detection_figures(attacks),
         "cannot_judge": number(_share_unjudged(calls)),
+        "cannot_judge_ci": interval(_unjudged_interval(calls)),
         "cannot_judge_bonafide": number(_share_unjudged(genuine)),
         "judged_hours_bonafide": _judged_hours(genuine),
         "by_kind": {kind: detection_figures([c for c in attacks if _kind(c) == kind]) for kind in kinds},
@@ -111,8 +110,9 @@ def false_alert_figures(calls: Sequence[Call]) -> Figures:
     alerts = sum(len(call.raised) for call in calls)
     people: dict[str, tuple[int, float]] = {}
     for call in calls:
-        count, own = people.get(person(call), (0, 0.0))
-        people[person(call)] = (count + len(call.raised), own + call.seconds / 3600)
+        person = call.run.item.person
+        count, own = people.get(person, (0, 0.0))
+        people[person] = (count + len(call.raised), own + call.seconds / 3600)
     alarmed = sum(count > 0 for count, _ in people.values())
     by_hypothesis = Counter(hypothesis for call in calls for hypothesis, _ in call.raised)
     return {
@@ -140,7 +140,7 @@ def _rate_interval(alarmed: int, people: int, alerts: int, hours: float) -> Inte
 
 def detection_figures(calls: Sequence[Call]) -> Figures:
     """How many attacks were raised, and how soon after their onset."""
-    found = detection_shares([call.first_s(WITHIN_S) for call in calls], [person(call) for call in calls])
+    found = detection_shares([call.first_s(WITHIN_S) for call in calls], [call.run.item.person for call in calls])
     if calls and all(call.run.hypothesis in ("av_mismatch", "voice_synthetic") for call in calls):
         # What is about the voice can only be heard while somebody speaks.
         spoken = [delay * call.voiced_share for call in calls if (delay := call.first_s(WITHIN_S)) is not None]
@@ -152,23 +152,16 @@ def detection_shares(delays_s: Sequence[float | None], people: Sequence[str]) ->
     """How late each attack was detected (None: not at all), on whom. The interval counts people: several attacks on one of
     them prove no more."""
     found = [delay for delay in delays_s if delay is not None]
+    detected = np.array([delay is not None for delay in delays_s], np.float64)
     p50, p95 = np.percentile(found, [50, 95]) if found else (math.nan, math.nan)
     return {
         "detected": len(found),
         "n_attack": len(delays_s),
         "detected_share": number(len(found) / len(delays_s) if delays_s else math.nan),
-        "detected_ci": interval(_detected_interval(np.array([delay is not None for delay in delays_s], bool), people)),
+        "detected_ci": interval(metrics.ratio_interval(detected, np.ones(len(detected)), people)),
         "detected_within": {f"{limit_s:g} s": sum(delay <= limit_s for delay in found) for limit_s in SOON_S},
         "delay_s": {"p50": number(p50), "p95": number(p95)},
     }
-
-
-def _detected_interval(detected: Mask, people: Sequence[str]) -> Interval | None:
-    """By drawing people anew; where all were detected or none, that says nothing, and people are counted."""
-    if detected.all() or not detected.any():
-        count = len(set(people))
-        return metrics.share_interval(count if detected.any() else 0, count)
-    return metrics.bootstrap(lambda weight: float((weight * detected).sum() / weight.sum()), people)
 
 
 def number(value: float) -> float | None:
@@ -183,23 +176,19 @@ def interval(found: Interval | None) -> list[float | None] | None:
 def _separation(scores: Scores) -> Figures:
     """AUC, with intervals over people and over sources: the second is what to expect of a place never seen."""
     own, attack = scores.own, scores.attack
-
-    def figure(weight: Array) -> float:
-        return metrics.auc(own, attack, weight)
-
     return {
         "auc": number(metrics.auc(own, attack)),
-        "auc_ci": interval(_by(scores, "subject", figure)),
-        "auc_ci_sources": interval(_by(scores, "source", figure)),
+        "auc_ci": interval(metrics.auc_interval(own, attack, scores.people)),
+        "auc_ci_sources": interval(metrics.auc_interval(own, attack, scores.column("source").tolist())),
     }
 
 
-def _by(scores: Scores, column: str, figure: Callable[[Array], float]) -> Interval | None:
-    """The interval over clusters; who has no name is one of its own."""
-    names = [
-        name if name != "-" else run.item.name for name, run in zip(scores.column(column), scores.run, strict=True)
-    ]
-    return metrics.bootstrap(figure, names) if names else None
+def _unjudged_figures(scores: Scores) -> Figures:
+    """How much of what it was asked it could not judge; the interval is over people."""
+    runs = [*scores.run, *scores.unjudged]
+    unjudged = np.repeat([0.0, 1.0], [len(scores.run), len(scores.unjudged)])
+    found = metrics.ratio_interval(unjudged, np.ones(len(runs)), [run.item.person for run in runs])
+    return {"cannot_judge": number(unjudged.mean() if runs else math.nan), "cannot_judge_ci": interval(found)}
 
 
 def short_figures(scores: Scores) -> Figures:
@@ -222,8 +211,7 @@ def _against_genuine(scores: Scores, column: Names, intervals: bool) -> Figures:
     for name in sorted(set(column[scores.attack])):
         rows: Mask = ~scores.attack | (column == name)
         part = scores.only(rows)
-        few = not intervals or int(part.attack.sum()) < LEAST_SLICE
-        figures = {"auc": number(metrics.auc(part.own, part.attack))} if few else _separation(part)
+        figures = _separation(part) if intervals else {"auc": number(metrics.auc(part.own, part.attack))}
         _, fnr = metrics.rates_at(part.llr, part.attack)
         found[str(name)] = {**figures, "fnr": number(fnr), "n_attack": int(part.attack.sum())}
     return found
@@ -251,12 +239,7 @@ def _fact(scores: Scores, name: str) -> Array:
 
 
 def _kind(call: Call) -> str:
-    return call.run.variant if call.run.bench else call.run.item.kind
-
-
-def person(call: Call) -> str:
-    """Who is in it; who has no name is somebody else in each recording."""
-    return call.run.item.subject if call.run.item.subject != "-" else call.run.item.name
+    return call.run.item.kind if call.run.item.attack else call.run.variant
 
 
 def _judged_hours(calls: Sequence[Call]) -> Figures:
@@ -268,3 +251,10 @@ def _judged_hours(calls: Sequence[Call]) -> Figures:
 def _share_unjudged(calls: Sequence[Call]) -> float:
     seconds = sum(call.seconds for call in calls)
     return 1 - sum(call.judged_s for call in calls) / seconds if seconds else math.nan
+
+
+def _unjudged_interval(calls: Sequence[Call]) -> Interval | None:
+    seconds, judged_s = (
+        np.array([getattr(call, name) for call in calls], np.float64) for name in ("seconds", "judged_s")
+    )
+    return metrics.ratio_interval(seconds - judged_s, seconds, [call.run.item.person for call in calls])

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from liveguard.calibration import CONDITIONS, CheckCalibration, Condition
+from liveguard.evaluate.films import film_variant
 from liveguard.evaluate.kinds import RECORDED, is_about, kinds_seen
 from liveguard.evaluate.metrics import Array, Mask
 from liveguard.evaluate.run import Run
@@ -63,9 +64,9 @@ def fits(run: Run, detector: Detector) -> bool:
         return False
     if run.bench:
         return run.hypothesis == detector.hypothesis
-    if run.item.attack and not is_about(detector, run.item.kind):
+    if run.attack and not is_about(detector, run.item.kind):
         return False
-    made = variant(run.variant)
+    made = film_variant(run.item) or variant(run.variant)
     return made.for_attacks or (made.play_s > 0 and not made.sound)
 
 
@@ -78,20 +79,19 @@ def windows_of(detector: Detector, runs: Sequence[Run], mixture: bool = False) -
     own: list[float] = []
     rows: list[tuple[bool, str, str, str]] = []
     conditions: list[list[float]] = []
-    recorded = any(run.item.attack for run in runs if not run.error)
+    recorded = any(run.attack and not run.bench for run in runs if not run.error)
     seen = kinds_seen(detector, runs)
     for run in runs:
         if not fits(run, detector):
             continue
-        person = run.item.subject if run.item.subject != "-" else run.item.name
         if run.bench and detector.hypothesis in RECORDED and recorded:
             continue
-        if run.item.attack and not mixture and run.item.kind not in seen:
+        if run.attack and not run.bench and not mixture and run.item.kind not in seen:
             continue
         part = "bench" if run.bench else run.item.kind if mixture and run.attack else "recorded"
         for reading in main_readings(run, detector.name):
             own.append(float(reading.llr or 0.0))
-            rows.append((run.attack, part, person, run.item.source))
+            rows.append((run.attack, part, run.item.person, run.item.source))
             conditions.append([_log(reading.measures.get(name, math.nan)) for name in CONDITIONS])
     attack = np.array([row[0] for row in rows], bool)
     parts, people, source = (np.array([row[i] for row in rows], str) for i in (1, 2, 3))

@@ -38,4 +38,5 @@ def share_seen(detector: Detector, runs: Sequence[Run]) -> float:
 
 
 def _kinds_about(detector: Detector, runs: Sequence[Run]) -> frozenset[str]:
-    return frozenset(run.item.kind for run in runs if run.item.attack and is_about(detector, run.item.kind))
+    recorded = (run for run in runs if run.attack and not run.bench)
+    return frozenset(run.item.kind for run in recorded if is_about(detector, run.item.kind))

@@ -18,6 +18,8 @@ from liveguard.errors import InputError
 MOST_ROWS = 1_000_000
 LABELS = ("bonafide", "attack")
 MEDIA = ("video", "audio", "image")
+BENCH_SOURCE = "bench"
+"""The source of films that `liveguard stress` has made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,11 @@ class Item:
     @property
     def attack(self) -> bool:
         return self.label == "attack"
+
+    @property
+    def person(self) -> str:
+        """Who is in it; who has no name is somebody else in each recording."""
+        return self.subject if self.subject != "-" else self.name
 
     @property
     def sync_is_known(self) -> bool:

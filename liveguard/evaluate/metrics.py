@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import optimize, stats
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -18,6 +18,8 @@ Interval: TypeAlias = tuple[float, float]
 REPEATS = 500
 LEVEL = 0.95
 BINS = 10
+LEAST_PEOPLE = 5
+"""Of each label; draws of fewer show hardly more than themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,80 @@ def bootstrap(
         return None
     low, high = np.percentile(found, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
     return float(low), float(high)
+
+
+def auc_interval(scores: Array, attack: Mask, cluster: Sequence[str]) -> Interval | None:
+    """95 % interval of the AUC over clusters (people, or sources); None with fewer than five of either label."""
+    return _of_both_labels(auc, _score_interval, scores, attack, cluster)
+
+
+def eer_interval(scores: Array, attack: Mask, cluster: Sequence[str]) -> Interval | None:
+    """95 % interval of the EER over clusters; None with fewer than five of either label."""
+
+    def as_share(rate: float, attacks: int, genuine: int) -> Interval | None:
+        fewer = min(attacks, genuine)
+        return share_interval(round(rate * fewer), fewer)
+
+    return _of_both_labels(eer, as_share, scores, attack, cluster)
+
+
+def ratio_interval(part: Array, whole: Array, cluster: Sequence[str]) -> Interval | None:
+    """95 % interval of the share that `part` (n,) is of `whole` (n,), over clusters.
+
+    None with fewer than five of them, but where all or none is: then clusters are counted (Wilson).
+    """
+    count, share = len(set(cluster)), float(part.sum() / whole.sum()) if whole.sum() > 0 else math.nan
+    if not math.isfinite(share):
+        return None
+    one_sided = share in (0.0, 1.0)
+    if count < LEAST_PEOPLE and not one_sided:
+        return None
+    drawn = None if one_sided else bootstrap(lambda w: _ratio(float(w @ part), float(w @ whole)), cluster)
+    return drawn if _has_width(drawn) else share_interval(round(share * count), count)
+
+
+def _of_both_labels(
+    figure: Callable[[Array, Mask, Array | None], float],
+    by_count: Callable[[float, int, int], Interval | None],
+    scores: Array,
+    attack: Mask,
+    cluster: Sequence[str],
+) -> Interval | None:
+    """By drawing clusters anew. Where every draw gives the same (the labels are parted without fault, or all scores are one),
+    that is no knowledge but too few clusters to see it move: then by their number alone."""
+    names = np.asarray(cluster, str)
+    attacks, genuine = (len(set(names[attack == label].tolist())) for label in (True, False))
+    if min(attacks, genuine) < LEAST_PEOPLE:
+        return None
+    drawn = bootstrap(lambda weight: figure(scores, attack, weight), cluster)
+    return drawn if _has_width(drawn) else by_count(figure(scores, attack, None), attacks, genuine)
+
+
+def _has_width(found: Interval | None) -> bool:
+    return found is not None and found[1] - found[0] > 1e-9
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else math.nan
+
+
+def _score_interval(area: float, attacks: int, genuine: int) -> Interval:
+    """Of an AUC by the numbers of either label alone: all areas whose own spread allows for the one that was seen.
+
+    Newcombe 2006, doi:10.1002/sim.2324, method 5, by the variance of Hanley and McNeil 1982,
+    doi:10.1148/radiology.143.1.7063747. An area of 1 has a lower end below it, unlike by the variance at the area itself.
+    """
+    z = float(stats.norm.ppf((1 + LEVEL) / 2))
+    more = (attacks + genuine) / 2 - 1
+
+    def low(seen: float) -> float:
+        def gap(true: float) -> float:
+            spread = 1 + more * ((1 - true) / (2 - true) + true / (1 + true))
+            return seen - true - z * math.sqrt(true * (1 - true) * spread / (attacks * genuine))
+
+        return float(optimize.brentq(gap, 0.0, seen - 1e-9)) if seen > 1e-6 else 0.0
+
+    return low(area), 1 - low(1 - area)
 
 
 def share_interval(count: int, of: int) -> Interval | None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-import numpy as np
-
 from liveguard.errors import InputError
+from liveguard.evaluate.films import film_variant
 from liveguard.evaluate.manifest import Item
 from liveguard.evaluate.run import Task
 from liveguard.stress.catalogue import AS_IS, chosen, variant
@@ -35,11 +35,12 @@ def plan(
     """Every item as it is, and as each of `variants` that applies to it.
 
     `minutes`: no more than so much footage, by a draw that takes every variant and source in turn, so that a short run
-    sees a little of all. Still pictures are judged as they are only; each counts as a second.
+    sees a little of all. Still pictures, each of which counts as a second, and films of `liveguard stress`, which are variants
+    already, are judged as they are only.
     """
     wanted = [made for made in chosen(variants) if made.name != AS_IS]
     stills = {item.name for item in items if item.media == "image" or is_still(item.file)}
-    moving = [item for item in items if item.name not in stills]
+    moving = [item for item in items if item.name not in stills and film_variant(item) is None]
     known = {item.name: STILL if item.name in stills else _look(item.file) for item in items}
     talkers = [item for item in moving if item.sync_is_known and not item.attack and "audio" in _tracks(known, item)]
     tasks = [Task(item, AS_IS, seed) for item in items]
@@ -79,7 +80,7 @@ def _applies(made: Variant, item: Item, seen: _Known) -> bool:
 
 def _other(talkers: Sequence[Item], item: Item, made: Variant) -> Item | None:
     """The recording of another person, always the same one; of another source, as people of one corpus read the same text."""
-    others = [talker for talker in talkers if talker.subject != item.subject]
+    others = [talker for talker in talkers if talker.person != item.person]
     others = [talker for talker in others if talker.source != item.source] or others
     if not others:
         return None
@@ -87,8 +88,11 @@ def _other(talkers: Sequence[Item], item: Item, made: Variant) -> Item | None:
 
 
 def _sample(tasks: Sequence[Task], known: Mapping[str, _Known | None], minutes: float, seed: int) -> list[Task]:
-    """Tasks whose footage fits into `minutes`, drawn from each variant in turn, and there from each label and source."""
-    drawn = [tasks[index] for index in np.random.default_rng(seed).permutation(len(tasks))]
+    """Tasks whose footage fits into `minutes`, drawn from each variant in turn, and there from each label and source.
+
+    A task's place hangs on itself and `seed` alone: one more variant does not change who is drawn as the others.
+    """
+    drawn = sorted(tasks, key=lambda task: hashlib.sha256(f"{seed}\0{task.key}".encode()).digest())
     by_variant = _groups(drawn, lambda task: task.variant)
     order = _in_turn([_in_turn(_groups(own, lambda task: (task.item.label, task.item.source))) for own in by_variant])
     kept: set[str] = set()

@@ -16,6 +16,7 @@ from liveguard import wire
 from liveguard.calibration import uncalibrated
 from liveguard.errors import InputError
 from liveguard.evaluate.facts import Facts, facts_of
+from liveguard.evaluate.films import film_variant
 from liveguard.evaluate.manifest import Item
 from liveguard.guard import Guard
 from liveguard.stress.catalogue import AS_IS, variant
@@ -51,7 +52,8 @@ class Task:
 class Run:
     """What came of a task. `error`: why it could not be judged at all; then there is nothing else.
 
-    `label`, `hypothesis`, `onset_s`, `play_s`, `judged`: as the variant makes them of the item. `readings` are in order, as
+    `label`, `hypothesis`, `onset_s`, `play_s`, `judged`: as the variant makes them of the item, or the one that a film of
+    `liveguard stress` shows; `hypothesis` is that of an attack of our own making. `readings` are in order, as
     the checks gave them: no calibration is in them, so that any can be tried. `still`: of a single picture. `foreign`: whose
     sound it has, where that is somebody else's.
     """
@@ -79,7 +81,7 @@ class Run:
     @property
     def bench(self) -> bool:
         """Whether it is an attack of our own making."""
-        return self.attack and not self.item.attack
+        return self.hypothesis is not None
 
 
 def judge(guard: Guard, task: Task) -> dict[str, Any]:
@@ -114,19 +116,20 @@ def _tap(task: Task) -> Tap:
 def run_of(task: Task, record: dict[str, Any]) -> Run:
     """The record as a Run; raises InputError where it is not one."""
     item, made = task.item, variant(task.variant)
-    attack = item.attack or made.label == "attack"
+    label = "attack" if item.attack or made.label == "attack" else "bonafide"
     if "error" in record:
-        return Run(item, made.name, "attack" if attack else "bonafide", error=str(record["error"]))
+        return Run(item, made.name, label, error=str(record["error"]), foreign=task.foreign)
+    about = film_variant(item) or made
     try:
         events = [wire.from_dict(event) for event in record["readings"]]
         return Run(
             item=item,
             variant=made.name,
-            label="attack" if attack else "bonafide",
-            hypothesis=made.hypothesis,
-            onset_s=made.onset_s,
-            play_s=made.play_s,
-            judged=_judged(item, made.judged),
+            label=label,
+            hypothesis=about.hypothesis,
+            onset_s=about.onset_s,
+            play_s=about.play_s,
+            judged=_judged(item, about.judged),
             seconds=float(record["seconds"]),
             cpu_s=float(record["cpu_s"]),
             facts=record["facts"],
@@ -164,7 +167,7 @@ def fingerprint(with_variants: bool) -> str:
 def load(task: Task, folder: Path, checks: str) -> dict[str, Any] | None:
     """The record of a task that `folder` keeps, if it is whole and was made by this code with these `checks`."""
     try:
-        record = json.loads(_file(task, folder).read_bytes())
+        record = json.loads(_file(task, folder, checks).read_bytes())
     except (OSError, ValueError):
         return None
     if not isinstance(record, dict) or record.get("made_by") != _made_by(task, checks):
@@ -174,14 +177,15 @@ def load(task: Task, folder: Path, checks: str) -> dict[str, Any] | None:
 
 def save(task: Task, record: dict[str, Any], folder: Path, checks: str) -> None:
     """Keep a record; a crash leaves the old one, or none, and never half of one."""
-    file = _file(task, folder)
+    file = _file(task, folder, checks)
     part = file.with_suffix(".part")
     part.write_text(json.dumps({**record, "made_by": _made_by(task, checks)}, separators=(",", ":")))
     part.replace(file)
 
 
-def _file(task: Task, folder: Path) -> Path:
-    return folder / f"{task.key}.json"
+def _file(task: Task, folder: Path, checks: str) -> Path:
+    """Its own for other settings: who tries some does not lose what was judged by others."""
+    return folder / f"{task.key}-{hashlib.sha256(checks.encode()).hexdigest()[:8]}.json"
 
 
 def _made_by(task: Task, checks: str) -> list[str]:

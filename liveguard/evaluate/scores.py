@@ -26,22 +26,27 @@ class Scores:
 
     `llr` (n,): mean ratio of the face that it judged most, in nats; `own` (n,): the same before calibration, by which runs are
     ranked: calibrations of different folds differ by a hair, and by source, which would decide between equals. `run`: which.
-    `n_asked`: runs that it could have judged. `causes`: why it could not, figures taken out, with counts.
+    `unjudged`: runs that it was asked about and could not judge. `causes`: why, figures taken out, with counts.
     """
 
     check: str
     run: tuple[Run, ...]
     llr: Array
     own: Array
-    n_asked: int
+    unjudged: tuple[Run, ...]
     causes: Counter[str]
 
     @property
     def attack(self) -> Mask:
         return np.array([run.attack for run in self.run], bool)
 
+    @property
+    def people(self) -> list[str]:
+        """Who is in each row."""
+        return [run.item.person for run in self.run]
+
     def column(self, name: str) -> Names:
-        """`kind`, `generator`, `subject` or `source` of each row."""
+        """`kind`, `generator` or `source` of each row."""
         return np.array([getattr(run.item, name) for run in self.run], str)
 
     def measure(self, name: str) -> Array:
@@ -56,33 +61,34 @@ class Scores:
             tuple(self.run[i] for i in keep),
             self.llr[keep],
             self.own[keep],
-            len(keep),
+            (),
             Counter(),
         )
 
 
 def scores_of(detector: Detector, runs: Sequence[Run]) -> Scores:
     """The scores of one check, of those runs that say something about its hypothesis."""
-    kept, llr, own = [], [], []
+    kept, unjudged, llr, own = [], [], [], []
     causes: Counter[str] = Counter()
-    asked = 0
     for run in runs:
         if run.error or (run.judged and detector.hypothesis not in run.judged):
             continue
-        if run.item.attack and not is_about(detector, run.item.kind):
+        if run.attack and not (
+            run.hypothesis == detector.hypothesis if run.bench else is_about(detector, run.item.kind)
+        ):
             continue
         readings = [reading for reading in run.readings if reading.detector == detector.name]
         if not readings:
             continue
-        asked += 1
         found = main_readings(run, detector.name)
         if found:
             kept.append(run)
             llr.append(fmean(reading.llr or 0.0 for reading in found))
             own.append(fmean(reading.measures.get(OWN_NATS, reading.llr or 0.0) for reading in found))
         else:
+            unjudged.append(run)
             causes[_cause(readings)] += 1
-    return Scores(detector.name, tuple(kept), np.array(llr), np.array(own), asked, causes)
+    return Scores(detector.name, tuple(kept), np.array(llr), np.array(own), tuple(unjudged), causes)
 
 
 def main_readings(run: Run, check: str) -> list[Reading]:

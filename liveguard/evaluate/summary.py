@@ -21,7 +21,6 @@ from liveguard.evaluate.figures import (
     detection_shares,
     false_alert_figures,
     number,
-    person,
     short_figures,
 )
 from liveguard.evaluate.honest import Windows, windows_of
@@ -73,7 +72,7 @@ def summarise(
         "stress": {**false_alert_figures(stressed), "by_variant": _stress_by_variant(stressed)},
         "bench": {
             name: detection_figures([c for c in calls if c.run.bench and c.run.variant == name])
-            for name in _variants(run for run in well if run.bench)
+            for name in _variants(run for run in well if run.bench and run.variant != AS_IS)
         },
         "leakage": leakage(as_is),
         "compute": _compute(as_is),
@@ -158,7 +157,7 @@ def _trade_off(calls: Sequence[Call]) -> list[Figures]:
             {
                 "threshold_nats": nats,
                 "false_alerts_per_hour": number(false / hours if hours else nan),
-                **detection_shares(delays, [person(c) for c in attacks]),
+                **detection_shares(delays, [c.run.item.person for c in attacks]),
             }
         )
     return found

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import csv
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from liveguard.evaluate.apart import apart_from
+
 Check = Literal["swap", "replay"]
 CHECKS: tuple[Check, ...] = ("swap", "replay")
 
+ANIMATED = ("reenact", "talkinghead")
 SPLIT_BY_SUBJECT = "dfdc"
 PRESENTATIONS = (
     "live",
@@ -107,6 +110,12 @@ def may_train(items: Iterable[Item], check: Check, fold: int | None) -> list[boo
         and item.generator not in generators
         for item in items
     ]
+
+
+def may_teach(items: Sequence[Item], source: str | None) -> list[bool]:
+    """Which clips a model of `animation` may learn from that is tested on `source`: none of its people and generators either."""
+    apart = apart_from(source, [item for item in items if item.video])
+    return [item.video and (not item.attack or item.kind in ANIMATED) and apart(item) for item in items]
 
 
 def _is_dfdc(item: Item) -> bool:

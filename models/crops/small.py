@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from corpus import COUNT, SPLIT_BY_SUBJECT, Item, fold_of, read_items
+from corpus import COUNT, SPLIT_BY_SUBJECT, Item, fold_of, may_teach, read_items
 from dense import Array, Dense, Recipe, Standard, export, fitted, halved
 from figures import Scored, figures, swap_slices
 from measure import VIEWS, calibrated, card
@@ -33,13 +33,11 @@ from sklearn.linear_model import LogisticRegression
 
 from liveguard.detectors.animation import course
 from liveguard.detectors.face_figures import ZONE_COUNT
-from liveguard.evaluate.apart import apart_from
 from liveguard.evaluate.metrics import ece, posterior
 
 SHIPPED, LEFT_OUT = Path("liveguard/models"), Path("models/animation")
 SEED = 1
 STRENGTH = 0.003  # C of scikit-learn, on weights that sum to a tenth of the clips
-ANIMATED = ("reenact", "talkinghead")
 MOST_NATS = 3.0
 Mask = npt.NDArray[np.bool_]
 
@@ -120,12 +118,6 @@ def animation_model(x: Array, attack: Mask, source: npt.NDArray[np.str_]) -> Den
     return Dense(standard, ((slopes, np.float32(model.intercept_).reshape(1, 1, 1)),))
 
 
-def may_teach(of: Material, source: str | None) -> Mask:
-    """(items,) which clips a model may learn from that is tested on `source`: none of its people and generators either."""
-    apart = apart_from(source, [item for item in of.items if item.video])
-    return np.array([item.video and (not item.attack or item.kind in ANIMATED) and apart(item) for item in of.items])
-
-
 def line_of(some: Sequence[Scored]) -> tuple[float, float]:
     """Slope and offset of what was said of clips in both views; genuine clips and each kind of attack weigh alike."""
     return calibrated(np.array([one.score for one in some]), np.array([one.item.attack for one in some], bool))
@@ -188,7 +180,7 @@ def animation(of: Material, out: Path) -> tuple[dict[str, list[str]], dict[str, 
     models: dict[str, Dense] = {}
     scored = []
     for name in sorted(set(source)):
-        use = may_teach(of, name)[number]
+        use = np.array(may_teach(of.items, name))[number]
         models[name] = animation_model(x[use], attack[use], source[use])
         for at in np.flatnonzero(source == name):
             k, view = list(courses)[at]
@@ -199,7 +191,7 @@ def animation(of: Material, out: Path) -> tuple[dict[str, list[str]], dict[str, 
     for at, (name, model) in enumerate(models.items()):
         write(model, out / f"animation{at}", f"animation, {at}", lines[name], f"has not seen {name}", takes)
         left_out[f"animation{at}"] = [name]
-    use = may_teach(of, None)[number]
+    use = np.array(may_teach(of.items, None))[number]
     whole = animation_model(x[use], attack[use], source[use])
     write(whole, out / "animation", "liveguard animation", line_of(scored), "models/animation/README.md", takes)
     return left_out, table(scored, lambda one: _llr(lines[one.item.source], one.score))

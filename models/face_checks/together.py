@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from liveguard.evaluate.manifest import read_manifest
 from liveguard.evaluate.metrics import auc, bootstrap, fpr_at_tpr
 
 CHECKS = ("swap", "animation", "texture", "mesh", "blink")
@@ -35,7 +36,7 @@ class Clips:
     attack: npt.NDArray[np.bool_]
     kind: npt.NDArray[np.str_]
     source: npt.NDArray[np.str_]
-    subject: npt.NDArray[np.str_]
+    person: npt.NDArray[np.str_]
     nats: dict[str, Array]
 
     def off(self, check: str) -> Array:
@@ -48,8 +49,7 @@ class Clips:
 
 
 def read_clips(manifest: Path, readings: Path, variant: str) -> Clips:
-    with manifest.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    items = read_manifest(manifest)
     said: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     with readings.open(encoding="utf-8", newline="") as file:
         for reading in csv.DictReader(file):
@@ -61,8 +61,8 @@ def read_clips(manifest: Path, readings: Path, variant: str) -> Clips:
         return float(np.mean(max(by_face.values(), key=len))) if by_face else float("nan")
 
     return Clips(
-        np.array([row["label"] == "attack" for row in rows]), *(np.array([row[name] for row in rows])
-        for name in ("kind", "source", "subject")), {c: np.array([of(c, row["path"]) for row in rows]) for c in CHECKS},
+        np.array([item.attack for item in items]), *(np.array([getattr(item, name) for item in items])
+        for name in ("kind", "source", "person")), {c: np.array([of(c, item.name) for item in items]) for c in CHECKS},
     )  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def row(what: str, score: Array, clips: Clips) -> str:
         use = ~clips.attack | (clips.kind == which) | (which == "all")
         told, attack = score[use], clips.attack[use]
         within = bootstrap(
-            lambda weight, told=told, attack=attack: auc(told, attack, weight), clips.subject[use].tolist()
+            lambda weight, told=told, attack=attack: auc(told, attack, weight), clips.person[use].tolist()
         )  # type: ignore[misc]
         interval = f" [{within[0]:.2f}, {within[1]:.2f}]" if within else ""
         cells.append(f"{auc(told, attack):.2f}{interval} / {100 * fpr_at_tpr(told, attack, 0.8):.0f} %")

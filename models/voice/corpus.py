@@ -44,6 +44,9 @@ CORPUS_OF = {"jaywalnut310": "LJSpeech", "fatchord": "LJSpeech", "huawei-noah": 
              "e1robust": "LibriSpeech", "LibriVox": "LibriSpeech", "tortoise": "LibriSpeech"}  # fmt: skip
 
 
+ONE_SPEAKER = ("LJSpeech",)  # corpora of one person, who goes by several names in the manifest
+
+
 @dataclass(frozen=True)
 class Clip:
     """One recording. `kind` is real, tts, vc or vocoder; `made` tells the made ones, whose `origin` is a genuine path."""
@@ -70,6 +73,11 @@ class Clip:
         """Whose recordings, or whose speakers' voices, these are: it tells the microphone and the room."""
         name = self.subject.partition(":")[0].partition("__")[0]
         return CORPUS_OF.get(name, name)
+
+    @property
+    def person(self) -> str:
+        """Whose voice it is, or was made after."""
+        return self.corpus if self.corpus in ONE_SPEAKER else self.subject
 
 
 def read_clips(folders: Iterable[Path]) -> list[Clip]:
@@ -108,8 +116,8 @@ def may_train(clips: Sequence[Clip], fold: int | None) -> list[bool]:
         return [True] * len(clips)
     test = [clip for clip in clips if clip.fold == fold and not clip.made]
     seen = frozenset[str]().union(*(clip.components for clip in test))
-    people = {clip.subject for clip in test}
-    return [clip.fold != fold and not clip.components & seen and clip.subject not in people for clip in clips]
+    people = {clip.person for clip in test}
+    return [clip.fold != fold and not clip.components & seen and clip.person not in people for clip in clips]
 
 
 def read_sound(path: Path) -> FloatArray:

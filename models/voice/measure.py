@@ -68,7 +68,7 @@ def figures(clips: Sequence[Clip], score: Array, llr: Array) -> dict[str, object
     """By kind of synthetic speech against all genuine clips, each with a 95 % interval over people."""
     attack = np.array([clip.attack for clip in clips])
     kind = np.array([clip.kind for clip in clips])
-    people = np.array([clip.subject for clip in clips])
+    people = np.array([clip.person for clip in clips])
     partial = np.array(["partial" in clip.generator for clip in clips])
     matched = np.array([clip.matched for clip in clips])
     chosen = {name: ~attack | (kind == name) & ~partial for name in KINDS}

@@ -147,10 +147,32 @@ def test_what_is_certainly_worse_fails(evaluated: Path, manifest: Path, tmp_path
     assert main(compared) == 1
 
 
-def test_held_out_reports_each_source_by_the_others(manifest: Path, evaluated: Path) -> None:
-    """Three people are too few to calibrate on, which leaves everything as it is, and says so."""
+def test_figures_of_another_draw_are_not_compared(
+    evaluated: Path, manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither better nor worse can be said, so it is no success either."""
+    earlier = figures(evaluated)
+    earlier["checks"]["mesh"] |= {"auc": 2.0, "auc_ci": [1.9, 2.1]}
+    (tmp_path / "earlier.json").write_text(json.dumps(earlier))
+    fewer = [*OPTIONS[:1], "10 fps", *OPTIONS[2:], "--compare", str(tmp_path / "earlier.json")]
+    assert main(["evaluate", str(manifest), "--out", str(evaluated), *fewer]) == 3
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.endswith("earlier.json: other variants, another draw")
+    assert "worse" not in said
+
+
+def test_nothing_is_said_to_be_held_out_that_is_not(
+    manifest: Path, evaluated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three people are too few to calibrate on, which leaves everything as it ships."""
     assert main(["evaluate", str(manifest), "--out", str(evaluated), *OPTIONS, "--held-out"]) == 0
-    assert "all others" in figures(evaluated)["conditions"]["calibration"]
+    about = figures(evaluated)["conditions"]
+    assert about["calibration"] == "as shipped"
+    assert about["sources"] == 3, "what names no place is no place"
+    assert about["calibrated_sources"] == {"camera": 0, "mesh": 0, "texture": 0}
+    said = "guarded by what ships: camera in 3 of 3 sources; mesh in 3 of 3 sources; texture in 3 of 3 sources"
+    assert said in " ".join(capsys.readouterr().out.split())
+    assert "texture in 3 of 3 sources" in (evaluated / "index.html").read_text()
 
 
 def test_a_calibration_on_too_few_people_is_not_written(

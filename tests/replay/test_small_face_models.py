@@ -91,19 +91,6 @@ def test_the_file_says_what_the_trained_model_says(trained: Path) -> None:
     assert np.std(expected) > 0.1
 
 
-def test_nothing_of_a_source_teaches_the_model_that_is_tested_on_it(trained: Path) -> None:
-    with modules():
-        small = importlib.import_module("small")
-        of = small.read_material(trained / "data", trained / "out")
-        for source in {row[0] for row in CLIPS}:
-            taught = [item for item, may in zip(of.items, small.may_teach(of, source), strict=True) if may]
-            tested = [item for item in of.items if item.video and item.source == source]
-            assert taught
-            assert not {item.subject for item in taught} & {item.subject for item in tested}
-            assert not {i.generator for i in taught if i.attack} & {i.generator for i in tested if i.attack}
-            assert all(item.video for item in taught)
-
-
 def test_the_shipped_models_take_as_many_figures_as_there_are() -> None:
     for check, width in (("swap", COUNT), ("animation", animation.COUNT)):
         model = OnnxModel(read_card(Path("liveguard/models") / check))

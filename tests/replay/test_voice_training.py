@@ -114,19 +114,3 @@ def test_the_figures_are_fitted_on_the_same_folds_and_twice_alike(trained: Path)
     assert left_out == {f"figures-fold{k}": [f"{owner}/x"] for k, owner in enumerate(OWNERS)}
     for folder in left_out:
         assert Voice(trained / "out" / folder).has_model
-
-
-def test_folds_share_no_source_generator_or_person(monkeypatch: pytest.MonkeyPatch, trained: Path) -> None:
-    monkeypatch.syspath_prepend(str(TRAINING))
-    corpus = importlib.import_module("corpus")
-    assert corpus.components("tacotron2+hifigan-v1(mel)") == {"tacotron2", "hifigan"}
-    clips = corpus.read_clips([trained / "data"])
-    for fold in range(len(OWNERS)):
-        usable = corpus.may_train(clips, fold)
-        train = [clip for clip, may in zip(clips, usable, strict=True) if may]
-        test = [clip for clip in clips if clip.fold == fold]
-        assert train
-        assert not {clip.source for clip in train} & {clip.source for clip in test}
-        assert not {clip.subject for clip in train} & {clip.subject for clip in test}
-        seen = frozenset[str]().union(*(clip.components for clip in train))
-        assert not seen & frozenset[str]().union(*(clip.components for clip in test))

@@ -20,6 +20,7 @@ from liveguard.evaluate.discount import ceiling_nats, evidence_us, likeness
 from liveguard.evaluate.honest import fit_check, windows_of
 from liveguard.evaluate.kinds import share_seen
 from liveguard.evaluate.manifest import Item
+from liveguard.evaluate.report.care import as_shipped
 from liveguard.evaluate.run import Run
 from liveguard.evaluate.scores import scores_of
 from liveguard.evaluate.toml import toml_of
@@ -216,6 +217,26 @@ def test_the_tail_of_genuine_evidence() -> None:
     assert tails([called(p, 9.0 if p < 4 else 0.0) for p in range(100)]) == {}, "four people are no tail"
 
 
+def test_who_has_no_name_is_somebody_else_in_each_recording() -> None:
+    rng = np.random.default_rng(5)
+    named = [called(p, rng.exponential(3.0)) for p in range(100)]
+    nobody = [replace(c, run=replace(c.run, item=replace(c.run.item, subject="-"))) for c in named]
+    assert tails(nobody) == tails(named) != {}
+    runs = people(20)
+    unnamed = [replace(r, item=replace(r.item, subject="-")) for r in runs]
+    assert fit_check(windows_of(CHECK, unnamed)) is not None
+
+
+def test_still_pictures_teach_no_calibration() -> None:
+    """Alone or beside films; in a call nothing is judged by one picture."""
+    films = people(20)
+    pictures = [
+        replace(r, still=True, item=replace(r.item, name=f"{r.item.name}.png")) for r in people(20, 5.0, seed=1)
+    ]
+    assert calibrate([*films, *pictures], [CHECK], Config()) == calibrate(films, [CHECK], Config())
+    assert dict(calibrate(pictures, [CHECK], Config()).checks) == {}
+
+
 def test_nothing_of_a_source_is_in_its_own_calibration() -> None:
     runs = people(60)
     changed = [run(int(r.item.subject[1:]), r.attack, np.full(3, -20.0)) if r.item.source == "a" else r for r in runs]
@@ -256,6 +277,26 @@ def test_a_check_of_which_too_few_people_were_seen_is_measured_as_it_guards() ->
     assert not any(call(each, [voice], policy_of(each)).raised for each in loud)
 
 
+def test_how_many_sources_have_a_calibration_of_their_own_is_said() -> None:
+    runs = people(44)
+    few = [
+        r for r in runs if r.item.source == "a" or (r.item.source == "b" and r.item.person < "p40")
+    ]  # 11 and 9 people
+    nowhere = [replace(r, item=replace(r.item, source="-")) for r in runs]
+
+    def about(some: list[Run], held_out: str = ",") -> dict[str, object]:
+        return _policies(held_out, some, [CHECK], Config())[1]
+
+    held_out = "each source by a calibration fitted on all others"
+    assert about(runs) == {"calibration": held_out, "sources": 4, "calibrated_sources": {"mesh": 4}}
+    assert about(few)["calibrated_sources"] == {"mesh": 1}, "ten people have to be left"
+    assert about(nowhere) == {"calibration": "as shipped", "sources": 0, "calibrated_sources": {"mesh": 0}}
+    assert as_shipped({"conditions": about(nowhere)}) == ["everything, as no recording names its source"]
+    assert as_shipped({"conditions": about(few)}) == ["mesh in 1 of 2 sources"]
+    assert as_shipped({"conditions": about(runs)}) == as_shipped({"conditions": {"calibration": "as shipped"}}) == []
+    assert about(runs, "left_out.json")["calibration"] == f"{held_out}; weights and models that have not seen it"
+
+
 def test_the_file_says_what_was_fitted(tmp_path: Path) -> None:
     made = Calibration(
         {
@@ -274,11 +315,16 @@ def test_a_calibration_is_written_for_the_settings(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gone = replace(run(99, False, np.zeros(1)), readings=(), error="gone.mp4: no such file")
-    monkeypatch.setattr("liveguard.commands.calibrate.judged", lambda *_: [*people(20), gone])
+    some = people(20)
+    victims = [
+        replace(r, label="attack", variant="bench photo", hypothesis="feed_injected") for r in some if not r.attack
+    ]
+    picture = replace(some[0], item=replace(some[0].item, name="a.png", subject="somebody else"), still=True)
+    monkeypatch.setattr("liveguard.commands.calibrate.judged", lambda *_: [*some, *victims, picture, gone])
     out = tmp_path / "ours.toml"
     assert main(["calibrate", "any.csv", "--out", str(out), "--checks", "mesh"]) == 0
     assert set(read(out).checks) == {"mesh"}
-    assert "# 40 recordings of 20 genuine and 20 attacked people" in out.read_text()
+    assert "# 40 recordings of 20 genuine and 20 attacked people from 4 sources" in out.read_text()
     said = " ".join(capsys.readouterr().out.split())
-    assert said.startswith("could not be judged: 1 of 41 runs")
+    assert said.startswith("could not be judged: 1 of 62 runs")
     assert "calibrated: mesh; as they were: none" in said

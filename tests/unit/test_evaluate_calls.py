@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -324,6 +325,21 @@ def test_all_calls_together_and_by_kind() -> None:
     assert figures["cannot_judge_bonafide"] == 0.0
 
 
+def test_how_much_could_not_be_judged_has_an_interval_over_people() -> None:
+    def figures(times: int) -> dict[str, Any]:
+        judged_s = [0.0, 300.0, 300.0, 150.0, 300.0, 300.0] * times
+        calls = [
+            spoken(run([], 5.0, subject=str(k % 6), name=f"{k}.mp4"), 300.0, judged_s=judged)
+            for k, judged in enumerate(judged_s)
+        ]
+        return call_figures(calls)
+
+    once = figures(1)
+    assert once["cannot_judge"] == 0.25
+    assert once["cannot_judge_ci"][0] < 0.25 < once["cannot_judge_ci"][1]
+    assert figures(4)["cannot_judge_ci"] == once["cannot_judge_ci"]
+
+
 def test_of_no_calls_nothing_is_known() -> None:
     figures = call_figures([])
     assert (figures["false_alerts"], figures["hours"], figures["n_attack"]) == (0, 0, 0)
@@ -333,6 +349,7 @@ def test_of_no_calls_nothing_is_known() -> None:
         "detected_share",
         "detected_ci",
         "cannot_judge",
+        "cannot_judge_ci",
     ):
         assert figures[unknown] is None
     assert figures["delay_s"] == {"p50": None, "p95": None}

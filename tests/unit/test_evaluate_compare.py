@@ -38,6 +38,31 @@ def test_more_false_alerts_are_worse() -> None:
     ]
 
 
+def test_a_guard_that_falls_silent_is_certainly_worse() -> None:
+    """Its figures may well be the same, of the little that it still judges."""
+    before, now = figures(0.7), figures(0.7, cannot_judge=0.95)
+    before["checks"]["mesh"]["cannot_judge_ci"] = [0.05, 0.2]
+    before["sessions"] |= {"cannot_judge": 0.0, "cannot_judge_ci": [0.0, 0.16]}
+    now["sessions"]["cannot_judge"] = 0.95
+    assert compare(before, now) == [
+        Change("sessions: cannot_judge", 0.0, 0.95, better=False, certain=True),
+        Change("checks mesh: cannot_judge", 0.1, 0.95, better=False, certain=True),
+    ]
+
+
+def test_what_is_worse_of_one_kind_alone_is_seen() -> None:
+    before, now = figures(0.7), figures(0.7)
+    before["checks"]["mesh"]["by_kind"] = {"swap": {"auc": 0.9, "auc_ci": [0.8, 0.95]}, "reenact": {"auc": 0.6}}
+    now["checks"]["mesh"]["by_kind"] = {"swap": {"auc": 0.4, "auc_ci": None}}
+    before["sessions"]["by_kind"] = {"swap": {"detected_share": 0.8, "detected_ci": [0.7, 0.9]}}
+    now["sessions"]["by_kind"] = {"swap": {"detected_share": 0.1}}
+    assert compare(before, now) == [
+        Change("checks mesh reenact: auc", 0.6, None, better=False, certain=True),
+        Change("sessions swap: detected_share", 0.8, 0.1, better=False, certain=True),
+        Change("checks mesh swap: auc", 0.9, 0.4, better=False, certain=True),
+    ]
+
+
 def test_what_is_new_is_not_compared() -> None:
     assert compare({"checks": {}}, figures(0.7)) == []
 

@@ -221,6 +221,78 @@ def test_an_interval_needs_two_clusters_and_figures_that_exist() -> None:
     assert metrics.bootstrap(lambda _: next(some), ["a", "b"], 20) == (5.0, 5.0)
 
 
+def people(attacks: int, genuine: int) -> tuple[Mask, list[str]]:
+    attack = np.arange(attacks + genuine) < attacks
+    return attack, [f"person {k}" for k in range(len(attack))]
+
+
+@pytest.mark.parametrize(("attacks", "genuine"), [(4, 30), (30, 4), (1, 1), (0, 9)])
+def test_of_fewer_than_five_people_of_a_label_there_is_no_interval_however_many_clips(
+    attacks: int, genuine: int
+) -> None:
+    attack, who = people(attacks, genuine)
+    scores = np.random.default_rng(0).normal(size=len(attack)) + attack
+    for interval in (metrics.auc_interval, metrics.eer_interval):
+        assert interval(scores, attack, who) is None
+        assert interval(np.repeat(scores, 9), np.repeat(attack, 9), np.repeat(who, 9).tolist()) is None
+
+
+def test_several_clips_of_a_person_prove_no_more_than_one() -> None:
+    attack, who = people(20, 20)
+    scores = np.random.default_rng(1).normal(size=40) + attack
+    for interval in (metrics.auc_interval, metrics.eer_interval):
+        once = interval(scores, attack, who)
+        again = interval(np.repeat(scores, 4), np.repeat(attack, 4), np.repeat(who, 4).tolist())
+        assert once is not None
+        assert again == pytest.approx(once)
+        alone = interval(np.repeat(scores, 4), np.repeat(attack, 4), [str(k) for k in range(160)])
+        assert alone is not None
+        assert alone[1] - alone[0] < 0.7 * (once[1] - once[0])
+
+
+@pytest.mark.parametrize(("attacks", "genuine", "low"), [(5, 5, 0.6427), (20, 20, 0.8987), (100, 100, 0.9804)])
+def test_labels_parted_without_fault_still_have_an_interval(attacks: int, genuine: int, low: float) -> None:
+    attack, who = people(attacks, genuine)
+    found, turned = (metrics.auc_interval(sign * attack, attack, who) for sign in (1.0, -1.0))
+    assert found == pytest.approx((low, 1.0), abs=2e-3)
+    assert turned == pytest.approx((0.0, 1 - low), abs=2e-3)
+    assert metrics.eer_interval(attack * 1.0, attack, who) == metrics.share_interval(0, min(attacks, genuine))
+
+
+def test_scores_that_are_all_the_same_prove_no_more_than_their_number() -> None:
+    attack, who = people(10, 10)
+    found = metrics.auc_interval(np.zeros(20), attack, who)
+    assert found is not None
+    assert found[0] == pytest.approx(1 - found[1])
+    assert found[1] - found[0] > 0.4
+    assert metrics.eer_interval(np.zeros(20), attack, who) == metrics.share_interval(5, 10)
+
+
+def test_the_interval_by_number_alone_covers_the_truth_as_often_as_it_says() -> None:
+    """Normal scores whose true AUC is 0.8, of 12 and 20 people."""
+    rng, attack = np.random.default_rng(5), people(12, 20)[0]
+    hits = 0
+    for _ in range(400):
+        scores = rng.normal(size=32) + 1.19 * attack
+        low, high = metrics._score_interval(metrics.auc(scores, attack), 12, 20)
+        hits += low <= 0.8 <= high
+    assert 0.92 <= hits / 400 <= 0.99
+
+
+def test_the_interval_of_a_ratio_is_over_people() -> None:
+    part, who = np.array([1.0, 0, 0, 0, 0, 0, 0, 0]), list("abcdefgh")
+    once = metrics.ratio_interval(part, np.ones(8), who)
+    assert once is not None
+    assert once[0] == 0.0 < 1 / 8 < once[1]
+    assert metrics.ratio_interval(np.repeat(part, 5), np.ones(40), np.repeat(who, 5).tolist()) == pytest.approx(once)
+    assert metrics.ratio_interval(part[:4], np.ones(4), who[:4]) is None, "of four people nothing is known"
+    assert metrics.ratio_interval(np.zeros(3), np.ones(3), list("abc")) == metrics.share_interval(0, 3)
+    halves = np.tile([1.0, 0.0], 6)
+    assert metrics.ratio_interval(halves, np.ones(12), np.repeat(list("abcdef"), 2).tolist()) == (
+        metrics.share_interval(3, 6)
+    ), "everybody was caught half of the times: no draw shows any spread"
+
+
 @pytest.mark.parametrize(
     ("count", "of", "low", "high"),
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
@@ -247,4 +319,6 @@ def test_of_nothing_there_is_no_figure_and_no_error() -> None:
     assert [len(column) for column in metrics.reliability(NONE, NOBODY, NONE)] == [0, 0, 0]
     assert len(metrics.posterior(NONE)) == 0
     assert metrics.bootstrap(lambda _: 1.0, []) is None
+    assert metrics.auc_interval(NONE, NOBODY, []) is None
+    assert metrics.ratio_interval(NONE, NONE, []) is None
     assert metrics.share_interval(0, 0) is None

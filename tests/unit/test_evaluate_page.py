@@ -124,7 +124,7 @@ def scores(name: str, n: int = 30, attacks: bool = True, shift: float = 1.0) -> 
         for i in range(n)
     ]  # fmt: skip
     llr = np.array([rng.normal(shift if run.attack else -shift, 0.6) for run in runs])
-    return Scores(name, tuple(runs), llr, llr, n, Counter())
+    return Scores(name, tuple(runs), llr, llr, (), Counter())
 
 
 @pytest.fixture(scope="module")

@@ -172,12 +172,33 @@ def test_a_sample_sees_every_variant_before_any_twice_and_then_every_place_and_l
     assert len(seen) == 2 * 6 + 3 * 3
 
 
+def test_one_more_variant_does_not_change_who_is_drawn_as_the_others(many: list[Item]) -> None:
+    def drawn(*variants: str) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for task in plan(many, variants, 1, 8.0):
+            found.setdefault(task.variant, set()).add(task.item.name)
+        return found
+
+    before, now = drawn("5 fps", "mask"), drawn("5 fps", "mask", "10 fps")
+    assert set(now) - set(before) == {"10 fps"}
+    assert all(now[name] < before[name] for name in before), "a few less of each, as there is no more time"
+    assert all(len(now[name]) == 12 for name in before)
+
+
 def test_one_that_is_too_long_does_not_end_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     long, short = (planning._Known(frozenset(("video",)), seconds) for seconds in (600.0, 10.0))
     monkeypatch.setattr(planning, "_look", lambda file: long if file.name < "5" else short)
     items = [Item(f"{k}.mp4", Path(f"{k}.mp4"), "bonafide") for k in range(10)]
     for seed in range(8):
         assert [task.item.name[0] for task in plan(items, (), seed, 1.0)] == list("56789")
+
+
+def test_the_voice_of_somebody_else_is_found_where_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "_look", lambda _: planning._Known(frozenset(("video", "audio")), 10.0))
+    items = [Item(f"{k}.mp4", Path(f"{k}.mp4"), "bonafide", more=REAL) for k in range(5)]
+    foreign = [task for task in plan(items, ["bench foreign sound"]) if task.foreign is not None]
+    assert len(foreign) == 5
+    assert all(task.foreign != task.item for task in foreign)
 
 
 # --- one record ----------------------------------------------------------------------------------------------------
@@ -300,6 +321,12 @@ def collected(folder: Path, config: Config | None = None, tasks: Sequence[Task] 
     return list(collect(tasks, lambda _: config or Config(), folder / "runs"))
 
 
+def record_of(task: Task, folder: Path) -> Path:
+    """Its record, where there is but one."""
+    (found,) = (folder / "runs").glob(f"{task.key}-*.json")
+    return found
+
+
 def test_what_was_judged_is_not_judged_again(judged: Judge, tmp_path: Path) -> None:
     first = collected(tmp_path, tasks=TASKS[:2])
     assert judged.asked == ALL[:2]
@@ -413,10 +440,19 @@ def test_records_of_other_checks_are_made_anew_but_not_of_another_policy(judged:
         assert judged.asked == ALL
 
 
+def test_who_tries_other_checks_does_not_lose_what_was_judged_by_all(judged: Judge, tmp_path: Path) -> None:
+    first = collected(tmp_path)
+    collected(tmp_path, Config(only=("camera",)))
+    judged.asked = []
+    assert collected(tmp_path) == first
+    collected(tmp_path, Config(only=("camera",)))
+    assert judged.asked == []
+
+
 @pytest.mark.parametrize("damage", [b"", b"{", b"[1]", b'{"made_by": 3}', b"\xff\xfe", b"nonsense"])
 def test_a_damaged_record_is_made_anew(judged: Judge, tmp_path: Path, damage: bytes) -> None:
     whole = collected(tmp_path)
-    (tmp_path / "runs" / f"{TASKS[1].key}.json").write_bytes(damage)
+    record_of(TASKS[1], tmp_path).write_bytes(damage)
     judged.asked = []
     assert collected(tmp_path) == whole
     assert judged.asked == ["b.mp4"]
@@ -425,7 +461,7 @@ def test_a_damaged_record_is_made_anew(judged: Judge, tmp_path: Path, damage: by
 @pytest.mark.usefixtures("judged")
 def test_a_record_that_was_cut_anywhere_is_made_anew(tmp_path: Path) -> None:
     whole = collected(tmp_path, tasks=TASKS[:1])
-    path = tmp_path / "runs" / f"{TASKS[0].key}.json"
+    path = record_of(TASKS[0], tmp_path)
     data = path.read_bytes()
     for end in range(0, len(data), 40):
         path.write_bytes(data[:end])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from liveguard.calibration import Calibration, CheckCalibration
+from liveguard.evaluate.figures import Figures
 from liveguard.evaluate.manifest import Item
 from liveguard.evaluate.run import Run
 from liveguard.evaluate.summary import summarise
@@ -47,6 +49,30 @@ def test_an_exact_check_of_one_kind_is_honest_about_the_mixture_that_its_ratio_i
     assert found["ece"] < 0.05
     own = summarise(exact(300), [SWAP], lambda _: Policy(calibration=Calibration()), {})["checks"]["swap"]
     assert own["ece"] < 0.05, "without a share the ratio is about its own kinds, and measured on them"
+
+
+def test_intervals_are_over_people_of_whom_some_have_several_recordings() -> None:
+    def figures(runs: list[Run]) -> Figures:
+        found: Figures = summarise(runs, [SWAP], lambda _: Policy(calibration=Calibration()), {})["checks"]["swap"]
+        return found
+
+    def again(one: Run, k: int) -> Run:
+        return replace(one, item=replace(one.item, name=f"{one.item.name} {k}"))
+
+    rng = np.random.default_rng(4)
+    runs = [run(f"{kind}{k}", kind, rng.normal(kind == "faceswap", 1.0)) for k in range(12) for kind in KINDS[:2]]
+    silent = [replace(one, readings=(replace(one.readings[0], llr=None),)) for one in runs[:6]]
+    once = figures([*runs, *(again(one, 9) for one in silent)])
+    often = figures([again(one, k) for one in (*runs, *silent) for k in range(4)])
+    for name in ("auc", "eer", "cannot_judge"):
+        assert once[f"{name}_ci"][0] < once[name] < once[f"{name}_ci"][1]
+        assert often[f"{name}_ci"] == pytest.approx(once[f"{name}_ci"]), name
+    assert often["by_kind"]["faceswap"]["auc_ci"] == pytest.approx(once["by_kind"]["faceswap"]["auc_ci"])
+    assert once["auc_ci_sources"] is None, "where no source is named they may all be of one place"
+    nobody = figures([replace(one, item=replace(one.item, subject="-")) for one in runs])
+    assert nobody["auc_ci"] == pytest.approx(once["auc_ci"], abs=0.1), "who has no name is one of its own"
+    few = figures([*runs[:8], *(again(one, 1) for one in runs[:8])])
+    assert (few["auc_ci"], few["eer_ci"]) == (None, None), "sixteen recordings of four people of a label"
 
 
 def test_recordings_as_they_are_are_no_stress() -> None:

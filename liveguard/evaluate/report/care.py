@@ -103,8 +103,24 @@ def _small_numbers(figures: Figures) -> Iterator[str]:
         yield say("<strong>Checks that judged few:</strong> {names}.", names=", ".join(thin))
 
 
+def as_shipped(figures: Figures) -> list[str]:
+    """Where figures were to be of calibrations that have not seen a source: the checks of which too few people were left for
+    one, with the number of sources where what ships guarded instead."""
+    about = figures.get("conditions", {})
+    sources = about.get("sources")
+    own = about.get("calibrated_sources", {}) if sources else {}
+    found = [f"{name} in {sources - count} of {sources} sources" for name, count in own.items() if count < sources]
+    return ["everything, as no recording names its source"] if sources == 0 else found
+
+
 def _left_aside(figures: Figures) -> Iterator[str]:
     about, checks = figures.get("conditions", {}), figures.get("checks", {})
+    guarded = as_shipped(figures)
+    if guarded:
+        yield say(
+            "<strong>Not held out:</strong> guarded by the calibration that ships, which may have seen the source: {names}.",
+            names="; ".join(guarded),
+        )
     silent = [
         f"{name} {share(own['cannot_judge'])}" for name, own in checks.items() if (own["cannot_judge"] or 0) >= OFTEN
     ]
