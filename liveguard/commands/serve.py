@@ -88,6 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     import uvicorn
 
     from liveguard.server.app import create_app
+    from liveguard.server.connections import BoundedHTTPProtocol
     from liveguard.server.sinks import each_call_its_own
     from liveguard.server.store import Store
 
@@ -108,6 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
             ws="websockets-sansio",
             ws_max_size=65_536,
             timeout_graceful_shutdown=SHUTDOWN_S,
+            http=BoundedHTTPProtocol,
             limit_concurrency=512,
         )
         _show(settings)
