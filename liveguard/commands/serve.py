@@ -40,6 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--token", default="", help="who may use it; or LIVEGUARD_TOKEN; made up where needed and none is given"
     )
+    parser.add_argument(
+        "--publish-token",
+        default="",
+        metavar="TOKEN",
+        help="who may publish by WHIP, and do nothing else; or LIVEGUARD_PUBLISH_TOKEN; made up where there is a token",
+    )
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain (PEM), for https")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its key (PEM)")
     parser.add_argument(
@@ -170,6 +176,9 @@ def settings_of(arguments: argparse.Namespace) -> ServerSettings:
     token = arguments.token or os.environ.get("LIVEGUARD_TOKEN", "")
     if not token and not is_loopback(arguments.host):
         token = secrets.token_urlsafe(24)
+    publish_token = arguments.publish_token or os.environ.get("LIVEGUARD_PUBLISH_TOKEN", "")
+    if token and not publish_token:
+        publish_token = secrets.token_urlsafe(24)
     if arguments.tls_cert is not None and arguments.tls_key is not None:
         check_certificate(arguments.tls_cert, arguments.tls_key)
     servers = parse_ice_servers(arguments.ice_server)
@@ -184,6 +193,7 @@ def settings_of(arguments: argparse.Namespace) -> ServerSettings:
         host=arguments.host,
         port=arguments.port,
         token=token,
+        publish_token=publish_token,
         tls_cert=arguments.tls_cert,
         tls_key=arguments.tls_key,
         origins=tuple(arguments.allow_origin),
@@ -223,7 +233,8 @@ def _show(settings: ServerSettings) -> None:
     """Where to go, said before anything else."""
     out = Console(highlight=False)
     out.print(Text.assemble("liveguard is at ", (_page(settings), "bold")), soft_wrap=True)
-    out.print(Text(f"WHIP: {settings.url}whip/NAME   Ctrl-C ends", "dim"), soft_wrap=True)
+    bearer = f"   bearer token, for that only: {settings.publish_token}" if settings.publish_token else ""
+    out.print(Text(f"WHIP: {settings.url}whip/NAME{bearer}   Ctrl-C ends", "dim"), soft_wrap=True)
     if settings.tls_cert is None and not is_loopback(settings.host):
         out.print(
             Text("Without --tls-cert browsers give their camera to no page but this machine's own, and the token "

@@ -188,9 +188,11 @@ class Hub:
 
     async def _admit(self, participant: str, kind: Kind, tracks: frozenset[Track]) -> Guarded:
         known = self._all.get(participant)
-        if known is not None and (known.tracks, known.kind) == (tracks, kind):
+        if known is not None and known.kind != kind:  # who publishes by WHIP must not end what the page has begun
+            raise Refused(409, "participant: somebody has this name already, and publishes in another way")
+        if known is not None and known.tracks == tracks:
             return known
-        if known is not None:  # another kind of feed: what was learned of the old one does not hold for it
+        if known is not None:  # other tracks: what was learned of the old ones does not hold for them
             await self.end(known, "replaced")
         if len(self._all) >= self.settings.max_sessions:
             self.metrics.refused("too_many")

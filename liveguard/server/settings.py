@@ -20,7 +20,8 @@ MOST_DAYS = 36_500
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """`database`: a file, or a URL of SQLAlchemy. `ice_addresses` None: all of this machine's, and loopback.
+    """`token`: for all of it; `publish_token`: for publishing by WHIP and no more. `database`: a file, or a URL of SQLAlchemy.
+    `ice_addresses` None: all of this machine's, and loopback.
 
     `origins`: web pages of other hosts that may use the API. `linger_s`: how long a participant who has lost the
     connection may stay away before the session ends. `proof_key`: the file of the key that signs the reports of
@@ -32,6 +33,7 @@ class ServerSettings:
     host: str = "127.0.0.1"
     port: int = 8765
     token: str = ""
+    publish_token: str = ""
     tls_cert: Path | None = None
     tls_key: Path | None = None
     origins: tuple[str, ...] = ()
@@ -56,8 +58,13 @@ class ServerSettings:
             raise ConfigError(f"keep-days {self.keep_days:g}: allowed are more than 0, and at most {MOST_DAYS}")
         if not self.token and not is_loopback(self.host):
             raise ConfigError(f"host {self.host} can be reached from other machines, so a token is needed")
-        if self.token and not (16 <= len(self.token) <= 256 and _plain(self.token)):
-            raise ConfigError("token: allowed are 16 to 256 letters, digits, '-' and '_'")
+        for name, token in (("token", self.token), ("publish-token", self.publish_token)):
+            if token and not (16 <= len(token) <= 256 and _plain(token)):
+                raise ConfigError(f"{name}: allowed are 16 to 256 letters, digits, '-' and '_'")
+        if self.publish_token and not self.token:
+            raise ConfigError("publish-token: without a token anybody may publish: give --token, too")
+        if self.publish_token and self.publish_token == self.token:
+            raise ConfigError("publish-token: it opens less than the token, so it must be another one")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ConfigError("tls-cert and tls-key go together")
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from liveguard.server.settings import ServerSettings
 from tests.browser.parts import Seen, chromium, needs_chromium, opened
-from tests.server_parts import FakeGuard, Running, serving
+from tests.server_parts import LOOPBACK, FakeGuard, Running, serving
 
 pytestmark = [pytest.mark.replay, needs_chromium]
 AFTER_A_PRESS_ONLY = "--autoplay-policy=document-user-activation-required"
@@ -264,3 +265,19 @@ def test_beside_a_link_to_this_machine_stands_what_to_do(page: Seen) -> None:
     reach = page.page.get_by_test_id("proof-reach")
     expect(reach).to_contain_text("Do not send this link")
     expect(reach).to_contain_text("--host")
+
+
+def test_whoever_is_to_publish_is_given_a_token_that_opens_nothing_else(browser: Browser) -> None:
+    token, publish_token = "a-token-for-everything", "a-token-to-publish-with"
+    settings = ServerSettings(token=token, publish_token=publish_token, ice_addresses=LOOPBACK)
+    with (
+        FakeGuard([]) as guard,
+        serving(guard, settings) as running,
+        opened(browser, f"{running.url}/#token={token}") as seen,
+    ):
+        seen.page.get_by_test_id("tab-sessions").click()
+        how = seen.page.get_by_test_id("whip-how")
+        how.locator("summary").click()
+        expect(how.get_by_test_id("publish-token")).to_have_text(publish_token)
+        expect(how).not_to_contain_text(token)
+        assert seen.troubles == []

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
+import httpx2 as httpx
 import pytest
 
 from liveguard.config import Config
 from liveguard.errors import InputError
 from liveguard.server import hub as hub_module
+from liveguard.server.app import create_app
 from liveguard.server.guarded import Guarded
 from liveguard.server.hub import Hub, Opened, Refused
 from liveguard.server.metrics import Metrics
@@ -182,6 +184,41 @@ def test_a_session_that_is_ended_while_it_begins_leaves_nothing_running(monkeypa
     asyncio.run(work())
 
 
+def test_a_name_of_the_pages_own_feed_cannot_be_taken_by_whip() -> None:
+    async def work() -> None:
+        async with running() as hub:
+            mine = (await hub.open("guest", "webcam", CHROMIUM)).guarded
+            with pytest.raises(Refused) as refused:
+                await hub.open("guest", "whip", CHROMIUM)
+            assert refused.value.status == 409
+            assert hub.live() == [mine]
+
+    asyncio.run(work())
+
+
+def test_only_feeds_of_the_page_can_be_marked_as_simulated() -> None:
+    """Others would mark the attack that they make."""
+
+    async def work(hub: Hub, http: httpx.AsyncClient) -> None:
+        for kind, status in (("whip", 403), ("webcam", 204), ("meeting", 204)):
+            guarded = (await hub.open(f"guest-{kind}", kind, CHROMIUM)).guarded
+            told = await http.put(f"/api/sessions/{guarded.id}/simulation", json={"attack": "freeze"})
+            assert told.status_code == status
+            assert guarded.origin().simulation == ("freeze" if status == 204 else None)
+
+    async def serve() -> None:
+        with closing(Store("sqlite://")) as store, FakeGuard([Says("camera", NEED)]) as guard:
+            app = create_app(ServerSettings(), guard, store)
+            through = httpx.ASGITransport(app=app)
+            async with (
+                app.router.lifespan_context(app),
+                httpx.AsyncClient(transport=through, base_url="http://127.0.0.1") as http,
+            ):
+                await work(app.state.hub, http)
+
+    asyncio.run(serve())
+
+
 def test_what_the_sinks_get_of_a_call_says_which_one_it_is_and_that_an_attack_is_played(tmp_path: Path) -> None:
     told: list[dict[str, Any]] = []
 
@@ -197,7 +234,7 @@ def test_what_the_sinks_get_of_a_call_says_which_one_it_is_and_that_an_attack_is
         async with running([webhook, {"kind": "jsonl", "target": str(lines), "kinds": ["alert"]}]) as hub:
             origins = []
             for number, (name, attack) in enumerate((("alice", "freeze"), ("bob", None)), 1):
-                guarded = (await hub.open(name, "whip", CHROMIUM)).guarded
+                guarded = (await hub.open(name, "webcam", CHROMIUM)).guarded
                 guarded.simulate(attack)
                 assert guarded.session is not None
                 guarded.session._speaker.say(alert(number))
