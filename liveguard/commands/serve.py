@@ -103,7 +103,9 @@ def run(arguments: argparse.Namespace) -> int:
         sink.close()
     listening = listen(settings.host, settings.port)
     settings = replace(settings, port=listening.getsockname()[1])
-    with ended_by_sigterm(), listening, closing(Store(settings.database)) as store, Guard(settings.config) as guard:
+    # No two servers listen at the same place, and one that starts again does.
+    store = Store(settings.database, server=f"{socket.gethostname()} {settings.host}:{settings.port}")
+    with ended_by_sigterm(), listening, closing(store), Guard(settings.config) as guard:
         app = create_app(settings, guard, store)
         config = uvicorn.Config(
             app,

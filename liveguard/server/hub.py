@@ -25,13 +25,14 @@ from liveguard.server.metrics import Metrics
 from liveguard.server.publisher import PublisherSink
 from liveguard.server.settings import ServerSettings
 from liveguard.server.sinks import ServerSinks
-from liveguard.server.store import Store
+from liveguard.server.store import ABANDONED_S, Store
 from liveguard.taps.webrtc import Line, WebRtcTap
 from liveguard.types import Sink, Track
 
 log = logging.getLogger(__name__)
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LOOK_EVERY_S = 2.0
+KEEP_EVERY_S = ABANDONED_S / 5
 PRUNE_EVERY_S = 3600.0
 CLOSE_S = 10.0
 
@@ -69,7 +70,7 @@ class Hub:
         self._housekeeping: asyncio.Task[None]
         self._herald = Herald(self.broadcast, metrics)
         self._sinks = ServerSinks(settings.config.sinks)
-        self._pruned_s = float("-inf")
+        self._kept_s = self._pruned_s = float("-inf")
 
     # --- for the routes ---------------------------------------------------------------------------------------------
 
@@ -321,6 +322,9 @@ class Hub:
                 log.error("session %s has ended by itself: %s", guarded.id, guarded.session.error)
                 await self.end(guarded, "failed")
         self._count()
+        if time.monotonic() - self._kept_s > KEEP_EVERY_S:
+            self._kept_s = time.monotonic()
+            await self._stored(partial(self.store.keep_open, [guarded.id for guarded in self.live()], _now()))
         if time.monotonic() - self._pruned_s > PRUNE_EVERY_S:
             self._pruned_s = time.monotonic()
             await self._stored(partial(self.store.prune, _now() - timedelta(days=self.settings.keep_days)))

@@ -5,7 +5,7 @@ No names, pictures or sounds: a participant is whatever label the caller chose.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -38,6 +38,8 @@ KEEP_DAYS: Final = 90
 """How long sessions, alerts and feedback are kept unless somebody decides otherwise."""
 MOST_ROWS: Final = 1000
 MOST_UNSTORED: Final = 1000
+ABANDONED_S: Final = 90.0
+"""A session of which its server has said nothing for so long has ended with it."""
 
 Verdict: TypeAlias = Literal["false_alarm", "real"]
 
@@ -63,10 +65,12 @@ class Store:
 
     Any thread may call anything; what a method has written is durable when it returns. Raises StoreError where the
     database fails, and ConfigError at once where it cannot be used. Times are aware datetimes, in the results ISO 8601.
+    `server` tells apart the servers that share a database; one that starts again has the same.
     """
 
-    def __init__(self, where: str | Path) -> None:
+    def __init__(self, where: str | Path, server: str = "") -> None:
         self._database = Database(where)
+        self._server = plain(server, ID_LENGTH)
         self._insert = (postgresql if self._database.dialect == "postgresql" else sqlite).insert
 
     @property
@@ -87,17 +91,26 @@ class Store:
             participant=plain(participant, NAME_LENGTH),
             kind=plain(kind, WORD_LENGTH),
             started_us=unix_us(started_at),
+            server=self._server,
+            seen_us=unix_us(started_at),
         )
+        again = {"ended_us": None, "server": new.excluded.server, "seen_us": new.excluded.seen_us}
         with self._database.transaction() as connection:
-            connection.execute(new.on_conflict_do_update(index_elements=[SESSIONS.c.id], set_={"ended_us": None}))
+            connection.execute(new.on_conflict_do_update(index_elements=[SESSIONS.c.id], set_=again))
 
     def end_session(self, session: str, ended_at: datetime) -> None:
         """Note that a session ended; nothing happens where it is not known or has ended already."""
         self._end(SESSIONS.c.id == session, ended_at)
 
     def end_open_sessions(self, at: datetime) -> int:
-        """End what a crash has left open, for when a server starts; returns how many there were. Alerts stay."""
-        return self._end(SESSIONS.c.ended_us.is_(None), at)
+        """End what a crash has left open, for when this server starts; returns how many there were. Alerts stay."""
+        return self._end(or_(SESSIONS.c.server == self._server, _abandoned(at)), at)
+
+    def keep_open(self, sessions: Sequence[str], at: datetime) -> int:
+        """Note that these go on, and end those of which no server has said so for `ABANDONED_S`; returns how many there were."""
+        with self._database.transaction() as connection:
+            connection.execute(update(SESSIONS).where(SESSIONS.c.id.in_(sessions)).values(seen_us=unix_us(at)))
+        return self._end(_abandoned(at), at)
 
     def session(self, session: str) -> dict[str, Any] | None:
         """What is stored of one SESSION of the API; None if it is not known."""
@@ -199,6 +212,10 @@ class Store:
             alerts = _delete_alerts(connection, us)
             sessions = connection.execute(delete(SESSIONS).where(SESSIONS.c.ended_us < us)).rowcount
         return Pruned(sessions, alerts)
+
+
+def _abandoned(at: datetime) -> ColumnElement[bool]:
+    return or_(SESSIONS.c.seen_us.is_(None), SESSIONS.c.seen_us < unix_us(at) - round(ABANDONED_S * 1e6))
 
 
 def _delete_alerts(connection: Connection, before_us: int) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from liveguard.server.guarded import Guarded
 from liveguard.server.hub import Hub, Opened, Refused
 from liveguard.server.metrics import Metrics
 from liveguard.server.settings import ServerSettings
-from liveguard.server.store import Store
+from liveguard.server.store import ABANDONED_S, Store
 from liveguard.sinks.post import Answer
 from liveguard.types import Need
 from tests.server_parts import FakeGuard
@@ -246,6 +247,20 @@ def test_what_the_sinks_get_of_a_call_says_which_one_it_is_and_that_an_attack_is
         # With the hub its webhook has ended, too, and sent what it owed.
         assert [one["origin"] for one in told] == origins
         assert [json.loads(line)["origin"] for line in lines.read_text().splitlines()] == origins
+
+    asyncio.run(work())
+
+
+def test_a_call_that_goes_on_is_not_ended_by_another_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        async with running() as hub:
+            guarded = (await hub.open("guest", "whip", CHROMIUM)).guarded
+            later = guarded.started_at + timedelta(seconds=2 * ABANDONED_S)
+            monkeypatch.setattr(hub_module, "_now", lambda: later)
+            hub._kept_s = float("-inf")
+            await hub._tidy()
+            hub.store._server = "another"
+            assert await asyncio.to_thread(hub.store.end_open_sessions, later) == 0
 
     asyncio.run(work())
 

@@ -151,6 +151,18 @@ def test_tables_of_another_version_are_refused(tmp_path: Path, statement: str) -
         Store(tmp_path / "s.sqlite")
 
 
+def test_tables_of_before_several_servers_could_share_them_are_taken_over(tmp_path: Path) -> None:
+    with contextlib.closing(Store(tmp_path / "s.sqlite")) as store:
+        store.open_session("old", "guest", "webcam", T0)
+    with contextlib.closing(sqlite3.connect(tmp_path / "s.sqlite")) as db, db:
+        for column in ("server", "seen_us"):
+            db.execute(f"ALTER TABLE liveguard_sessions DROP COLUMN {column}")
+    for number in range(2):
+        with contextlib.closing(Store(tmp_path / "s.sqlite", "this one")) as store:
+            store.open_session(f"new-{number}", "guest", "webcam", after(1))
+            assert store.end_open_sessions(after(2)) == 2 - number
+
+
 def test_a_full_disk_refuses_and_the_store_goes_on(tmp_path: Path) -> None:
     with contextlib.closing(Store(tmp_path / "s.sqlite")) as store:
         with store._database.transaction() as connection:
