@@ -22,7 +22,7 @@ from rich.text import Text
 from liveguard.commands.options import add_guard_options, config_of, open_sinks
 from liveguard.errors import BackendError, ConfigError
 from liveguard.guard import Guard
-from liveguard.hosts import is_loopback
+from liveguard.hosts import is_loopback, origin_of
 
 if TYPE_CHECKING:
     from liveguard.server.settings import ServerSettings
@@ -137,9 +137,11 @@ def listen(host: str, port: int) -> socket.socket:
     """The socket to serve on. Raises ConfigError where it cannot be had."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=128)
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
+        # "::" is every address, also those of IPv4, which the name of this machine may stand for.
+        both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+        return socket.create_server((host, port), family=family, backlog=128, dualstack_ipv6=both)
+    except (OSError, UnicodeError) as error:
+        why = "it is no name of a host" if isinstance(error, UnicodeError) else (error.strerror or str(error)).lower()
         raise ConfigError(f"cannot listen on {host} port {port}: {why}: choose another --host or --port") from error
 
 
@@ -198,7 +200,7 @@ def settings_of(arguments: argparse.Namespace) -> ServerSettings:
         publish_token=publish_token,
         tls_cert=arguments.tls_cert,
         tls_key=arguments.tls_key,
-        origins=tuple(arguments.allow_origin),
+        origins=tuple(map(origin_of, arguments.allow_origin)),
         ice_addresses=tuple(check_addresses(arguments.ice_address)) if arguments.ice_address else None,
         ice_servers=servers.ours,
         browser_ice_servers=servers.browsers,

@@ -209,6 +209,12 @@ def test_a_server_that_keeps_reports_does_not_make_up_another_key_at_each_start(
     assert served("--database", "sqlite://").proof_key is None  # nothing is kept
 
 
+def test_an_origin_matches_what_browsers_call_it() -> None:
+    assert served("--database", "sqlite://", "--allow-origin", "https://Example.org/").origins == (
+        "https://example.org",
+    )
+
+
 def test_where_there_is_a_token_there_is_another_one_to_publish_with(monkeypatch: pytest.MonkeyPatch) -> None:
     open_to_all = served("--database", "sqlite://")
     assert (open_to_all.token, open_to_all.publish_token) == ("", "")
