@@ -5,7 +5,7 @@ No names, pictures or sounds: a participant is whatever label the caller chose.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 from sqlalchemy import ColumnElement, Connection, Select, case, delete, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from liveguard.errors import InputError, LiveguardError, SinkError
+from liveguard.errors import InputError, LiveguardError
 from liveguard.server.database import Database, StoreError
 from liveguard.server.tables import (
     ALERTS,
@@ -30,14 +30,12 @@ from liveguard.server.tables import (
     session_dict,
     unix_us,
 )
-from liveguard.types import Alert, Event
-from liveguard.wire import WireError
+from liveguard.types import Alert
 from liveguard.words import plain
 
 KEEP_DAYS: Final = 90
 """How long sessions, alerts and feedback are kept unless somebody decides otherwise."""
 MOST_ROWS: Final = 1000
-MOST_UNSTORED: Final = 1000
 ABANDONED_S: Final = 90.0
 """A session of which its server has said nothing for so long has ended with it."""
 
@@ -238,37 +236,3 @@ def _id(text: str) -> str:
 
 def _rows(limit: int) -> int:
     return min(max(limit, 0), MOST_ROWS)
-
-
-class StoreSink:
-    """Stores the alerts of one session; all other events pass it by. `close` leaves the store open.
-
-    `now` is asked when an alert is first told, and that holds however often the store must be tried.
-    """
-
-    def __init__(self, store: Store, session: str, now: Callable[[], datetime]) -> None:
-        self._store, self._session, self._now = store, session, now
-        self._first: dict[tuple[str, str], datetime] = {}
-
-    def store(self, event: Alert) -> dict[str, Any]:
-        """Store an alert, and return the ALERT of the API as it now is; StoreError if it is not stored."""
-        key = event.id, event.state
-        if key not in self._first:
-            self._first[key] = self._now()
-            if len(self._first) > MOST_UNSTORED:
-                del self._first[next(iter(self._first))]
-        simulation = None if event.origin is None else event.origin.simulation
-        stored = self._store.put_alert(self._session, event, self._first[key], simulation)
-        del self._first[key]
-        return stored
-
-    def send(self, event: Event) -> None:
-        """`store` for alerts; SinkError if one is not stored, so that it is told again."""
-        if isinstance(event, Alert):
-            try:
-                self.store(event)
-            except (StoreError, WireError) as error:
-                raise SinkError(str(error)) from error
-
-    def close(self) -> None:
-        """Nothing to close: the store belongs to the server."""
