@@ -7,7 +7,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -26,6 +26,7 @@ from liveguard.server.publisher import PublisherSink
 from liveguard.server.settings import ServerSettings
 from liveguard.server.sinks import ServerSinks
 from liveguard.server.store import ABANDONED_S, Store
+from liveguard.session import Session
 from liveguard.taps.webrtc import Line, WebRtcTap
 from liveguard.types import Sink, Track
 
@@ -149,23 +150,9 @@ class Hub:
         """Take a participant out; what has come in is still judged and stored."""
         if guarded.ended_at is not None:
             return
-        guarded.ended_at, guarded.ended_because = _now(), because
-        if self._all.get(guarded.participant) is guarded:
-            del self._all[guarded.participant]
-        if guarded.waits is not None:
-            guarded.waits.cancel()
-        connections = [c for c in (guarded.connection, guarded.coming) if c is not None]
-        guarded.connection = guarded.coming = None
-        self.say_session(guarded)  # first, so that who loses the connection by this knows why, and does not come again
-        for connection in connections:
-            await _closed(connection)
-        session = guarded.session
-        if session is not None and not await asyncio.to_thread(session.close, CLOSE_S):
-            log.warning("session %s: %s", guarded.id, session.error)
-        self._count_shed(guarded)
-        await self._stored(partial(self.store.end_session, guarded.id, guarded.ended_at))
-        self.say_session(guarded)
-        self._count()
+        await self._take_out(guarded, because)
+        if guarded.session is not None:  # else it still begins, and is wound up once it has
+            await self._wind_up(guarded, guarded.session)
 
     def say_session(self, guarded: Guarded) -> None:
         self.broadcast.say({"type": "session", "session": guarded.describe()})
@@ -201,19 +188,18 @@ class Hub:
         guarded = Guarded(new_id(), participant, kind, tracks, _now(), WebRtcTap(participant, tracks))
         self._all[participant] = guarded
         try:
-            await asyncio.to_thread(self._begin, guarded)
+            guarded.session = await asyncio.to_thread(self._begin, guarded)
         except BaseException:
             self._all.pop(participant, None)
             raise
-        if guarded.ended_at is not None:  # taken out while it began, when there was no session to close yet
-            guarded.ended_at = None
-            await self.end(guarded, guarded.ended_because or "failed")
+        if guarded.ended_at is not None:  # taken out while it began
+            await self._wind_up(guarded, guarded.session)
             raise _ended_meanwhile()
         self.metrics.session_started(kind)
         self._count()
         return guarded
 
-    def _begin(self, guarded: Guarded) -> None:
+    def _begin(self, guarded: Guarded) -> Session:
         """Open the session; in a thread of its own, as the face library takes its time to load."""
         self.store.open_session(guarded.id, guarded.participant, guarded.kind, guarded.started_at)
         publisher = PublisherSink(self.store, self.metrics, guarded, self._herald.said)
@@ -221,14 +207,34 @@ class Hub:
         sinks: list[Sink] = [publisher]
         try:
             sinks += self._sinks.open()
-            guarded.session = self.guard.watch(
-                guarded.tap, sinks, on_tick=tick, session_id=guarded.id, origin=guarded.origin
-            )
+            return self.guard.watch(guarded.tap, sinks, on_tick=tick, session_id=guarded.id, origin=guarded.origin)
         except BaseException:
             for sink in sinks:
                 sink.close()
             self.store.end_session(guarded.id, _now())
             raise
+
+    async def _take_out(self, guarded: Guarded, because: Ending) -> None:
+        """Nothing more comes in, and another may have the name."""
+        guarded.ended_at, guarded.ended_because = _now(), because
+        if self._all.get(guarded.participant) is guarded:
+            del self._all[guarded.participant]
+        if guarded.waits is not None:
+            guarded.waits.cancel()
+        connections = [c for c in (guarded.connection, guarded.coming) if c is not None]
+        guarded.connection = guarded.coming = None
+        self.say_session(guarded)  # first, so that who loses the connection by this knows why, and does not come again
+        for connection in connections:
+            await _closed(connection)
+
+    async def _wind_up(self, guarded: Guarded, session: Session) -> None:
+        """Let what has come in be judged, and keep that it is over."""
+        if not await asyncio.to_thread(session.close, CLOSE_S):
+            log.warning("session %s: %s", guarded.id, session.error)
+        self._count_shed(guarded)
+        await self._stored(partial(self.store.end_session, guarded.id, guarded.ended_at or _now()))
+        self.say_session(guarded)
+        self._count()
 
     async def _answer(self, guarded: Guarded, sdp: str, sections: Sections) -> Opened:
         settings = self.settings
@@ -341,15 +347,15 @@ class Hub:
         self.metrics.shed(shed.frames_shed - guarded.shed_seen[0], shed.audio_samples_shed - guarded.shed_seen[1])
         guarded.shed_seen = now
 
-    async def _stored(self, what: Any) -> None:
+    async def _stored(self, what: Callable[[], object]) -> None:
         """Keep records on the side: a database that is full or gone does not end a call."""
         try:
             await asyncio.to_thread(what)
         except LiveguardError as error:
             log.error("%s", error)
 
-    def _spawn(self, work: Any) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(work)
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
 

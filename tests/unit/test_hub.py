@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from liveguard.server.hub import Hub, Opened, Refused
 from liveguard.server.metrics import Metrics
 from liveguard.server.settings import ServerSettings
 from liveguard.server.store import ABANDONED_S, Store
+from liveguard.session import Session
 from liveguard.sinks.post import Answer
 from liveguard.types import Need
 from tests.server_parts import FakeGuard
@@ -165,13 +166,19 @@ def test_a_session_that_is_ended_while_it_begins_leaves_nothing_running(monkeypa
         async with running() as hub:
             begin, loop = hub._begin, asyncio.get_running_loop()
             begun: list[Guarded] = []
+            end_session, ended = hub.store.end_session, list[str]()
 
-            def ended_first(guarded: Guarded) -> None:
+            def ended_first(guarded: Guarded) -> Session:
                 asyncio.run_coroutine_threadsafe(hub.end(guarded), loop).result()
-                begin(guarded)
                 begun.append(guarded)
+                return begin(guarded)
+
+            def noted(session: str, at: datetime) -> None:
+                ended.append(session)
+                end_session(session, at)
 
             monkeypatch.setattr(hub, "_begin", ended_first)
+            monkeypatch.setattr(hub.store, "end_session", noted)
             with pytest.raises(Refused, match="has ended meanwhile"):
                 await hub.open("guest", "whip", CHROMIUM)
             session = begun[0].session
@@ -180,6 +187,7 @@ def test_a_session_that_is_ended_while_it_begins_leaves_nothing_running(monkeypa
             row = await asyncio.to_thread(hub.store.session, begun[0].id)
             assert row is not None
             assert row["ended_at"] is not None
+            assert ended == [begun[0].id], "once"
             assert StubPeer.made == []
 
     asyncio.run(work())
