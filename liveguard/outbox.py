@@ -2,7 +2,8 @@
 
 What `put` has returned for survives kill -9 and power loss (WAL, synchronous=FULL). A message leaves the
 state "pending" only when its delivery was confirmed or has failed for good. Each destination is delivered in
-order: only its oldest pending message can be claimed, and by one process at a time. Times are Unix time in
+order: only its oldest pending message can be claimed, and by one process at a time; one that was put aside keeps its
+place but holds back no other while it waits. Times are Unix time in
 microseconds and come from the caller; nothing here reads a clock.
 """
 
@@ -52,22 +53,14 @@ Put = Literal["stored", "known", "clash"]
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A claimed message. `tries` counts this try too; `stored_us` is when `put` took it."""
+    """A claimed message. `tries` counts this try too; `stored_us` is when `put` took it; `aside`: the others pass it."""
 
     seq: int
     key: str
     body: bytes
     tries: int
     stored_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A message that was given up, and why; it stays until it is older than the outbox's `max_age_s`."""
-
-    key: str
-    why: str
-    body: bytes
+    aside: bool
 
 
 class Outbox:
@@ -108,17 +101,19 @@ class Outbox:
     def claim(self, destination: str, *, now_us: int, lease_us: int) -> Parcel | int | None:
         """The oldest pending message if it is due and free; else after how many µs to ask again; None: empty.
 
-        Nobody else gets the message for `lease_us`; then it counts as abandoned.
+        What was put aside comes after the others until it is due. Nobody else gets the message for `lease_us`; then it
+        counts as abandoned.
         """
+        waits = "why != '' AND due_us > ?"
         with self._transaction():
             row = self._db.execute(
-                "SELECT seq, key, body, tries, stored_us, due_us, claimed_by, claimed_until_us FROM outbox"
-                " WHERE destination = ? AND state = 'pending' ORDER BY seq LIMIT 1",
-                (destination,),
+                "SELECT seq, key, body, tries, stored_us, why, due_us, claimed_by, claimed_until_us FROM outbox"
+                f" WHERE destination = ? AND state = 'pending' ORDER BY {waits}, iif({waits}, due_us, seq) LIMIT 1",
+                (destination, now_us, now_us),
             ).fetchone()
             if row is None:
                 return None
-            seq, key, body, tries, stored_us, due_us, holder, until_us = row
+            seq, key, body, tries, stored_us, why, due_us, holder, until_us = row
             held_us = until_us if holder not in ("", self._owner) else now_us
             wait_us = int(max(due_us, held_us)) - now_us
             if 0 < wait_us <= MAX_WAIT_US:
@@ -128,7 +123,7 @@ class Outbox:
                 "UPDATE outbox SET tries = tries + 1, claimed_by = ?, claimed_until_us = ? WHERE seq = ?",
                 (self._owner, now_us + lease_us, seq),
             )
-            return Parcel(seq, key, bytes(body), tries + 1, stored_us)
+            return Parcel(seq, key, bytes(body), tries + 1, stored_us, why != "")
 
     def delivered(self, parcel: Parcel, *, now_us: int) -> None:
         """Mark as arrived, whoever holds the claim by now; its body is forgotten."""
@@ -142,14 +137,14 @@ class Outbox:
         with self._transaction():
             self._db.execute(sql, (now_us, why, parcel.seq))
 
-    def retry(self, parcel: Parcel, *, due_us: int) -> None:
-        """Give the claim back; nobody tries again before `due_us`."""
+    def retry(self, parcel: Parcel, *, due_us: int, aside: str = "") -> None:
+        """Give the claim back; nobody tries again before `due_us`. `aside`: why it is put aside from now on."""
         sql = (
-            "UPDATE outbox SET due_us = ?, claimed_by = '', claimed_until_us = 0"
+            "UPDATE outbox SET due_us = ?, why = iif(? = '', why, ?), claimed_by = '', claimed_until_us = 0"
             " WHERE seq = ? AND state = 'pending' AND claimed_by = ?"
         )
         with self._transaction():
-            self._db.execute(sql, (due_us, parcel.seq, self._owner))
+            self._db.execute(sql, (due_us, aside, aside, parcel.seq, self._owner))
 
     def counts(self, destination: str) -> dict[str, int]:
         """How many messages are pending, delivered (and still remembered) and dead."""
@@ -158,21 +153,17 @@ class Outbox:
             found = dict(self._db.execute(sql, (destination,)).fetchall())
         return {state: found.get(state, 0) for state in ("pending", "delivered", "dead")}
 
-    def dead(self, destination: str) -> list[DeadLetter]:
-        """The dead messages of one destination, oldest first."""
-        sql = "SELECT key, why, body FROM outbox WHERE destination = ? AND state = 'dead' ORDER BY seq"
-        with self._lock, self._errors():
-            rows = self._db.execute(sql, (destination,)).fetchall()
-        return [DeadLetter(key, why, bytes(body)) for key, why, body in rows]
-
     def revive(self, destination: str, *, now_us: int) -> int:
-        """Make all dead messages pending again, for when the other end was put right; returns how many."""
+        """Make dead messages pending again, for when the other end was put right; returns how many.
+
+        Not those that are older than `max_age_s`.
+        """
         sql = (
-            "UPDATE outbox SET state = 'pending', tries = 0, why = '', done_us = NULL, stored_us = ?,"
-            " due_us = ?, claimed_by = '', claimed_until_us = 0 WHERE destination = ? AND state = 'dead'"
+            "UPDATE outbox SET state = 'pending', tries = 0, why = '', done_us = NULL, due_us = ?, claimed_by = '',"
+            " claimed_until_us = 0 WHERE destination = ? AND state = 'dead' AND stored_us > ?"
         )
         with self._transaction():
-            return self._db.execute(sql, (now_us, now_us, destination)).rowcount
+            return self._db.execute(sql, (now_us, destination, now_us - self._max_age_us)).rowcount
 
     def forget(self, keys: Sequence[str]) -> None:
         """Delete the messages with these keys of all destinations, in whatever state, and overwrite what they said."""

@@ -21,6 +21,7 @@ from liveguard.face.observer import Observer
 from liveguard.guard import Guard
 from liveguard.rtc.ice import prepare
 from liveguard.server.app import create_app
+from liveguard.server.connections import BoundedHTTPProtocol
 from liveguard.server.hub import Hub
 from liveguard.server.settings import ServerSettings
 from liveguard.server.store import Store
@@ -47,7 +48,9 @@ class Running:
     def __init__(self, guard: Guard, settings: ServerSettings, store: Store) -> None:
         self.app = create_app(settings, guard, store)
         self.hub: Hub = self.app.state.hub
-        config = uvicorn.Config(self.app, port=0, log_level="warning", ws="websockets-sansio", ws_max_size=65_536)
+        config = uvicorn.Config(
+            self.app, port=0, log_level="warning", http=BoundedHTTPProtocol, ws="websockets-sansio", ws_max_size=65_536
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run)
         self._thread.start()

@@ -15,7 +15,7 @@ import pytest
 from liveguard import wire
 from liveguard.errors import InputError
 from liveguard.server.database import StoreError
-from liveguard.server.store import Store, UnknownAlert
+from liveguard.server.store import ABANDONED_S, Store, UnknownAlert
 from liveguard.types import Alert, Reading
 
 T0 = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=timezone.utc)
@@ -166,6 +166,20 @@ def sessions_left_open_are_ended_and_their_alerts_stay(store: Store) -> None:
     assert store.alerts() == [said]
 
 
+def sessions_of_another_server_go_on_for_as_long_as_it_says_so(store: Store) -> None:
+    store._server = "another"
+    for name in ("kept", "left"):
+        store.open_session(name, name, "webcam", T0)
+    store._server = "this one"
+    store.open_session("own", "own", "webcam", T0)
+    assert store.end_open_sessions(after(ABANDONED_S)) == 1
+    assert [session["id"] for session in store.sessions(active=True)] == ["kept", "left"]
+    assert store.keep_open(["kept"], after(ABANDONED_S)) == 0
+    assert store.keep_open([], after(ABANDONED_S + 1)) == 1
+    assert [session["id"] for session in store.sessions(active=True)] == ["kept"]
+    assert store.end_open_sessions(after(2 * ABANDONED_S + 1)) == 1
+
+
 def what_is_too_old_is_pruned(store: Store) -> None:
     for name, begin, end in (("old", 0, 10), ("new", 50, 60), ("running", 0, None)):
         store.open_session(name, name, "webcam", after(begin))
@@ -264,6 +278,7 @@ CASES: list[Callable[[Store], None]] = [
     feedback_needs_an_alert_and_a_known_verdict,
     sessions_open_end_and_go_on,
     sessions_left_open_are_ended_and_their_alerts_stay,
+    sessions_of_another_server_go_on_for_as_long_as_it_says_so,
     what_is_too_old_is_pruned,
     foreign_text_is_cut_and_put_on_one_line,
     an_id_that_does_not_fit_is_refused,

@@ -22,7 +22,7 @@ from rich.text import Text
 from liveguard.commands.options import add_guard_options, config_of
 from liveguard.errors import BackendError, ConfigError
 from liveguard.guard import Guard
-from liveguard.hosts import is_loopback
+from liveguard.hosts import is_loopback, origin_of
 from liveguard.plugins import open_sinks
 from liveguard.server.defaults import HOST, KEEP_DAYS, MAX_SESSIONS, PORT
 
@@ -45,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     parser.add_argument(
         "--token", default="", help="who may use it; or LIVEGUARD_TOKEN; made up where needed and none is given"
+    )
+    parser.add_argument(
+        "--publish-token",
+        default="",
+        metavar="TOKEN",
+        help="who may publish by WHIP, and do nothing else; or LIVEGUARD_PUBLISH_TOKEN; made up where there is a token",
     )
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain (PEM), for https")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its key (PEM)")
@@ -101,6 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
     import uvicorn
 
     from liveguard.server.app import create_app
+    from liveguard.server.connections import BoundedHTTPProtocol
     from liveguard.server.sinks import each_call_its_own
     from liveguard.server.store import Store
 
@@ -109,7 +116,9 @@ def run(arguments: argparse.Namespace) -> int:
         sink.close()
     listening = listen(settings.host, settings.port)
     settings = replace(settings, port=listening.getsockname()[1])
-    with ended_by_sigterm(), listening, closing(Store(settings.database)) as store, Guard(settings.config) as guard:
+    # No two servers listen at the same place, and one that starts again does.
+    store = Store(settings.database, server=f"{socket.gethostname()} {settings.host}:{settings.port}")
+    with ended_by_sigterm(), listening, closing(store), Guard(settings.config) as guard:
         app = create_app(settings, guard, store)
         config = uvicorn.Config(
             app,
@@ -121,6 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
             ws="websockets-sansio",
             ws_max_size=65_536,
             timeout_graceful_shutdown=SHUTDOWN_S,
+            http=BoundedHTTPProtocol,
             limit_concurrency=512,
         )
         _show(settings)
@@ -140,9 +150,11 @@ def listen(host: str, port: int) -> socket.socket:
     """The socket to serve on. Raises ConfigError where it cannot be had."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=128)
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
+        # "::" is every address, also those of IPv4, which the name of this machine may stand for.
+        both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+        return socket.create_server((host, port), family=family, backlog=128, dualstack_ipv6=both)
+    except (OSError, UnicodeError) as error:
+        why = "it is no name of a host" if isinstance(error, UnicodeError) else (error.strerror or str(error)).lower()
         raise ConfigError(f"cannot listen on {host} port {port}: {why}: choose another --host or --port") from error
 
 
@@ -183,6 +195,9 @@ def settings_of(arguments: argparse.Namespace) -> ServerSettings:
     public_url = PublicUrl.of(arguments.public_url) if arguments.public_url else None
     if not token and not (is_loopback(arguments.host) and (public_url is None or is_loopback(public_url.host))):
         token = secrets.token_urlsafe(24)
+    publish_token = arguments.publish_token or os.environ.get("LIVEGUARD_PUBLISH_TOKEN", "")
+    if token and not publish_token:
+        publish_token = secrets.token_urlsafe(24)
     if arguments.tls_cert is not None and arguments.tls_key is not None:
         check_certificate(arguments.tls_cert, arguments.tls_key)
     servers = parse_ice_servers(arguments.ice_server)
@@ -198,9 +213,10 @@ def settings_of(arguments: argparse.Namespace) -> ServerSettings:
         port=arguments.port,
         public_url=public_url,
         token=token,
+        publish_token=publish_token,
         tls_cert=arguments.tls_cert,
         tls_key=arguments.tls_key,
-        origins=tuple(arguments.allow_origin),
+        origins=tuple(map(origin_of, arguments.allow_origin)),
         ice_addresses=tuple(check_addresses(arguments.ice_address)) if arguments.ice_address else None,
         ice_servers=servers.ours,
         browser_ice_servers=servers.browsers,
@@ -237,7 +253,8 @@ def _show(settings: ServerSettings) -> None:
     """Where to go, said before anything else."""
     out = Console(highlight=False)
     out.print(Text.assemble("liveguard is at ", (_page(settings), "bold")), soft_wrap=True)
-    out.print(Text(f"WHIP: {settings.url}whip/NAME   Ctrl-C ends", "dim"), soft_wrap=True)
+    bearer = f"   bearer token, for that only: {settings.publish_token}" if settings.publish_token else ""
+    out.print(Text(f"WHIP: {settings.url}whip/NAME{bearer}   Ctrl-C ends", "dim"), soft_wrap=True)
     if settings.public_url is not None:
         out.print(Text(f"Other people's browsers reach it at {settings.link_url}", "dim"), soft_wrap=True)
     if not settings.link_url.startswith("https:") and not all(map(is_loopback, settings.hosts)):

@@ -31,6 +31,7 @@ def api_routes(hub: Hub) -> APIRouter:
             "max_sessions": hub.settings.max_sessions,
             "max_faces": hub.settings.config.max_faces,
             "ice_servers": list(hub.settings.browser_ice_servers),
+            "publish_token": hub.settings.publish_token or None,
             "checks": [
                 {"name": d.name, "hypothesis": d.hypothesis, "about": d.about, "model": getattr(d, "has_model", None)}
                 for d in hub.guard.detectors
@@ -86,8 +87,12 @@ def api_routes(hub: Hub) -> APIRouter:
 
     @routes.put("/sessions/{session}/simulation", status_code=204)
     async def simulation(session: str, what: Simulation) -> Response:
-        """Alerts raised meanwhile are marked as simulated."""
+        """Alerts raised meanwhile are marked as simulated; for feeds of this server's own page, which makes the attack."""
         guarded = hub.by_id(session)
+        if guarded.kind == "whip":
+            raise Refused(
+                403, "a feed that came by WHIP is somebody's own: nothing in it is a simulation of the page's"
+            )
         guarded.simulate(what.attack)
         hub.say_session(guarded)
         return Response(status_code=204)

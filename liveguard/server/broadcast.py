@@ -43,6 +43,10 @@ class Listener:
 
     def subscribe(self, session: str, wishes: Wishes) -> None:
         """Raises ValueError for too many sessions."""
+        # Nothing is wanted: to be forgotten, unless it is the exception from what is wanted of all.
+        if wishes == Wishes() and (session == EVERY or EVERY not in self.wishes):
+            self.wishes.pop(session, None)
+            return
         if session not in self.wishes and len(self.wishes) >= MOST_WISHES:
             raise ValueError(f"at most {MOST_WISHES} sessions")
         self.wishes[session] = wishes

@@ -65,13 +65,7 @@ class Database:
         older version did not have is empty in its rows."""
         with self.transaction() as connection:
             self._make_alone(connection)
-            tables.create_all(connection)
-            for table in tables.sorted_tables:
-                there = {column["name"] for column in inspect(connection).get_columns(table.name)}
-                for column in table.columns:
-                    if column.name not in there:
-                        made = CreateColumn(column).compile(dialect=connection.dialect)
-                        connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {made}"))
+            _add(connection, tables)
 
     def scrub(self) -> None:
         """Let nothing of what was deleted stay in the log of an SQLite file. Raises StoreError where somebody reads it."""
@@ -96,7 +90,7 @@ class Database:
         with self.transaction() as connection:
             self._make_alone(connection)
             if not inspect(connection).has_table(VERSIONS.name):
-                METADATA.create_all(connection)
+                VERSIONS.create(connection)
                 connection.execute(insert(VERSIONS).values(version=SCHEMA_VERSION))
             found = list(connection.scalars(select(VERSIONS.c.version)))
             if found != [SCHEMA_VERSION]:
@@ -105,6 +99,7 @@ class Database:
                     f"store {self.name}: its tables have version {was}, and only {SCHEMA_VERSION} is known: "
                     "use another database, or the version of liveguard that made it"
                 )
+            _add(connection, METADATA)
 
     def _make_alone(self, connection: Connection) -> None:
         """Until the transaction ends, no other one makes tables."""
@@ -132,3 +127,14 @@ class Database:
         for secret in self._secrets:
             said = said.replace(secret, "***")
         return plain(said)
+
+
+def _add(connection: Connection, tables: MetaData) -> None:
+    """Make what is not there yet of these tables and their columns."""
+    tables.create_all(connection)
+    for table in tables.sorted_tables:
+        there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in there:
+                made = CreateColumn(column).compile(dialect=connection.dialect)
+                connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {made}"))

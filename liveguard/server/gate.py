@@ -2,7 +2,8 @@
 
 A browser on this machine can be made to send requests to loopback by any web page. So, without a token, only pages that
 this server has sent are served (Origin), and only under names of loopback (Host: a foreign name that points here is a DNS
-rebinding attack). With a token, WHIP is open to pages of any origin that know it, as RFC 9725 wants.
+rebinding attack). With a token, WHIP is open to pages of any origin that know it, as RFC 9725 wants. Those whose feed is
+guarded get another token, which opens WHIP alone: whoever may be the attacker must not steer the guard.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -25,7 +26,8 @@ SUBPROTOCOL = "liveguard.v1"
 BEARER = "bearer."
 MOST_BODY = 80_000
 BODY_S = 15.0  # for all of a body to come in
-CLOSED = ("/api", "/whip", "/metrics", "/openapi.json")
+WHIP = "/whip"
+CLOSED = ("/api", WHIP, "/metrics", "/openapi.json")
 OWN_KEYS = ("/proof/api", "/proof/live")
 """For people who were sent a link: they know no token of the server's, but one of their own, which these routes ask for."""
 CORS_METHODS = "POST, PATCH, DELETE, OPTIONS"
@@ -71,8 +73,8 @@ class Gate:
             self._on_refused("origin")
             return _error(421, "this server does not go by that name (Host)")
         path = scope["path"]
-        own_keys = path.startswith(OWN_KEYS)
-        if not own_keys and not path.startswith(CLOSED):
+        own_keys = _under(path, OWN_KEYS)
+        if not own_keys and not _under(path, CLOSED):
             return None
         if foreign and not self._may_ask(scope, headers["origin"]):
             self._on_refused("origin")
@@ -110,7 +112,7 @@ class Gate:
         return origin.lower() in (f"{scheme}://{headers.get('host', '').lower()}" for scheme in ("http", "https"))
 
     def _may_ask(self, scope: Scope, origin: str) -> bool:
-        return origin in self._settings.origins or (bool(self._settings.token) and scope["path"].startswith("/whip"))
+        return origin in self._settings.origins or (bool(self._settings.token) and _under(scope["path"], (WHIP,)))
 
     def _knows_token(self, scope: Scope, headers: Headers) -> bool:
         kind, _, given = headers.get("authorization", "").partition(" ")
@@ -119,7 +121,15 @@ class Gate:
         if scope["type"] == "websocket":
             offers = [offer for offer in scope.get("subprotocols", []) if offer.startswith(BEARER)]
             given = offers[0][len(BEARER) :] if offers else given
-        return hmac.compare_digest(given.strip().encode(), self._settings.token.encode())
+        tokens = [self._settings.token]
+        if self._settings.publish_token and scope["type"] == "http" and _under(scope["path"], (WHIP,)):
+            tokens.append(self._settings.publish_token)
+        return any(hmac.compare_digest(given.strip().encode(), token.encode()) for token in tokens)
+
+
+def _under(path: str, places: Sequence[str]) -> bool:
+    """Whether a path is one of these places, or below one: the page's own api.js is not."""
+    return any(path == place or path.startswith(f"{place}/") for place in places)
 
 
 class BodyTooLarge(HTTPException):

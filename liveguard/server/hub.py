@@ -7,7 +7,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -26,13 +26,15 @@ from liveguard.server.metrics import Metrics
 from liveguard.server.publisher import PublisherSink
 from liveguard.server.settings import ServerSettings
 from liveguard.server.sinks import ServerSinks
-from liveguard.server.store import Store
+from liveguard.server.store import ABANDONED_S, Store
+from liveguard.session import Session
 from liveguard.taps.webrtc import Line, WebRtcTap
 from liveguard.types import Sink, Track
 
 log = logging.getLogger(__name__)
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LOOK_EVERY_S = 2.0
+KEEP_EVERY_S = ABANDONED_S / 5
 PRUNE_EVERY_S = 3600.0
 CLOSE_S = 10.0
 
@@ -70,7 +72,7 @@ class Hub:
         self._housekeeping: asyncio.Task[None]
         self._herald = Herald(self.broadcast, metrics)
         self._sinks = ServerSinks(settings.config.sinks)
-        self._pruned_s = float("-inf")
+        self._kept_s = self._pruned_s = float("-inf")
 
     # --- for the routes ---------------------------------------------------------------------------------------------
 
@@ -147,23 +149,9 @@ class Hub:
         """Take a participant out; what has come in is still judged and stored."""
         if guarded.ended_at is not None:
             return
-        guarded.ended_at, guarded.ended_because = utc.now(), because
-        if self._all.get(guarded.participant) is guarded:
-            del self._all[guarded.participant]
-        if guarded.waits is not None:
-            guarded.waits.cancel()
-        connections = [c for c in (guarded.connection, guarded.coming) if c is not None]
-        guarded.connection = guarded.coming = None
-        self.say_session(guarded)  # first, so that who loses the connection by this knows why, and does not come again
-        for connection in connections:
-            await _closed(connection)
-        session = guarded.session
-        if session is not None and not await asyncio.to_thread(session.close, CLOSE_S):
-            log.warning("session %s: %s", guarded.id, session.error)
-        self._count_shed(guarded)
-        await self._stored(partial(self.store.end_session, guarded.id, guarded.ended_at))
-        self.say_session(guarded)
-        self._count()
+        await self._take_out(guarded, because)
+        if guarded.session is not None:  # else it still begins, and is wound up once it has
+            await self._wind_up(guarded, guarded.session)
 
     def say_session(self, guarded: Guarded) -> None:
         self.broadcast.say({"type": "session", "session": guarded.describe()})
@@ -187,9 +175,11 @@ class Hub:
 
     async def _admit(self, participant: str, kind: Kind, tracks: frozenset[Track]) -> Guarded:
         known = self._all.get(participant)
-        if known is not None and (known.tracks, known.kind) == (tracks, kind):
+        if known is not None and known.kind != kind:  # who publishes by WHIP must not end what the page has begun
+            raise Refused(409, "participant: somebody has this name already, and publishes in another way")
+        if known is not None and known.tracks == tracks:
             return known
-        if known is not None:  # another kind of feed: what was learned of the old one does not hold for it
+        if known is not None:  # other tracks: what was learned of the old ones does not hold for them
             await self.end(known, "replaced")
         if len(self._all) >= self.settings.max_sessions:
             self.metrics.refused("too_many")
@@ -197,19 +187,18 @@ class Hub:
         guarded = Guarded(new_id(), participant, kind, tracks, utc.now(), WebRtcTap(participant, tracks))
         self._all[participant] = guarded
         try:
-            await asyncio.to_thread(self._begin, guarded)
+            guarded.session = await asyncio.to_thread(self._begin, guarded)
         except BaseException:
             self._all.pop(participant, None)
             raise
-        if guarded.ended_at is not None:  # taken out while it began, when there was no session to close yet
-            guarded.ended_at = None
-            await self.end(guarded, guarded.ended_because or "failed")
+        if guarded.ended_at is not None:  # taken out while it began
+            await self._wind_up(guarded, guarded.session)
             raise _ended_meanwhile()
         self.metrics.session_started(kind)
         self._count()
         return guarded
 
-    def _begin(self, guarded: Guarded) -> None:
+    def _begin(self, guarded: Guarded) -> Session:
         """Open the session; in a thread of its own, as the face library takes its time to load."""
         self.store.open_session(guarded.id, guarded.participant, guarded.kind, guarded.started_at)
         publisher = PublisherSink(self.store, self.metrics, guarded, self._herald.said)
@@ -217,14 +206,34 @@ class Hub:
         sinks: list[Sink] = [publisher]
         try:
             sinks += self._sinks.open()
-            guarded.session = self.guard.watch(
-                guarded.tap, sinks, on_tick=tick, session_id=guarded.id, origin=guarded.origin
-            )
+            return self.guard.watch(guarded.tap, sinks, on_tick=tick, session_id=guarded.id, origin=guarded.origin)
         except BaseException:
             for sink in sinks:
                 sink.close()
             self.store.end_session(guarded.id, utc.now())
             raise
+
+    async def _take_out(self, guarded: Guarded, because: Ending) -> None:
+        """Nothing more comes in, and another may have the name."""
+        guarded.ended_at, guarded.ended_because = utc.now(), because
+        if self._all.get(guarded.participant) is guarded:
+            del self._all[guarded.participant]
+        if guarded.waits is not None:
+            guarded.waits.cancel()
+        connections = [c for c in (guarded.connection, guarded.coming) if c is not None]
+        guarded.connection = guarded.coming = None
+        self.say_session(guarded)  # first, so that who loses the connection by this knows why, and does not come again
+        for connection in connections:
+            await _closed(connection)
+
+    async def _wind_up(self, guarded: Guarded, session: Session) -> None:
+        """Let what has come in be judged, and keep that it is over."""
+        if not await asyncio.to_thread(session.close, CLOSE_S):
+            log.warning("session %s: %s", guarded.id, session.error)
+        self._count_shed(guarded)
+        await self._stored(partial(self.store.end_session, guarded.id, guarded.ended_at or utc.now()))
+        self.say_session(guarded)
+        self._count()
 
     async def _answer(self, guarded: Guarded, sdp: str, sections: Sections) -> Opened:
         settings = self.settings
@@ -318,6 +327,9 @@ class Hub:
                 log.error("session %s has ended by itself: %s", guarded.id, guarded.session.error)
                 await self.end(guarded, "failed")
         self._count()
+        if time.monotonic() - self._kept_s > KEEP_EVERY_S:
+            self._kept_s = time.monotonic()
+            await self._stored(partial(self.store.keep_open, [guarded.id for guarded in self.live()], utc.now()))
         if time.monotonic() - self._pruned_s > PRUNE_EVERY_S:
             self._pruned_s = time.monotonic()
             await self._stored(partial(self.store.prune, utc.now() - timedelta(days=self.settings.keep_days)))
@@ -334,15 +346,15 @@ class Hub:
         self.metrics.shed(*(count - seen for count, seen in zip(now, guarded.shed_seen, strict=True)))
         guarded.shed_seen = now
 
-    async def _stored(self, what: Any) -> None:
+    async def _stored(self, what: Callable[[], object]) -> None:
         """Keep records on the side: a database that is full or gone does not end a call."""
         try:
             await asyncio.to_thread(what)
         except LiveguardError as error:
             log.error("%s", error)
 
-    def _spawn(self, work: Any) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(work)
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
 

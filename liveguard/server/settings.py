@@ -22,7 +22,8 @@ MOST_DAYS = 36_500
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """`database`: a file, or a URL of SQLAlchemy. `ice_addresses` None: all of this machine's, and loopback.
+    """`token`: for all of it; `publish_token`: for publishing by WHIP and no more. `database`: a file, or a URL of SQLAlchemy.
+    `ice_addresses` None: all of this machine's, and loopback.
 
     `public_url`: how browsers reach this server where that is not `url`. `origins`: web pages of other hosts that may use
     the API. `linger_s`: how long a participant who has lost the connection may stay away before the session ends.
@@ -35,6 +36,7 @@ class ServerSettings:
     port: int = PORT
     public_url: PublicUrl | None = None
     token: str = ""
+    publish_token: str = ""
     tls_cert: Path | None = None
     tls_key: Path | None = None
     origins: tuple[str, ...] = ()
@@ -60,8 +62,13 @@ class ServerSettings:
         for host in self.hosts:
             if not self.token and not is_loopback(host):
                 raise ConfigError(f"host {host} can be reached from other machines, so a token is needed")
-        if self.token and not (16 <= len(self.token) <= 256 and _plain(self.token)):
-            raise ConfigError("token: allowed are 16 to 256 letters, digits, '-' and '_'")
+        for name, token in (("token", self.token), ("publish-token", self.publish_token)):
+            if token and not (16 <= len(token) <= 256 and _plain(token)):
+                raise ConfigError(f"{name}: allowed are 16 to 256 letters, digits, '-' and '_'")
+        if self.publish_token and not self.token:
+            raise ConfigError("publish-token: without a token anybody may publish: give --token, too")
+        if self.publish_token and self.publish_token == self.token:
+            raise ConfigError("publish-token: it opens less than the token, so it must be another one")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ConfigError("tls-cert and tls-key go together")
 

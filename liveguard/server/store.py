@@ -5,7 +5,7 @@ No names, pictures or sounds: a participant is whatever label the caller chose.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 from sqlalchemy import ColumnElement, Select, case, delete, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from liveguard.errors import InputError, LiveguardError, SinkError
+from liveguard.errors import InputError, LiveguardError
 from liveguard.server.database import Database, StoreError
 from liveguard.server.tables import (
     ALERTS,
@@ -27,13 +27,13 @@ from liveguard.server.tables import (
     cut,
     session_dict,
 )
-from liveguard.types import Alert, Event
+from liveguard.types import Alert
 from liveguard.utc import iso, unix_us
-from liveguard.wire import WireError
 from liveguard.words import plain
 
 MOST_ROWS: Final = 1000
-MOST_UNSTORED: Final = 1000
+ABANDONED_S: Final = 90.0
+"""A session of which its server has said nothing for so long has ended with it."""
 
 Verdict: TypeAlias = Literal["false_alarm", "real"]
 
@@ -51,10 +51,12 @@ class Store:
 
     Any thread may call anything; what a method has written is durable when it returns. Raises StoreError where the
     database fails, and ConfigError at once where it cannot be used. Times are aware datetimes, in the results ISO 8601.
+    `server` tells apart the servers that share a database; one that starts again has the same.
     """
 
-    def __init__(self, where: str | Path) -> None:
+    def __init__(self, where: str | Path, server: str = "") -> None:
         self._database = Database(where)
+        self._server = plain(server, ID_LENGTH)
         self._insert = (postgresql if self._database.dialect == "postgresql" else sqlite).insert
 
     @property
@@ -75,17 +77,26 @@ class Store:
             participant=plain(participant, NAME_LENGTH),
             kind=plain(kind, WORD_LENGTH),
             started_us=unix_us(started_at),
+            server=self._server,
+            seen_us=unix_us(started_at),
         )
+        again = {"ended_us": None, "server": new.excluded.server, "seen_us": new.excluded.seen_us}
         with self._database.transaction() as connection:
-            connection.execute(new.on_conflict_do_update(index_elements=[SESSIONS.c.id], set_={"ended_us": None}))
+            connection.execute(new.on_conflict_do_update(index_elements=[SESSIONS.c.id], set_=again))
 
     def end_session(self, session: str, ended_at: datetime) -> None:
         """Note that a session ended; nothing happens where it is not known or has ended already."""
         self._end(SESSIONS.c.id == session, ended_at)
 
     def end_open_sessions(self, at: datetime) -> int:
-        """End what a crash has left open, for when a server starts; returns how many there were. Alerts stay."""
-        return self._end(SESSIONS.c.ended_us.is_(None), at)
+        """End what a crash has left open, for when this server starts; returns how many there were. Alerts stay."""
+        return self._end(or_(SESSIONS.c.server == self._server, _abandoned(at)), at)
+
+    def keep_open(self, sessions: Sequence[str], at: datetime) -> int:
+        """Note that these go on, and end those of which no server has said so for `ABANDONED_S`; returns how many there were."""
+        with self._database.transaction() as connection:
+            connection.execute(update(SESSIONS).where(SESSIONS.c.id.in_(sessions)).values(seen_us=unix_us(at)))
+        return self._end(_abandoned(at), at)
 
     def session(self, session: str) -> dict[str, Any] | None:
         """What is stored of one SESSION of the API; None if it is not known."""
@@ -182,6 +193,10 @@ class Store:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.ended_us < us))
 
 
+def _abandoned(at: datetime) -> ColumnElement[bool]:
+    return or_(SESSIONS.c.seen_us.is_(None), SESSIONS.c.seen_us < unix_us(at) - round(ABANDONED_S * 1e6))
+
+
 def _alerts() -> Select[Any]:
     """All alerts, each with the label of its session's participant."""
     return select(ALERTS, SESSIONS.c.participant).outerjoin(SESSIONS, ALERTS.c.session == SESSIONS.c.id)
@@ -196,37 +211,3 @@ def _id(text: str) -> str:
 
 def _rows(limit: int) -> int:
     return min(max(limit, 0), MOST_ROWS)
-
-
-class StoreSink:
-    """Stores the alerts of one session; all other events pass it by. `close` leaves the store open.
-
-    `now` is asked when an alert is first told, and that holds however often the store must be tried.
-    """
-
-    def __init__(self, store: Store, session: str, now: Callable[[], datetime]) -> None:
-        self._store, self._session, self._now = store, session, now
-        self._first: dict[tuple[str, str], datetime] = {}
-
-    def store(self, event: Alert) -> dict[str, Any]:
-        """Store an alert, and return the ALERT of the API as it now is; StoreError if it is not stored."""
-        key = event.id, event.state
-        if key not in self._first:
-            self._first[key] = self._now()
-            if len(self._first) > MOST_UNSTORED:
-                del self._first[next(iter(self._first))]
-        simulation = None if event.origin is None else event.origin.simulation
-        stored = self._store.put_alert(self._session, event, self._first[key], simulation)
-        del self._first[key]
-        return stored
-
-    def send(self, event: Event) -> None:
-        """`store` for alerts; SinkError if one is not stored, so that it is told again."""
-        if isinstance(event, Alert):
-            try:
-                self.store(event)
-            except (StoreError, WireError) as error:
-                raise SinkError(str(error)) from error
-
-    def close(self) -> None:
-        """Nothing to close: the store belongs to the server."""

@@ -38,6 +38,9 @@ SESSIONS = Table(
     Column("kind", String(WORD_LENGTH), nullable=False),
     Column("started_us", BigInteger, nullable=False, index=True),
     Column("ended_us", BigInteger, index=True),
+    # Whose it is, of several servers with one database, and when that one last said that it goes on; older rows lack both.
+    Column("server", String(ID_LENGTH)),
+    Column("seen_us", BigInteger),
 )
 ALERTS = Table(
     "liveguard_alerts",

@@ -1,8 +1,10 @@
 """Takes messages out of an outbox and gets them to one receiver: one try at a time, in order, with patience.
 
 After a failed try the message waits for a random share of a span that doubles from `base_s` to `cap_s`
-(exponential back-off with full jitter), or for as long as the receiver asks. What cannot succeed by waiting
-is buried and said.
+(exponential back-off with full jitter), or for as long as the receiver asks. A refusal says little: a proxy whose
+receiver is being deployed anew answers 404, and one with a wrong secret 401. So all of them are tried again until the
+message is too old; only after 410 (gone) and 413 (too large) is it buried at once. A message that is refused again and
+again is put aside, so that it does not keep the others.
 """
 
 from __future__ import annotations
@@ -17,8 +19,12 @@ from liveguard.outbox import MAX_WAIT_US, Outbox, Parcel
 from liveguard.retry_after import retry_after_s
 from liveguard.sinks.post import Answer, Transport
 
-RETRIED_4XX = frozenset((408, 409, 425, 429))
-"""Refusals that waiting can heal; any other 4xx is final."""
+FINAL = frozenset((410, 413))
+"""Refusals that waiting does not heal."""
+ABOUT_THE_RECEIVER = frozenset((408, 425, 429, 502, 503, 504))
+"""Errors that say nothing of the message: the next one would meet the same."""
+TRIES_IN_ORDER = 8
+"""After so many tries, about two minutes, a message that is refused holds up the others no longer."""
 IDLE_S = 30.0
 """How often an empty outbox is looked at, for what another process left behind."""
 
@@ -52,8 +58,8 @@ class Delivery:
     """The deliverer of one destination. No thread of its own: `step` is called again and again by one thread.
 
     A message that fails when it is older than `give_up_s` is buried. `clock` gives Unix time in seconds.
-    `report(what)` is called on the same thread when a receiver stops answering and when a message is given
-    up; what it says holds no URL, header or body.
+    `report(what)` is called on the same thread when a receiver stops answering and when a message is put
+    aside or given up; what it says holds no URL, header or body.
     """
 
     def __init__(
@@ -113,28 +119,34 @@ class Delivery:
         if 200 <= status < 300:
             self._outbox.delivered(parcel, now_us=self._now_us())
             self._failing = False
-        elif 400 <= status < 500 and status not in RETRIED_4XX:
-            self._give_up(parcel, f"refused with HTTP {status}")
+        elif status in FINAL:
+            self._give_up(parcel, f"refused with HTTP {status}; the next start tries it once more")
         else:
-            # A 3xx is not followed; it is retried, because nothing says that the message was refused.
+            # A 3xx is not followed: whoever moved the receiver tells us its new address in the settings.
             asked_s = retry_after_s(answer.retry_after, self._clock()) or 0.0
-            self._try_later(parcel, f"HTTP {status}", asked_s)
+            refused = status >= 400 and status not in ABOUT_THE_RECEIVER
+            self._try_later(parcel, f"HTTP {status}", asked_s, aside=refused and parcel.tries >= TRIES_IN_ORDER)
 
-    def _try_later(self, parcel: Parcel, why: str, asked_s: float) -> None:
+    def _try_later(self, parcel: Parcel, why: str, asked_s: float, *, aside: bool = False) -> None:
         now_us = self._now_us()
         if now_us - parcel.stored_us >= self._give_up_s * 1e6:
             hours = self._give_up_s / 3600
             self._give_up(parcel, f"not delivered within {hours:.3g} h, at last: {why}")
             return
         wait_s = max(self._backoff.wait_s(parcel.tries, self._rng), asked_s)
-        self._outbox.retry(parcel, due_us=now_us + min(int(wait_s * 1e6), MAX_WAIT_US))
-        if not self._failing:  # said once an outage, not once a try
+        due_us = now_us + min(int(wait_s * 1e6), MAX_WAIT_US)
+        self._outbox.retry(parcel, due_us=due_us, aside=why if aside else "")
+        if parcel.aside:  # what becomes of it says nothing new of the receiver
+            return
+        if aside:
+            self._report(f"{self._destination}: message {parcel.key} is put aside ({why}); it is tried again")
+        elif not self._failing:  # said once an outage, not once a try
             self._failing = True
             self._report(f"{self._destination}: no delivery ({why}); alerts are kept and tried again")
 
     def _give_up(self, parcel: Parcel, why: str) -> None:
         self._outbox.bury(parcel, why, now_us=self._now_us())
-        self._report(f"{self._destination}: message {parcel.key} was given up, {why}; it is kept as dead")
+        self._report(f"{self._destination}: message {parcel.key} was given up, {why}")
 
 
 def describe(exc: Exception) -> str:

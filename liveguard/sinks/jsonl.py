@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TextIO
 
 from liveguard import wire
 from liveguard.errors import ConfigError, SinkError
@@ -16,9 +19,9 @@ from liveguard.types import Event
 class JsonlSink:
     """Writes events of `kinds` (all by default) to a path, to "-" (standard output) or to a text stream.
 
-    One thread at a time. A path is appended to, each line in one write, so that two processes may share it.
-    If the disk fills up in the middle of a line, or an earlier process died there, the next line begins on a
-    new one: a reader loses that line and nothing else. A stream that was given is left open by `close`.
+    One thread at a time. A path is appended to, and other sinks and processes may share it. If the disk fills
+    up in the middle of a line, or a process dies there, the next line begins on a new one, whoever writes it: a
+    reader loses what was torn and nothing else. A stream that was given is left open by `close`.
     """
 
     def __init__(self, target: str | Path | TextIO, *, kinds: Collection[str] = wire.KINDS) -> None:
@@ -27,8 +30,7 @@ class JsonlSink:
         if not self._kinds <= wire.KINDS:
             raise ConfigError(f"jsonl kinds: only {', '.join(sorted(wire.KINDS))} are allowed")
         self._stream: TextIO | None = None
-        self._file: BinaryIO | None = None
-        self._torn = False
+        self._file: FileIO | None = None
         if isinstance(target, str | Path) and target != "-":
             self.name = Path(target).name
             self._open(Path(target))
@@ -57,28 +59,36 @@ class JsonlSink:
 
     def _open(self, path: Path) -> None:
         try:
-            # Unbuffered: nothing is left over to be written, or to fail, later on.
-            self._file = path.open("ab", buffering=0)
-            self._torn = _ends_torn(path)
+            # Unbuffered: nothing is left over to be written, or to fail, later on. Read only where there is an end to
+            # look at: a pipe would no longer wait for who reads it.
+            with_end = path.is_file() or not path.exists()
+            self._file = FileIO(path, "a+" if with_end else "a")
         except OSError as exc:
             raise SinkError(f"{path.name}: {exc.strerror}") from exc
 
     def _append(self, line: bytes) -> None:
         if self._file is None:
             raise ValueError("no file is open")
-        data = memoryview(b"\n" + line if self._torn else line)
-        while data:
-            # A full disk takes a part first and fails on the rest.
-            written = self._file.write(data)
-            self._torn = True
-            data = data[written:]
-        self._torn = False
+        with _alone(self._file):
+            data = memoryview(b"\n" + line if _ends_torn(self._file) else line)
+            while data:
+                # A full disk takes a part first and fails on the rest.
+                data = data[self._file.write(data) :]
 
 
-def _ends_torn(path: Path) -> bool:
+@contextmanager
+def _alone(file: FileIO) -> Iterator[None]:
+    """Nobody else appends meanwhile: each would find the line of the other one torn."""
+    with suppress(OSError):  # some shares know no locks; without one only writers at the same moment are mixed up
+        fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _ends_torn(file: FileIO) -> bool:
     """Whether the file's last line has no end; False for a pipe or device."""
-    if not path.is_file() or path.stat().st_size == 0:
-        return False
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) != b"\n"
+    size = os.fstat(file.fileno()).st_size if file.readable() else 0
+    return size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"

@@ -50,8 +50,9 @@ class WebhookSink:
     Any thread may call `send`, one `close`. `outbox` is a file, which other sinks and processes may share; two
     sinks with the same `name` and file share their messages. The default name changes with the URL, and what
     is pending under an old name stays there. `secrets`: `whsec_...` or raw bytes, the newest first.
-    `on_fault` is called, on either thread, when a receiver stops answering, when a message is given up and
-    when `close` leaves some behind; its `t_us` is the time of the latest event that was sent.
+    What is owed from before goes out first, also what was given up, unless it is older than `max_age_s`.
+    `on_fault` is called, on either thread, when a receiver stops answering, when a message is put aside or given
+    up and when `close` leaves some behind; its `t_us` is the time of the latest event that was sent.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class WebhookSink:
         self._where = f"webhook {self.name}"
         self._trouble = ""
         self._outbox = Outbox(outbox, max_rows=max_rows, max_age_s=max_age_s)
+        self._outbox.revive(self.name, now_us=int(clock() * 1e6))
         self.delivery = Delivery(
             self._outbox,
             self.name,
@@ -147,7 +149,7 @@ class WebhookSink:
             self._fault(f"{self.name}: {pending} messages are not delivered yet and wait for the next start")
 
     def _is_own(self, event: Event) -> bool:
-        # A fault about this sink must not go through it: refused for good, each would cause the next one.
+        # A fault about this sink must not go through it: given up, each would cause the next one.
         return isinstance(event, Fault) and event.where == self._where
 
     def _store(self, event: Event, kind: str, data: Mapping[str, object]) -> None:

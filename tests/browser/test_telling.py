@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from liveguard.server.settings import ServerSettings
 from tests.browser.parts import Seen, chromium, needs_chromium, opened
-from tests.server_parts import FakeGuard, Running, serving
+from tests.server_parts import LOOPBACK, FakeGuard, Running, serving
 
 pytestmark = [pytest.mark.replay, needs_chromium]
 AFTER_A_PRESS_ONLY = "--autoplay-policy=document-user-activation-required"
@@ -289,3 +290,19 @@ def test_a_link_for_others_is_the_one_that_the_guard_was_told_of(page: Seen) -> 
 def test_the_panel_says_what_a_proof_does_not_tell(page: Seen) -> None:
     page.page.get_by_test_id("tab-meeting").click()
     expect(page.page.get_by_label("Proof")).to_contain_text("and not who that is")
+
+
+def test_whoever_is_to_publish_is_given_a_token_that_opens_nothing_else(browser: Browser) -> None:
+    token, publish_token = "a-token-for-everything", "a-token-to-publish-with"
+    settings = ServerSettings(token=token, publish_token=publish_token, ice_addresses=LOOPBACK)
+    with (
+        FakeGuard([]) as guard,
+        serving(guard, settings) as running,
+        opened(browser, f"{running.url}/#token={token}") as seen,
+    ):
+        seen.page.get_by_test_id("tab-sessions").click()
+        how = seen.page.get_by_test_id("whip-how")
+        how.locator("summary").click()
+        expect(how.get_by_test_id("publish-token")).to_have_text(publish_token)
+        expect(how).not_to_contain_text(token)
+        assert seen.troubles == []

@@ -345,7 +345,7 @@ def test_there_are_only_so_many_listeners_and_wishes(server: Running) -> None:
         sockets = [stack.enter_context(listening(server)) for _ in range(64)]
         assert closed_with(stack.enter_context(listening(server))) == 1013
         for number in range(65):
-            sockets[0].send(json.dumps({"type": "subscribe", "session": f"s{number}"}))
+            sockets[0].send(json.dumps({"type": "subscribe", "session": f"s{number}", "mesh": True}))
         assert closed_with(sockets[0]) == 1008
         assert closed_with(sockets[1]) is None
     wait_until(lambda: len(server.hub.broadcast) == 0)

@@ -85,9 +85,22 @@ def test_listeners_and_their_wishes_are_bounded() -> None:
     everybody = [joined(broadcast) for _ in range(MOST_LISTENERS)]
     assert broadcast.join() is None
     for number in range(MOST_WISHES):
-        everybody[0].subscribe(str(number), Wishes())
+        everybody[0].subscribe(str(number), Wishes(mesh=True))
     with pytest.raises(ValueError, match="at most"):
-        everybody[0].subscribe("one more", Wishes())
+        everybody[0].subscribe("one more", Wishes(mesh=True))
+
+
+def test_a_wish_that_was_taken_back_does_not_count() -> None:
+    listener = joined(Broadcast())
+    for number in range(2 * MOST_WISHES):
+        listener.subscribe(str(number), Wishes(mesh=True))
+        listener.subscribe(str(number), Wishes())
+    assert listener.wishes == {}
+    listener.subscribe(EVERY, Wishes(preview=True))
+    listener.subscribe("s", Wishes())
+    assert (listener.wants("s"), listener.wants("t")) == (Wishes(), Wishes(preview=True))
+    listener.subscribe(EVERY, Wishes())
+    assert listener.wants("t") == Wishes()
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from liveguard.server.public_url import PublicUrl
 from liveguard.server.settings import ServerSettings
 
 TOKEN = "0123456789abcdef-token"
+PUBLISH_TOKEN = "0123456789abcdef-publish"
 HERE = "http://127.0.0.1:8765"
 EVENTS = "ws://127.0.0.1:8765/api/events"
 
@@ -56,7 +57,7 @@ def open_server() -> Iterator[TestClient]:
 
 @pytest.fixture
 def closed_server() -> Iterator[TestClient]:
-    with client(ServerSettings(host="0.0.0.0", token=TOKEN)) as opened:
+    with client(ServerSettings(host="0.0.0.0", token=TOKEN, publish_token=PUBLISH_TOKEN)) as opened:
         yield opened
 
 
@@ -97,7 +98,8 @@ def test_without_the_token_nothing_is_served(closed_server: TestClient, given: s
     assert REFUSED == ["token"]
     assert answer.headers["www-authenticate"] == "Bearer"
     assert "token" in answer.json()["error"]
-    assert closed_server.get("/").status_code == 200, "the page itself, where a token can be given, is no secret"
+    for page in ("/", "/main.js", "/api.js"):
+        assert closed_server.get(page).status_code == 200, "the page, where a token can be given, is no secret"
 
 
 def test_with_the_token_whip_is_open_to_other_pages_and_the_rest_is_not(closed_server: TestClient) -> None:
@@ -116,6 +118,20 @@ def test_with_the_token_whip_is_open_to_other_pages_and_the_rest_is_not(closed_s
     wrong = closed_server.post("/whip/me", headers={"Origin": "https://studio.example"})
     assert wrong.status_code == 401
     assert wrong.headers["access-control-allow-origin"] == "https://studio.example", "so that the page can read why"
+
+
+def test_the_publish_token_opens_whip_and_nothing_else(closed_server: TestClient) -> None:
+    headers = {"Authorization": f"Bearer {PUBLISH_TOKEN}"}
+    assert closed_server.post("/whip/me", headers={**headers, "Origin": "https://studio.example"}).status_code == 200
+    assert closed_server.patch("/whip/me/key", headers=headers).status_code == 200
+    for path in ("/api/info", "/api/sessions", "/metrics", "/openapi.json", "/api/kyc/sessions", "/api", "/metrics/x"):
+        assert closed_server.get(path, headers=headers).status_code == 401, path
+    with (
+        pytest.raises(WebSocketDenialResponse) as refused,
+        closed_server.websocket_connect(EVENTS, [SUBPROTOCOL, f"bearer.{PUBLISH_TOKEN}"]),
+    ):
+        pass
+    assert refused.value.status_code == 401
 
 
 def test_origins_that_were_named_are_let_in() -> None:
@@ -184,6 +200,9 @@ def test_sockets_are_looked_at_like_requests(open_server: TestClient, closed_ser
         ({"host": "0.0.0.0"}, "a token is needed"),
         ({"token": "short"}, "16 to 256"),
         ({"token": "with spaces and more of them"}, "letters"),
+        ({"token": TOKEN, "publish_token": "short"}, "publish-token: allowed are 16 to 256"),
+        ({"publish_token": PUBLISH_TOKEN}, "give --token, too"),
+        ({"token": TOKEN, "publish_token": TOKEN}, "must be another one"),
         ({"port": 70_000}, "65535"),
         ({"max_sessions": 0}, "1 to 64"),
         ({"keep_days": -1.0}, "keep-days -1: allowed are more than 0, and at most 36500"),

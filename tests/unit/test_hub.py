@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx2 as httpx
 import pytest
 
 from liveguard.config import Config
 from liveguard.errors import InputError
 from liveguard.inbox import Shed
 from liveguard.server import hub as hub_module
+from liveguard.server.app import create_app
 from liveguard.server.guarded import Guarded
 from liveguard.server.hub import Hub, Opened, Refused
 from liveguard.server.metrics import Metrics
 from liveguard.server.settings import ServerSettings
-from liveguard.server.store import Store
-from liveguard.session import Stats
+from liveguard.server.store import ABANDONED_S, Store
+from liveguard.session import Session, Stats
 from liveguard.sinks.post import Answer
 from liveguard.types import Need
 from tests.server_parts import FakeGuard
@@ -165,13 +168,19 @@ def test_a_session_that_is_ended_while_it_begins_leaves_nothing_running(monkeypa
         async with running() as hub:
             begin, loop = hub._begin, asyncio.get_running_loop()
             begun: list[Guarded] = []
+            end_session, ended = hub.store.end_session, list[str]()
 
-            def ended_first(guarded: Guarded) -> None:
+            def ended_first(guarded: Guarded) -> Session:
                 asyncio.run_coroutine_threadsafe(hub.end(guarded), loop).result()
-                begin(guarded)
                 begun.append(guarded)
+                return begin(guarded)
+
+            def noted(session: str, at: datetime) -> None:
+                ended.append(session)
+                end_session(session, at)
 
             monkeypatch.setattr(hub, "_begin", ended_first)
+            monkeypatch.setattr(hub.store, "end_session", noted)
             with pytest.raises(Refused, match="has ended meanwhile"):
                 await hub.open("guest", "whip", CHROMIUM)
             session = begun[0].session
@@ -180,9 +189,45 @@ def test_a_session_that_is_ended_while_it_begins_leaves_nothing_running(monkeypa
             row = await asyncio.to_thread(hub.store.session, begun[0].id)
             assert row is not None
             assert row["ended_at"] is not None
+            assert ended == [begun[0].id], "once"
             assert StubPeer.made == []
 
     asyncio.run(work())
+
+
+def test_a_name_of_the_pages_own_feed_cannot_be_taken_by_whip() -> None:
+    async def work() -> None:
+        async with running() as hub:
+            mine = (await hub.open("guest", "webcam", CHROMIUM)).guarded
+            with pytest.raises(Refused) as refused:
+                await hub.open("guest", "whip", CHROMIUM)
+            assert refused.value.status == 409
+            assert hub.live() == [mine]
+
+    asyncio.run(work())
+
+
+def test_only_feeds_of_the_page_can_be_marked_as_simulated() -> None:
+    """Others would mark the attack that they make."""
+
+    async def work(hub: Hub, http: httpx.AsyncClient) -> None:
+        for kind, status in (("whip", 403), ("webcam", 204), ("meeting", 204)):
+            guarded = (await hub.open(f"guest-{kind}", kind, CHROMIUM)).guarded
+            told = await http.put(f"/api/sessions/{guarded.id}/simulation", json={"attack": "freeze"})
+            assert told.status_code == status
+            assert guarded.origin().simulation == ("freeze" if status == 204 else None)
+
+    async def serve() -> None:
+        with closing(Store("sqlite://")) as store, FakeGuard([Says("camera", NEED)]) as guard:
+            app = create_app(ServerSettings(), guard, store)
+            through = httpx.ASGITransport(app=app)
+            async with (
+                app.router.lifespan_context(app),
+                httpx.AsyncClient(transport=through, base_url="http://127.0.0.1") as http,
+            ):
+                await work(app.state.hub, http)
+
+    asyncio.run(serve())
 
 
 def test_what_the_sinks_get_of_a_call_says_which_one_it_is_and_that_an_attack_is_played(tmp_path: Path) -> None:
@@ -200,7 +245,7 @@ def test_what_the_sinks_get_of_a_call_says_which_one_it_is_and_that_an_attack_is
         async with running([webhook, {"kind": "jsonl", "target": str(lines), "kinds": ["alert"]}]) as hub:
             origins = []
             for number, (name, attack) in enumerate((("alice", "freeze"), ("bob", None)), 1):
-                guarded = (await hub.open(name, "whip", CHROMIUM)).guarded
+                guarded = (await hub.open(name, "webcam", CHROMIUM)).guarded
                 guarded.simulate(attack)
                 assert guarded.session is not None
                 guarded.session._speaker.say(alert(number))
@@ -227,6 +272,20 @@ def test_what_is_left_out_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> No
                 await hub._tidy()
             counts = ("frames_shed", "audio_samples_shed", "jobs_skipped", "events_dropped")
             assert [value(hub.metrics, f"liveguard_{name}_total") for name in counts] == [3, 160, 2, 4]
+
+    asyncio.run(work())
+
+
+def test_a_call_that_goes_on_is_not_ended_by_another_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        async with running() as hub:
+            guarded = (await hub.open("guest", "whip", CHROMIUM)).guarded
+            later = guarded.started_at + timedelta(seconds=2 * ABANDONED_S)
+            monkeypatch.setattr(hub_module.utc, "now", lambda: later)
+            hub._kept_s = float("-inf")
+            await hub._tidy()
+            hub.store._server = "another"
+            assert await asyncio.to_thread(hub.store.end_open_sessions, later) == 0
 
     asyncio.run(work())
 

@@ -88,6 +88,16 @@ def test_it_is_tried_until_it_arrives_also_after_a_restart(world: World, make: M
     assert len({key for _, key in world.tries}) == 1
 
 
+def test_a_receiver_that_refuses_for_an_hour_gets_it_all_the_same(world: World, make: Make, store: ProofStore) -> None:
+    webhook, proof = make(), finished(store)
+    world.answer = lambda: Answer(404)
+    tell(store, webhook, after(1))
+    world.run(webhook, 3600)
+    world.answer = World().answer
+    world.run(webhook, 301)
+    assert world.ids == [proof]
+
+
 def test_a_crash_between_storing_and_telling_is_made_good(world: World, make: Make, store: ProofStore) -> None:
     webhook = make()
     first, second = finished(store), finished(store, 5)
@@ -127,8 +137,8 @@ def test_what_is_erased_while_it_waits_is_taken_back(
     assert erased.encode() not in raw
     assert other.encode() in raw
     world.answer = World().answer
-    webhook._outbox.revive(webhook.name, now_us=int(world.now_s * 1e6))
-    world.run(webhook, 600)
+    webhook.close()
+    world.run(make(), 600)
     assert world.ids == [other]
 
 

@@ -101,16 +101,38 @@ def test_a_clock_that_was_set_back_does_not_block(path: Path) -> None:
     box.close()
 
 
-def test_dead_messages_are_listed_and_can_be_revived(path: Path) -> None:
+def test_what_is_put_aside_holds_back_no_other_and_goes_first_when_it_is_due(path: Path) -> None:
     box = Outbox(path)
+    for key in "abc":
+        put(box, key)
+    for key, wait_us in (("a", 500), ("b", 400)):
+        parcel = take(box)
+        assert (parcel.key, parcel.aside) == (key, False)
+        box.retry(parcel, due_us=T0_US + wait_us, aside="HTTP 400")
+    box.delivered(take(box), now_us=T0_US)
+    assert box.claim("hook", now_us=T0_US, lease_us=LEASE_US) == 400, "the one that is due first"
+    put(box, "d")
+    assert take(box, now_us=T0_US + 399).key == "d"
+    parcel = take(box, now_us=T0_US + 500)
+    assert (parcel.key, parcel.aside) == ("a", True)
+    box.retry(parcel, due_us=T0_US + 900)
+    assert take(box, now_us=T0_US + 500).key == "b", "once aside, always aside"
+    box.close()
+
+
+def test_dead_messages_hold_back_no_other_and_can_be_revived_while_they_are_young(path: Path) -> None:
+    box = Outbox(path, max_age_s=2.0)
+    put(box, "old", now_us=T0_US - 2_000_000)
     put(box, "a", body=b"x")
     put(box, "b")
-    box.bury(take(box), "refused with HTTP 404", now_us=T0_US)
-    [letter] = box.dead("hook")
-    assert (letter.key, letter.why, letter.body) == ("a", "refused with HTTP 404", b"x")
-    assert take(box).key == "b", "a dead message does not hold back the next"
+    for _ in range(2):
+        box.bury(take(box), "refused with HTTP 410", now_us=T0_US)
+    assert take(box).key == "b"
+    assert box.revive("other", now_us=T0_US) == 0
     assert box.revive("hook", now_us=T0_US) == 1
-    assert (box.dead("hook"), take(box).key) == ([], "a")
+    parcel = take(box)
+    assert (parcel.key, parcel.body, parcel.tries, parcel.stored_us) == ("a", b"x", 1, T0_US)
+    assert box.counts("hook")["dead"] == 1
     box.close()
 
 
@@ -126,7 +148,7 @@ def test_a_full_outbox_forgets_delivered_messages_and_then_refuses(path: Path) -
     box.bury(take(box), "no", now_us=T0_US)
     with pytest.raises(SinkError, match="full"):
         put(box, "e")
-    assert [take(box).key, box.dead("hook")[0].key] == ["c", "b"]
+    assert (take(box).key, box.counts("hook")) == ("c", {"pending": 2, "delivered": 0, "dead": 1})
     box.close()
 
 

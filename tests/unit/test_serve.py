@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import signal
+import socket
 import threading
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -16,7 +17,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from liveguard.cli import main
-from liveguard.commands.serve import check_certificate, ended_by_sigterm
+from liveguard.commands.serve import check_certificate, ended_by_sigterm, listen
+from liveguard.errors import ConfigError
+from liveguard.hosts import origin_of
 
 
 def certificate(folder: Path, name: str) -> tuple[Path, Path]:
@@ -57,6 +60,42 @@ def test_what_tls_cannot_use_is_one_line(
     assert said.err.startswith("liveguard: ")
     assert said.err.endswith(f"{says}\n")
     assert said.err.count("\n") == 1
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="needs IPv6")
+def test_every_address_is_that_of_ipv4_too() -> None:
+    with listen("::", 0) as listening:
+        assert listening.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 0
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example"])
+def test_what_is_no_name_of_a_host_is_one_line(capsys: pytest.CaptureFixture[str], host: str) -> None:
+    assert main(["serve", "--host", host, "--port", "0", "--database", "sqlite://", "--checks", "camera"]) == 2
+    assert f"cannot listen on {host} port 0: it is no name of a host" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "origin"),
+    [
+        ("https://example.org", "https://example.org"),
+        ("HTTPS://Example.org:443/", "https://example.org"),
+        ("http://example.org:443", "http://example.org:443"),
+        ("http://[::1]:8000/", "http://[::1]:8000"),
+        ("chrome-extension://abcdef", "chrome-extension://abcdef"),
+    ],
+)
+def test_an_origin_is_taken_however_it_is_written(given: str, origin: str) -> None:
+    assert origin_of(given) == origin
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", "*", "null", "example.org", "https://", "https://example.org/app", "https://example.org?x", "https://u@h",
+     "https://h:port", "https://[h", "https://exämple.org", "https://h\n"],
+)  # fmt: skip
+def test_what_is_no_origin_is_refused(given: str) -> None:
+    with pytest.raises(ConfigError, match="scheme://host"):
+        origin_of(given)
 
 
 def test_sigterm_ends_as_ctrl_c_does() -> None:

@@ -142,7 +142,7 @@ def test_faults_are_counted_by_place_without_what_was_said(checks: tuple[Detecto
         "face tracking": "face tracking",
         "check mesh": "check mesh",
         "check of Zoe": "other",
-        "sink StoreSink": "sink StoreSink",
+        "sink PublisherSink": "sink PublisherSink",
         "sink of <Zoe>": "other",
         "webhook security.example.org": "webhook",
         "tap": "tap",

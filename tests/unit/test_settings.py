@@ -248,6 +248,22 @@ def test_a_public_url_is_a_host_and_nothing_more(given: str) -> None:
         served("--database", "sqlite://", "--public-url", given)
 
 
+def test_an_origin_matches_what_browsers_call_it() -> None:
+    assert served("--database", "sqlite://", "--allow-origin", "https://Example.org/").origins == (
+        "https://example.org",
+    )
+
+
+def test_where_there_is_a_token_there_is_another_one_to_publish_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    open_to_all = served("--database", "sqlite://")
+    assert (open_to_all.token, open_to_all.publish_token) == ("", "")
+    made_up = served("--database", "sqlite://", "--host", "0.0.0.0")
+    assert len({made_up.token, made_up.publish_token, ""}) == 3
+    monkeypatch.setenv("LIVEGUARD_TOKEN", "the-token-of-the-operator")
+    monkeypatch.setenv("LIVEGUARD_PUBLISH_TOKEN", "the-token-of-participants")
+    assert served("--database", "sqlite://").publish_token == "the-token-of-participants"
+
+
 def test_the_built_in_checks_use_the_same_door_as_plug_ins() -> None:
     assert set(plugins.available("detectors")) >= BUILT_IN
     detectors = plugins.load_detectors()

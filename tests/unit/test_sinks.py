@@ -100,29 +100,44 @@ def test_a_full_disk_is_a_sink_error() -> None:
     sink.close()
 
 
-def test_a_line_that_was_cut_by_a_full_disk_is_ended_before_the_next(tmp_path: Path) -> None:
-    class Disk(io.BytesIO):
+def test_a_line_that_was_cut_by_a_full_disk_is_ended_before_the_next_whoever_writes_it(tmp_path: Path) -> None:
+    class Disk(io.FileIO):
         room = 10
 
         def write(self, data: object) -> int:
-            part = bytes(data)[: self.room]  # type: ignore[call-overload]
+            part = bytes(data)[: Disk.room]  # type: ignore[call-overload]
             if not part:
                 raise OSError(28, "No space left on device")
-            self.room -= len(part)
+            Disk.room -= len(part)
             return super().write(part)
 
-    sink = JsonlSink(tmp_path / "x")
-    sink.close()
-    disk = Disk()
-    sink._file = disk
-    with pytest.raises(SinkError):
-        sink.send(EVENTS[0])
-    disk.room = 1 << 20
-    sink.send(EVENTS[1])
-    lines = disk.getvalue().decode().splitlines()
-    assert len(lines) == 2
+    path = tmp_path / "events.jsonl"
+    sinks = [JsonlSink(path) for _ in range(2)]  # of two calls of a server
+    for sink in sinks:
+        sink.close()
+        sink._file = Disk(path, "a+")
+    with pytest.raises(SinkError, match="No space left"):
+        sinks[0].send(EVENTS[0])
+    Disk.room = 1 << 20
+    sinks[1].send(EVENTS[1])
+    sinks[0].send(EVENTS[0])
+    lines = path.read_text().splitlines()
     assert len(lines[0]) == 10
-    assert wire.loads(lines[1]) == EVENTS[1]
+    assert [wire.loads(line) for line in lines[1:]] == [EVENTS[1], EVENTS[0]]
+    for sink in sinks:
+        sink.close()
+
+
+def test_a_pipe_is_written_to_like_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    sink = JsonlSink(tmp_path / "pipe")
+    sink.send(EVENTS[0])
+    assert wire.loads(os.read(reader, 10_000).decode()) == EVENTS[0]
+    os.close(reader)
+    with pytest.raises(SinkError, match="Broken pipe"):
+        sink.send(EVENTS[0])
+    sink.close()
 
 
 @pytest.mark.parametrize("kind", [JsonlSink, TerminalSink])

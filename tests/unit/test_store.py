@@ -9,19 +9,16 @@ import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liveguard.errors import ConfigError, SinkError
+from liveguard.errors import ConfigError
 from liveguard.server import engines
 from liveguard.server.database import StoreError
-from liveguard.server.store import Store, StoreSink
-from liveguard.types import Fault, Origin
+from liveguard.server.store import Store
 from tests.store_cases import CASES, T0, after, alert, cleared
 
 PASSWORD = "hunter2-very-secret"
@@ -151,6 +148,18 @@ def test_tables_of_another_version_are_refused(tmp_path: Path, statement: str) -
         Store(tmp_path / "s.sqlite")
 
 
+def test_tables_of_before_several_servers_could_share_them_are_taken_over(tmp_path: Path) -> None:
+    with contextlib.closing(Store(tmp_path / "s.sqlite")) as store:
+        store.open_session("old", "guest", "webcam", T0)
+    with contextlib.closing(sqlite3.connect(tmp_path / "s.sqlite")) as db, db:
+        for column in ("server", "seen_us"):
+            db.execute(f"ALTER TABLE liveguard_sessions DROP COLUMN {column}")
+    for number in range(2):
+        with contextlib.closing(Store(tmp_path / "s.sqlite", "this one")) as store:
+            store.open_session(f"new-{number}", "guest", "webcam", after(1))
+            assert store.end_open_sessions(after(2)) == 2 - number
+
+
 def test_a_full_disk_refuses_and_the_store_goes_on(tmp_path: Path) -> None:
     with contextlib.closing(Store(tmp_path / "s.sqlite")) as store:
         with store._database.transaction() as connection:
@@ -216,56 +225,3 @@ def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(ConfigError, match=r'pip install "psycopg\[binary\]"'):
         Store(f"postgresql://u:{PASSWORD}@127.0.0.1/db")
-
-
-# --- the sink -------------------------------------------------------------------------------------------------------
-
-
-class Clock:
-    """A time that goes on by a second whenever it is asked for."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def __call__(self) -> datetime:
-        self.asked += 1
-        return after(self.asked)
-
-
-def test_the_sink_stores_alerts_and_nothing_else(store: Store) -> None:
-    sink = StoreSink(store, "s", Clock())
-    sink.send(replace(alert(), origin=Origin("s", "guest", "loop")))
-    sink.send(Fault(0, "tap", "broke"))
-    sink.send(alert("s-2"))
-    sink.send(cleared())
-    sink.close()
-    rows = {row["id"]: (row["simulation"], row["raised_at"], row["cleared_at"]) for row in store.alerts("s")}
-    assert rows == {
-        "s-1": ("loop", "2026-03-01T12:00:01.250Z", "2026-03-01T12:00:03.250Z"),
-        "s-2": (None, "2026-03-01T12:00:02.250Z", None),
-    }
-
-
-def test_an_alert_that_is_tried_again_keeps_its_first_time(tmp_path: Path) -> None:
-    store, clock = Store(tmp_path / "s.sqlite"), Clock()
-    sink = StoreSink(store, "s", clock)
-    with store._database.transaction() as connection:
-        connection.exec_driver_sql("ALTER TABLE liveguard_alerts RENAME TO away")
-    for _ in range(3):
-        with pytest.raises(SinkError, match="no such table: liveguard_alerts"):
-            sink.send(alert())
-    with store._database.transaction() as connection:
-        connection.exec_driver_sql("ALTER TABLE away RENAME TO liveguard_alerts")
-    row = sink.store(alert())
-    assert store.alerts() == [row]
-    assert (row["raised_at"], clock.asked) == ("2026-03-01T12:00:01.250Z", 1)
-    store.close()
-
-
-def test_a_sink_that_can_store_nothing_remembers_only_so_much(store: Store) -> None:
-    store.close()
-    sink = StoreSink(store, "s", Clock())
-    for number in range(1100):
-        with pytest.raises(SinkError, match="closed"):
-            sink.send(alert(f"s-{number}"))
-    assert len(sink._first) == 1000

@@ -24,7 +24,7 @@ export class SessionsView {
     this.message = messageBox();
     this.list = h("ul", { class: "session-list", "data-testid": "session-list" });
     this.detail = h("div", { class: "detail", "data-testid": "detail" });
-    this.element = h("div", { class: "view" }, this.message.element, h("div", { class: "intro slim" }, h("h2", {}, "Sessions"), this.list, howToPublish()), this.detail);
+    this.element = h("div", { class: "view" }, this.message.element, h("div", { class: "intro slim" }, h("h2", {}, "Sessions"), this.list, howToPublish(app.info.publish_token)), this.detail);
     app.store.on("sessions", () => this.#show());
     app.store.on("link", () => this.#shown && app.store.linked && this.#fetch());
     setInterval(() => this.#shown && this.#show(), REFRESH_MS);
@@ -126,21 +126,10 @@ class SessionRow {
   }
 }
 
-function howToPublish() {
-  const url = api.address("whip/NAME").href;
-  const code = h("code", { "data-testid": "whip-url" }, url);
-  const said = h("span", { class: "sub", role: "status" });
-  const copy = h("button", { type: "button", class: "small", "data-testid": "copy-whip" }, icon("copy"), h("span", {}, "Copy"));
-  copy.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(url);
-      setText(said, "Copied.");
-    } catch {
-      getSelection().selectAllChildren(code);
-      setText(said, "Selected: copy it with the keyboard or the menu.");
-    }
-  });
-  const token = api.getToken() ? "The bearer token is the one in the link that opened this page." : "";
+/** `token` opens WHIP and nothing else; null where none is needed. */
+function howToPublish(token) {
+  const address = copyable(api.address("whip/NAME").href, "whip-url");
+  const key = [h("p", {}, "and with this bearer token, with which one can publish and do nothing else. Give nobody the link of this page for that:"), copyable(token, "publish-token")];
   return h(
     "details",
     { class: "how", "data-testid": "whip-how" },
@@ -149,8 +138,26 @@ function howToPublish() {
       "div",
       { class: "inside" },
       h("p", {}, "Send it to this address, with a name of your choice in place of NAME (letters, digits, dot, dash, underscore):"),
-      h("p", { class: "copyable" }, code, copy, said),
-      h("p", { class: "sub" }, `In OBS: Settings, Stream, Service WHIP, Server as above. ${token}`),
+      address,
+      ...(token ? key : []),
+      h("p", { class: "sub" }, "In OBS: Settings, Stream, Service WHIP, Server as above."),
     ),
   );
+}
+
+/** A text in one line, with a button that copies it. */
+function copyable(text, name) {
+  const code = h("code", { "data-testid": name }, text);
+  const said = h("span", { class: "sub", role: "status" });
+  const copy = h("button", { type: "button", class: "small", "data-testid": `copy-${name}` }, icon("copy"), h("span", {}, "Copy"));
+  copy.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      setText(said, "Copied.");
+    } catch {
+      getSelection().selectAllChildren(code);
+      setText(said, "Selected: copy it with the keyboard or the menu.");
+    }
+  });
+  return h("p", { class: "copyable" }, code, copy, said);
 }
