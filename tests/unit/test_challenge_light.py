@@ -192,12 +192,12 @@ def test_a_flat_picture_does_not_pass_as_a_head() -> None:
     assert flat.llr > head.llr + 3
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_in_a_bright_room_it_cannot_judge(seed: int) -> None:
-    reading = read(Scene(screen=0.01, behind=0.0, noise=0.016, seed=seed))
-    assert reading.llr is None
-    assert "too bright" in reading.why
-    assert "curtain" in reading.why
+def test_in_a_bright_room_it_cannot_judge() -> None:
+    readings = [read(Scene(screen=0.01, behind=0.0, noise=0.016, seed=seed)) for seed in range(40)]
+    unjudged = [reading for reading in readings if reading.llr is None]
+    assert len(unjudged) >= 39, "noise fits some code by chance now and then"
+    assert all("too bright" in reading.why and "curtain" in reading.why for reading in unjudged)
+    assert all(reading.llr is None or reading.llr < 3 for reading in readings), "never enough to call somebody not live"
 
 
 def test_what_cannot_be_judged_says_why() -> None:
