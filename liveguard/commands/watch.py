@@ -8,18 +8,18 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.live import Live
 
 from liveguard.commands.live_view import LiveView
 from liveguard.commands.options import add_guard_options, config_of, open_sinks
-from liveguard.errors import BackendError, InputError
+from liveguard.errors import BackendError, InputError, SinkError
 from liveguard.guard import Guard
 from liveguard.session import Session, Stats, Tick
 from liveguard.sinks.jsonl import JsonlSink
@@ -30,6 +30,7 @@ from liveguard.types import Sink, Tap
 POLL_S = 0.2
 END_S = 15.0  # to end in good order
 ABORT_S = 2.0  # to close the sinks when there is no time
+FREE_S = 5.0  # for the tap's own threads to end
 INTERRUPTED = 130
 
 
@@ -81,9 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
     guard = Guard(config)  # first, as a wrong setting should not open a camera
     tap = open_tap(arguments)
-    with Interrupts() as interrupts, closing(tap), guard:
+    with Interrupts() as interrupts, _closing(tap, interrupts), guard:
         session = _show(guard, tap, open_sinks(config.sinks), arguments, interrupts)
-        if not _ended(session, interrupts):
+        if not (_ended(session, interrupts) and _free(tap, interrupts)):
             _leave(session, interrupts)
     if interrupts.count > 1:
         return INTERRUPTED
@@ -160,13 +161,40 @@ def _ended(session: Session, interrupts: Interrupts) -> bool:
     return session.close(0.0)
 
 
+@runtime_checkable
+class _Threaded(Protocol):
+    """A tap with threads of its own: `join` says whether they have ended."""
+
+    def join(self, timeout_s: float, /) -> bool: ...
+
+
+@contextmanager
+def _closing(tap: Tap, interrupts: Interrupts) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        tap.close()
+        _free(tap, interrupts)
+
+
+def _free(tap: Tap, interrupts: Interrupts) -> bool:
+    """Wait until no thread of a tap that is closed is left; False where one hangs."""
+    if not isinstance(tap, _Threaded):
+        return True
+    _wait(tap.join, FREE_S, lambda: interrupts.count > 1)
+    return tap.join(0.0)
+
+
 def _leave(session: Session, interrupts: Interrupts) -> None:
-    """End the process although a thread hangs: at a usual exit Python would wait for it, or stop it within C++ code,
-    which aborts the process."""
+    """End the process although a thread hangs, with the status that it would have: at a usual exit Python would wait for
+    it, or stop it within C++ code, which aborts the process."""
+    status = INTERRUPTED if interrupts.count > 1 else 2 if session.error is not None else bool(session.alerts_raised)
     if session.error is not None:
         sys.stderr.write(f"liveguard: {session.error}\n")
-    sys.stderr.flush()
-    os._exit(INTERRUPTED if interrupts.count > 1 else 2)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(SinkError):  # there is nobody left to tell
+            stream.flush()
+    os._exit(status)
 
 
 def _wait(done: Callable[[float], bool], seconds: float | None, told_to_end: Callable[[], bool]) -> None:

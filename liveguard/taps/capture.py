@@ -143,7 +143,8 @@ class Camera:
         while not self._closed.is_set() and failures < _BAD_READS:
             if paced:  # a file comes as fast as it is read; a camera does not
                 due_us += self._period_us
-                self._closed.wait(max(0, due_us - monotonic_us()) / 1e6)
+                if self._closed.wait(max(0, due_us - monotonic_us()) / 1e6):
+                    return
             image = _picture(self._capture)
             failures = 0 if image is not None else failures + 1
             if image is not None:
