@@ -26,6 +26,7 @@ import pytest
 import uvicorn
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack
+from aiortc.rtp import RtcpByePacket
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -95,6 +96,13 @@ class Sfu:
         """Hang up on everybody, as when the sender leaves."""
         for key in list(self._calls):
             asyncio.run_coroutine_threadsafe(self._calls.pop(key).close(), self._loop).result(10)
+
+    def say_bye(self) -> None:
+        """As a browser does when a track is taken off its sender; here it goes on at once."""
+        for call in self._calls.values():
+            for sender in call.getSenders():
+                bye = sender._send_rtcp([RtcpByePacket(sources=[sender._ssrc])])
+                asyncio.run_coroutine_threadsafe(bye, self._loop).result(10)
 
     def stop(self) -> None:
         self.drop()
@@ -187,6 +195,17 @@ def test_a_stream_is_watched_and_left(sfu: Sfu) -> None:
     assert sfu.open == 0, "the server is told at the end"
     assert sfu.requests[-1] == ("DELETE", "/sessions/n1", "")
     assert "liveguard-whep" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_stream_that_says_bye_and_goes_on_is_still_watched(sfu: Sfu) -> None:
+    with closing(WhepTap(sfu.url, addresses=LOOPBACK)) as tap:
+        take(tap, 1.0)
+        sfu.say_bye()
+        take(tap, 0.5)
+        samples = take(tap, 1.0)
+        assert of(VideoFrame, samples)
+        assert of(AudioChunk, samples)
+        assert sfu.count("POST") == 1
 
 
 def test_a_stream_without_sound_is_video_only(sfu: Sfu) -> None:
