@@ -19,7 +19,9 @@ from rich.live import Live
 
 from liveguard.commands.live_view import LiveView
 from liveguard.commands.options import add_guard_options, config_of, open_sinks
-from liveguard.errors import BackendError, InputError, SinkError
+from liveguard.commands.printing import Printing
+from liveguard.commands.streams import UNREAD, UnreadError
+from liveguard.errors import BackendError, InputError, LiveguardError, SinkError
 from liveguard.guard import Guard
 from liveguard.session import Session, Stats, Tick
 from liveguard.sinks.jsonl import JsonlSink
@@ -78,19 +80,18 @@ class Interrupts:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0: nothing raised; 1: at least one alert; 130: told twice to end."""
+    """0: nothing raised; 1: at least one alert; 130: told twice to end. Raises what broke, also of standard output where
+    nothing else is told."""
     config = config_of(arguments)
     guard = Guard(config)  # first, as a wrong setting should not open a camera
     tap = open_tap(arguments)
     with Interrupts() as interrupts, _closing(tap, interrupts), guard:
-        session = _show(guard, tap, open_sinks(config.sinks), arguments, interrupts)
+        sinks = open_sinks(config.sinks)
+        printing = _printing(arguments, alone=not sinks)
+        session = _show(guard, tap, sinks, printing, arguments, interrupts)
         if not (_ended(session, interrupts) and _free(tap, interrupts)):
-            _leave(session, interrupts)
-    if interrupts.count > 1:
-        return INTERRUPTED
-    if session.error is not None:
-        raise session.error
-    return 1 if session.alerts_raised else 0
+            _leave(session, printing, interrupts)
+    return _status(session, printing, interrupts)
 
 
 def open_tap(arguments: argparse.Namespace) -> Tap:
@@ -115,21 +116,34 @@ def open_tap(arguments: argparse.Namespace) -> Tap:
     return CameraTap(camera, microphone, width=width, height=height, fps=arguments.fps)
 
 
-def _show(guard: Guard, tap: Tap, sinks: list[Sink], arguments: argparse.Namespace, interrupts: Interrupts) -> Session:
+def _printing(arguments: argparse.Namespace, alone: bool) -> Printing | None:
+    """What prints a line for each event, or change; None where a view is drawn instead."""
+    if arguments.json:
+        return Printing(JsonlSink(sys.stdout), alone)
+    if arguments.plain or not has_screen():
+        return Printing(TerminalSink(sys.stdout), alone)
+    return None
+
+
+def _show(
+    guard: Guard,
+    tap: Tap,
+    sinks: list[Sink],
+    printing: Printing | None,
+    arguments: argparse.Namespace,
+    interrupts: Interrupts,
+) -> Session:
     """Start a session, and show it until it is to end."""
     running: list[Session] = []
 
     def stats() -> Stats | None:
         return running[0].stats() if running else None
 
-    view: LiveView | None = None
-    if arguments.json:
-        sinks.append(JsonlSink(sys.stdout))
-    elif arguments.plain or not has_screen():
-        sinks.append(TerminalSink(sys.stdout))
-    else:
-        view = LiveView(tap.info.name, stats)
-        sinks.append(view)
+    def told_to_end() -> bool:
+        return interrupts.count > 0 or (printing is not None and printing.over)
+
+    view = LiveView(tap.info.name, stats) if printing is None else None
+    sinks += [sink for sink in (printing, view) if sink is not None]
     on_tick: Callable[[Tick], None] | None = view.tick if view is not None else None
     try:
         session = guard.watch(tap, sinks, arguments.journal, on_tick)
@@ -139,10 +153,10 @@ def _show(guard: Guard, tap: Tap, sinks: list[Sink], arguments: argparse.Namespa
         raise
     running.append(session)
     if view is None:
-        _wait(session.ended, arguments.seconds, lambda: interrupts.count > 0)
+        _wait(session.ended, arguments.seconds, told_to_end)
     else:
         with Live(get_renderable=view.render, console=Console(), refresh_per_second=5, screen=False):
-            _wait(session.ended, arguments.seconds, lambda: interrupts.count > 0)
+            _wait(session.ended, arguments.seconds, told_to_end)
     return session
 
 
@@ -185,12 +199,27 @@ def _free(tap: Tap, interrupts: Interrupts) -> bool:
     return tap.join(0.0)
 
 
-def _leave(session: Session, interrupts: Interrupts) -> None:
+def _status(session: Session, printing: Printing | None, interrupts: Interrupts) -> int:
+    if interrupts.count > 1:
+        return INTERRUPTED
+    if session.error is not None:
+        raise session.error
+    broken = printing.error if printing is not None and printing.over else None
+    if broken is not None and not (isinstance(broken, UnreadError) and session.alerts_raised):
+        raise broken
+    return 1 if session.alerts_raised else 0
+
+
+def _leave(session: Session, printing: Printing | None, interrupts: Interrupts) -> None:
     """End the process although a thread hangs, with the status that it would have: at a usual exit Python would wait for
     it, or stop it within C++ code, which aborts the process."""
-    status = INTERRUPTED if interrupts.count > 1 else 2 if session.error is not None else bool(session.alerts_raised)
-    if session.error is not None:
-        sys.stderr.write(f"liveguard: {session.error}\n")
+    try:
+        status = _status(session, printing, interrupts)
+    except UnreadError:
+        status = UNREAD
+    except LiveguardError as error:
+        sys.stderr.write(f"liveguard: {error}\n")
+        status = 2
     for stream in (sys.stdout, sys.stderr):
         with suppress(SinkError):  # there is nobody left to tell
             stream.flush()

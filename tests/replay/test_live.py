@@ -177,6 +177,22 @@ def test_a_camera_is_given_back_before_python_ends(clip: Path, number: signal.Si
         assert (process.returncode, err) == (0, "")
 
 
+@pytest.mark.replay
+def test_when_nobody_hears_it_any_more_the_camera_is_not_guarded_on(clip: Path) -> None:
+    with watching("--json", "--camera", str(clip), "--microphone", "none") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(timeout=30) == 141
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    command = [sys.executable, "-m", "liveguard", "watch", "--checks", "camera", "--json", "--camera", str(clip)]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*command, "--microphone", "none"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False
+        )
+    assert (done.returncode, done.stderr) == (2, "liveguard: standard output: No space left on device\n")
+
+
 HUNG_DRIVER = """
 import sys, threading
 import numpy as np
