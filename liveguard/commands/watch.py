@@ -106,14 +106,23 @@ def open_tap(arguments: argparse.Namespace) -> Tap:
         raise InputError("--token is for a whep+https URL only")
     require_av()
     if arguments.url:
-        from liveguard.taps.file import FileTap
-
-        return FileTap(arguments.url)
+        return _open_url(arguments.url)
     from liveguard.taps.camera import CameraTap
 
     width, height = _size(arguments.size)
     camera, microphone = _device(arguments.camera), _device(arguments.microphone)
     return CameraTap(camera, microphone, width=width, height=height, fps=arguments.fps)
+
+
+def _open_url(url: str) -> Tap:
+    from liveguard.taps.file import FileTap
+    from liveguard.taps.live_url import LiveUrlTap
+    from liveguard.taps.source import parse_source
+
+    tap = FileTap(url)
+    if not tap.info.live:
+        return tap
+    return LiveUrlTap(tap, lambda: FileTap(url, tracks=tap.info.tracks), parse_source(url).always_live)
 
 
 def _printing(arguments: argparse.Namespace, alone: bool) -> Printing | None:

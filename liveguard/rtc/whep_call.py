@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from liveguard.back_off import STEADY_S
 from liveguard.rtc.peer import Peer
 from liveguard.rtc.sdp_lines import SdpError
 from liveguard.rtc.whep_client import Subscription, WhepClient, WhepError
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from liveguard.types import Track
 
 LOOK_EVERY_S = 0.5
-STEADY_S = 10.0
 SILENT_S = 10.0
 """A connection that brings neither picture nor sound for so long is given up: an SFU may keep it open when the stream ends.
 So is one that brings only one of them any more, once both have come for `STEADY_S`: what is switched off at the sender is

@@ -35,10 +35,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from liveguard import back_off
 from liveguard.errors import InputError
 from liveguard.rtc import whep_call, whep_client
 from liveguard.rtc.ice import prepare
-from liveguard.taps import whep
 from liveguard.taps.whep import WhepTap
 from liveguard.types import AudioChunk, Gap, TapSample, VideoFrame
 from tests.server_parts import LOOPBACK, Film, noise, wait_until
@@ -234,7 +234,7 @@ def test_the_login_is_sent_with_every_request_and_never_shown(sfu: Sfu) -> None:
 def test_a_lost_connection_is_a_gap_and_then_it_goes_on(
     sfu: Sfu, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(whep, "FIRST_PAUSE_S", 0.5)
+    monkeypatch.setattr(back_off, "FIRST_PAUSE_S", 0.5)
     url = f"whep+http://user:p4ss@{sfu.host}/live?key=hush"
     with caplog.at_level(logging.DEBUG, "liveguard"), closing(WhepTap(url, addresses=LOOPBACK)) as tap:
         before = take(tap, 1.0)
@@ -265,7 +265,7 @@ def test_a_lost_connection_is_a_gap_and_then_it_goes_on(
 
 
 def test_a_connection_that_brings_nothing_is_made_anew(sfu: Sfu, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whep, "FIRST_PAUSE_S", 0.1)
+    monkeypatch.setattr(back_off, "FIRST_PAUSE_S", 0.1)
     monkeypatch.setattr(whep_call, "SILENT_S", 2.0)
     with closing(WhepTap(sfu.url, addresses=LOOPBACK)) as tap:
         take(tap, 0.5)

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
+from liveguard.back_off import STEADY_S
 from liveguard.rtc.peer import HUNG_UP, Peer
-from liveguard.rtc.whep_call import SILENT_S, STEADY_S, missing_now
+from liveguard.rtc.whep_call import SILENT_S, missing_now
 
 LATER_S = STEADY_S + 1.0
 
