@@ -27,7 +27,8 @@ class CameraTap:
     `camera`: an index, a device path, a part of its name, or a file or URL that OpenCV opens (a file plays
     at its own rate, again and again); None for sound only. `microphone`: an index, a part of its name,
     "default", or None for pictures only. `width`, `height` and `fps` are wishes. A device that is pulled
-    out gives `Gap`s (lost) until it is back. A reader that is too slow gets the newest pictures and `Gap`s
+    out gives `Gap`s (lost) until it is back; no other microphone takes its place, but where the system has
+    another "default" by then. A reader that is too slow gets the newest pictures and `Gap`s
     (shed).
 
     One thread reads each device into a bounded queue; iterate on one thread, `close` from any. Raises

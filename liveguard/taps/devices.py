@@ -23,10 +23,13 @@ class CameraInfo:
 
 @dataclass(frozen=True, slots=True)
 class MicrophoneInfo:
-    """A sound input: `index` as PortAudio counts; `default` marks the one of the system."""
+    """A sound input: `index` as PortAudio counts, which changes as others come and go; `host_api` is the system's way to it;
+    `default` marks the one of the system.
+    """
 
     index: int
     name: str
+    host_api: int
     rate_hz: int
     channels: int
     default: bool
@@ -72,6 +75,7 @@ def microphones(door: portaudio.PortAudio) -> list[MicrophoneInfo]:
             MicrophoneInfo(
                 index,
                 str(d["name"]),
+                int(d.get("hostapi", 0)),
                 int(d["default_samplerate"]),
                 int(d["max_input_channels"]),
                 index in defaults,
@@ -127,5 +131,20 @@ def find_microphone(microphone: int | str, door: portaudio.PortAudio) -> Microph
         for info in known:
             if microphone.lower() in info.name.lower() or microphone == "default":
                 return info
+    raise _no_microphone(repr(microphone), known)
+
+
+def find_again(microphone: MicrophoneInfo, door: portaudio.PortAudio) -> MicrophoneInfo:
+    """The same sound input, by name and host API, wherever it is counted by now; another one never takes its place. Raises
+    `DeviceError`.
+    """
+    known = microphones(door)
+    for info in known:
+        if (info.name, info.host_api) == (microphone.name, microphone.host_api):
+            return info
+    raise _no_microphone(repr(microphone.name), known)
+
+
+def _no_microphone(what: str, known: list[MicrophoneInfo]) -> DeviceError:
     names = ", ".join(f"{info.index} ({info.name})" for info in known)
-    raise DeviceError(f"microphone {microphone!r} is not there; " + (f"there is {names}" if names else "there is none"))
+    return DeviceError(f"microphone {what} is not there; " + (f"there is {names}" if names else "there is none"))
