@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from liveguard.errors import BackendError, DeviceError
-from liveguard.taps.devices import find_camera, list_cameras, say_cameras
+from liveguard.taps.devices import camera_label, find_camera, say_cameras
 from liveguard.taps.sample_queue import SampleQueue
 from liveguard.types import ByteArray, Gap, VideoFrame
 
@@ -90,7 +90,7 @@ class Camera:
         self._lock = threading.Lock()
         self._last_us = -1  # time of the last picture, or the end of the last gap
         self._covered_us = 0  # where the next gap begins
-        self.label = next((c.name for c in list_cameras() if c.index == self._target), str(camera))
+        self.label = camera_label(self._target)
         self._capture = self._open()
 
     def run(self, out: SampleQueue[VideoFrame], origin_us: int) -> None:

@@ -43,7 +43,7 @@ def list_cameras(labels: Path = _LABELS) -> list[CameraInfo]:
     try:
         for entry in labels.iterdir():
             number = entry.name.removeprefix("video")
-            if number.isdigit():
+            if number.isdecimal():
                 found.append(CameraInfo(int(number), f"/dev/{entry.name}", _first_line(entry / "name")))
     except OSError:
         pass
@@ -99,6 +99,13 @@ def find_camera(camera: int | str) -> int | str:
         if camera.lower() in known.name.lower():
             return _checked(known.index)
     raise DeviceError(f"camera {camera!r} is not there; {say_cameras()}")
+
+
+def camera_label(camera: int | str) -> str:
+    """What the driver calls a camera that `find_camera` found, by whichever path it was named; for others, as it was named."""
+    path = os.path.realpath(camera) if isinstance(camera, str) else None  # /dev/v4l/by-id holds links
+    names = (known.name for known in list_cameras() if camera == known.index or path == known.path)
+    return next(names, "") or str(camera)
 
 
 def _checked(index: int) -> int:

@@ -149,10 +149,8 @@ class Microphone:
             self.release()
 
     def _open(self) -> None:
-        if self._opened is None:
-            info = find_microphone(self._device, self._door)
-        else:
-            info = find_again(self._opened, self._door)
+        before = self._opened
+        info = find_again(before, self._door) if before else find_microphone(self._device, self._door)
         self.label, self._rate_hz = info.name, info.rate_hz
         why = ""
         for channels in dict.fromkeys((1, min(2, info.channels), info.channels)):

@@ -256,6 +256,17 @@ def test_a_missing_camera_says_what_there_is() -> None:
         devices.find_camera("No Such Camera")
 
 
+def test_a_camera_has_its_name_by_whichever_path_it_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    device, link = tmp_path / "video4", tmp_path / "by-id-usb-OBS"
+    device.touch()
+    link.symlink_to(device)
+    monkeypatch.setattr(devices, "list_cameras", lambda: [devices.CameraInfo(4, str(device), "OBS Virtual Camera")])
+    assert {devices.camera_label(camera) for camera in (4, str(device), str(link))} == {"OBS Virtual Camera"}
+    assert devices.camera_label(7) == "7"
+    assert devices.camera_label("rtsp://camera.lan/live") == "rtsp://camera.lan/live"
+    assert devices.camera_label("film.mp4") == "film.mp4"
+
+
 class Door:
     """PortAudio with inputs of these names and host APIs, all of which open; `opened` is the name of the latest."""
 
