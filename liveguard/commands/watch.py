@@ -245,13 +245,13 @@ def _wait(done: Callable[[float], bool], seconds: float | None, told_to_end: Cal
 def _device(text: str) -> int | str | None:
     if text.lower() == "none":
         return None
-    return int(text) if text.isdigit() else text
+    return int(text) if text.isdecimal() else text
 
 
 def _size(text: str | None) -> tuple[int | None, int | None]:
     if text is None:
         return None, None
     width, cross, height = text.lower().partition("x")
-    if not (cross and width.isdigit() and height.isdigit()):
+    if not (cross and width.isdecimal() and height.isdecimal()):
         raise InputError(f"--size {text!r}: give width and height in pixels, such as 1280x720")
     return int(width), int(height)

@@ -91,7 +91,7 @@ def find_camera(camera: int | str) -> int | str:
     """What OpenCV opens: an index, a device path, a file or a URL. Raises `DeviceError`, saying what there
     is.
     """
-    if isinstance(camera, int) or camera.isdigit():
+    if isinstance(camera, int) or camera.isdecimal():
         return _checked(int(camera))
     if "://" in camera or Path(camera).exists():
         return camera
