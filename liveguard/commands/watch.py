@@ -117,12 +117,11 @@ def open_tap(arguments: argparse.Namespace) -> Tap:
 def _open_url(url: str) -> Tap:
     from liveguard.taps.file import FileTap
     from liveguard.taps.live_url import LiveUrlTap
-    from liveguard.taps.source import parse_source
 
     tap = FileTap(url)
     if not tap.info.live:
         return tap
-    return LiveUrlTap(tap, lambda: FileTap(url, tracks=tap.info.tracks), parse_source(url).always_live)
+    return LiveUrlTap(tap, lambda: FileTap(url, tracks=tap.info.tracks), tap.lasting)
 
 
 def _printing(arguments: argparse.Namespace, alone: bool) -> Printing | None:

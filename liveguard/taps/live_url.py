@@ -28,8 +28,8 @@ class LiveUrlTap:
     second, and then after ever longer pauses of at most half a minute, for as long as it takes. What is missed is a gap, said
     while it lasts.
 
-    `lasting`: the stream has no end of its own (rtsp, rtmp): where it ends it is opened again, too, and it comes so evenly
-    that it is missed after 2 s. Others (http) are missed once they broke off: their parts may come seconds apart.
+    `lasting`: the stream has no end of its own (`FileTap.lasting`): where it ends it is opened again, too, and it comes so
+    evenly that it is missed after 2 s. Others (HLS) are missed once they broke off: their parts may come seconds apart.
     Iterate on one thread; `close` may be called from any and returns at once, and `join` waits for the reading thread, which
     FFmpeg may hold up for as long as it waits for the network. Raises what is wrong with the first connection if that brings
     nothing.

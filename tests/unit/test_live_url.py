@@ -112,6 +112,7 @@ class Script:
 
     def __init__(self, *samples: TapSample, then: Exception | Callable[[], None] | None = None) -> None:
         self.info = FeedInfo("rtsp://cam/live", AV, live=True)
+        self.lasting = True
         self._samples, self._then = samples, then
 
     def samples(self) -> Iterator[TapSample]:
@@ -173,7 +174,7 @@ def test_a_stream_that_breaks_off_is_opened_again(end: Exception | None, caplog:
     ]
 
 
-def test_over_http_the_end_is_the_end_but_not_a_break() -> None:
+def test_where_a_stream_has_an_end_of_its_own_that_is_the_end_but_not_a_break() -> None:
     assert len(played(Script(picture(0)), lasting=False)) == 1
     out = played(Script(picture(0), then=BROKEN), Script(picture(0)), lasting=False)
     assert [type(one) for one in out] == [VideoFrame, Gap, VideoFrame]
