@@ -11,7 +11,7 @@ from importlib import import_module
 
 from liveguard import __version__
 from liveguard.commands import INTERRUPTED
-from liveguard.commands.streams import UnreadError, standard_streams
+from liveguard.commands.streams import UNREAD, UnreadError, standard_streams
 from liveguard.errors import LiveguardError
 from liveguard.words import plain
 
@@ -35,7 +35,7 @@ doctor: recordings cannot be judged); 2 wrong use, an input that cannot be used,
 the report is as it was signed, but its script was drawn by another version and cannot be checked by this one; 70 a
 defect of liveguard (with a traceback); 130 interrupted; 141 the reader of the output has gone before its end, and nothing
 was raised until then."""
-INTERNAL_DEFECT, UNREAD = 70, 141  # EX_SOFTWARE; and as shells say it for SIGPIPE
+INTERNAL_DEFECT = 70  # EX_SOFTWARE
 ERROR_LIMIT = 2000
 
 

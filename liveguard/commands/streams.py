@@ -13,6 +13,8 @@ from typing import Any, TextIO, cast
 
 from liveguard.errors import SinkError
 
+UNREAD = 141  # the exit status, as shells say it for SIGPIPE
+
 
 class OutputError(SinkError):
     """Standard output cannot be written, as on a full disk."""

@@ -8,11 +8,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.live import Live
@@ -20,7 +20,9 @@ from rich.live import Live
 from liveguard.commands import INTERRUPTED
 from liveguard.commands.live_view import LiveView
 from liveguard.commands.options import add_guard_options, config_of
-from liveguard.errors import BackendError, InputError
+from liveguard.commands.printing import Printing
+from liveguard.commands.streams import UNREAD, UnreadError
+from liveguard.errors import BackendError, InputError, LiveguardError, SinkError
 from liveguard.guard import Guard
 from liveguard.plugins import open_sinks
 from liveguard.session import Session, Stats, Tick
@@ -32,6 +34,7 @@ from liveguard.types import Sink, Tap
 POLL_S = 0.2
 END_S = 15.0  # to end in good order
 ABORT_S = 2.0  # to close the sinks when there is no time
+FREE_S = 5.0  # for the tap's own threads to end
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,19 +81,18 @@ class Interrupts:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0: nothing raised; 1: at least one alert; 130: told twice to end."""
+    """0: nothing raised; 1: at least one alert; 130: told twice to end. Raises what broke, also of standard output where
+    nothing else is told."""
     config = config_of(arguments)
     guard = Guard(config)  # first, as a wrong setting should not open a camera
     tap = open_tap(arguments)
-    with Interrupts() as interrupts, closing(tap), guard:
-        session = _show(guard, tap, open_sinks(config.sinks), arguments, interrupts)
-        if not _ended(session, interrupts):
-            _leave(session, interrupts)
-    if interrupts.count > 1:
-        return INTERRUPTED
-    if session.error is not None:
-        raise session.error
-    return 1 if session.alerts_raised else 0
+    with Interrupts() as interrupts, _closing(tap, interrupts), guard:
+        sinks = open_sinks(config.sinks)
+        printing = _printing(arguments, alone=not sinks)
+        session = _show(guard, tap, sinks, printing, arguments, interrupts)
+        if not (_ended(session, interrupts) and _free(tap, interrupts)):
+            _leave(session, printing, interrupts)
+    return _status(session, printing, interrupts)
 
 
 def open_tap(arguments: argparse.Namespace) -> Tap:
@@ -105,9 +107,7 @@ def open_tap(arguments: argparse.Namespace) -> Tap:
         raise InputError("--token is for a whep+https URL only")
     require_av()
     if arguments.url:
-        from liveguard.taps.file import FileTap
-
-        return FileTap(arguments.url)
+        return _open_url(arguments.url)
     from liveguard.taps.camera import CameraTap
 
     width, height = _size(arguments.size)
@@ -115,21 +115,44 @@ def open_tap(arguments: argparse.Namespace) -> Tap:
     return CameraTap(camera, microphone, width=width, height=height, fps=arguments.fps)
 
 
-def _show(guard: Guard, tap: Tap, sinks: list[Sink], arguments: argparse.Namespace, interrupts: Interrupts) -> Session:
+def _open_url(url: str) -> Tap:
+    from liveguard.taps.file import FileTap
+    from liveguard.taps.live_url import LiveUrlTap
+
+    tap = FileTap(url)
+    if not tap.info.live:
+        return tap
+    return LiveUrlTap(tap, lambda: FileTap(url, tracks=tap.info.tracks), tap.lasting)
+
+
+def _printing(arguments: argparse.Namespace, alone: bool) -> Printing | None:
+    """What prints a line for each event, or change; None where a view is drawn instead."""
+    if arguments.json:
+        return Printing(JsonlSink(sys.stdout), alone)
+    if arguments.plain or not has_screen():
+        return Printing(TerminalSink(sys.stdout), alone)
+    return None
+
+
+def _show(
+    guard: Guard,
+    tap: Tap,
+    sinks: list[Sink],
+    printing: Printing | None,
+    arguments: argparse.Namespace,
+    interrupts: Interrupts,
+) -> Session:
     """Start a session, and show it until it is to end."""
     running: list[Session] = []
 
     def stats() -> Stats | None:
         return running[0].stats() if running else None
 
-    view: LiveView | None = None
-    if arguments.json:
-        sinks.append(JsonlSink(sys.stdout))
-    elif arguments.plain or not has_screen():
-        sinks.append(TerminalSink(sys.stdout))
-    else:
-        view = LiveView(tap.info.name, stats)
-        sinks.append(view)
+    def told_to_end() -> bool:
+        return interrupts.count > 0 or (printing is not None and printing.over)
+
+    view = LiveView(tap.info.name, stats) if printing is None else None
+    sinks += [sink for sink in (printing, view) if sink is not None]
     on_tick: Callable[[Tick], None] | None = view.tick if view is not None else None
     try:
         session = guard.watch(tap, sinks, arguments.journal, on_tick)
@@ -139,10 +162,10 @@ def _show(guard: Guard, tap: Tap, sinks: list[Sink], arguments: argparse.Namespa
         raise
     running.append(session)
     if view is None:
-        _wait(session.ended, arguments.seconds, lambda: interrupts.count > 0)
+        _wait(session.ended, arguments.seconds, told_to_end)
     else:
         with Live(get_renderable=view.render, console=Console(), refresh_per_second=5, screen=False):
-            _wait(session.ended, arguments.seconds, lambda: interrupts.count > 0)
+            _wait(session.ended, arguments.seconds, told_to_end)
     return session
 
 
@@ -161,13 +184,55 @@ def _ended(session: Session, interrupts: Interrupts) -> bool:
     return session.close(0.0)
 
 
-def _leave(session: Session, interrupts: Interrupts) -> None:
-    """End the process although a thread hangs: at a usual exit Python would wait for it, or stop it within C++ code,
-    which aborts the process."""
+@runtime_checkable
+class _Threaded(Protocol):
+    """A tap with threads of its own: `join` says whether they have ended."""
+
+    def join(self, timeout_s: float, /) -> bool: ...
+
+
+@contextmanager
+def _closing(tap: Tap, interrupts: Interrupts) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        tap.close()
+        _free(tap, interrupts)
+
+
+def _free(tap: Tap, interrupts: Interrupts) -> bool:
+    """Wait until no thread of a tap that is closed is left; False where one hangs."""
+    if not isinstance(tap, _Threaded):
+        return True
+    _wait(tap.join, FREE_S, lambda: interrupts.count > 1)
+    return tap.join(0.0)
+
+
+def _status(session: Session, printing: Printing | None, interrupts: Interrupts) -> int:
+    if interrupts.count > 1:
+        return INTERRUPTED
     if session.error is not None:
-        sys.stderr.write(f"liveguard: {session.error}\n")
-    sys.stderr.flush()
-    os._exit(INTERRUPTED if interrupts.count > 1 else 2)
+        raise session.error
+    broken = printing.error if printing is not None and printing.over else None
+    if broken is not None and not (isinstance(broken, UnreadError) and session.alerts_raised):
+        raise broken
+    return 1 if session.alerts_raised else 0
+
+
+def _leave(session: Session, printing: Printing | None, interrupts: Interrupts) -> None:
+    """End the process although a thread hangs, with the status that it would have: at a usual exit Python would wait for
+    it, or stop it within C++ code, which aborts the process."""
+    try:
+        status = _status(session, printing, interrupts)
+    except UnreadError:
+        status = UNREAD
+    except LiveguardError as error:
+        sys.stderr.write(f"liveguard: {error}\n")
+        status = 2
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(SinkError):  # there is nobody left to tell
+            stream.flush()
+    os._exit(status)
 
 
 def _wait(done: Callable[[float], bool], seconds: float | None, told_to_end: Callable[[], bool]) -> None:
@@ -180,13 +245,13 @@ def _wait(done: Callable[[float], bool], seconds: float | None, told_to_end: Cal
 def _device(text: str) -> int | str | None:
     if text.lower() == "none":
         return None
-    return int(text) if text.isdigit() else text
+    return int(text) if text.isdecimal() else text
 
 
 def _size(text: str | None) -> tuple[int | None, int | None]:
     if text is None:
         return None, None
     width, cross, height = text.lower().partition("x")
-    if not (cross and width.isdigit() and height.isdigit()):
+    if not (cross and width.isdecimal() and height.isdecimal()):
         raise InputError(f"--size {text!r}: give width and height in pixels, such as 1280x720")
     return int(width), int(height)

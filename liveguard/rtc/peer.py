@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from liveguard.types import Track
 
 CONNECT_S = 20.0  # to get through ICE and DTLS
+HUNG_UP = "the connection was closed by the other side"
 
 
 class Peer:
@@ -42,7 +43,7 @@ class Peer:
         ice_servers: Sequence[RTCIceServer] = (),
         offering: bool = False,
     ) -> None:
-        self.heard_s: float | None = None  # when the last picture or sound came, by the monotonic clock
+        self.heard_s: dict[str, float] = {}  # when the last picture and the last sound came, by the monotonic clock
         self._line: Line | None = None
         self._on_connected, self._on_end = on_connected, on_end
         self._pumps: list[asyncio.Task[None]] = []
@@ -96,8 +97,9 @@ class Peer:
             try:
                 frame = await track.recv()
             except MediaStreamError:
+                self._end(HUNG_UP)  # a track ends with its transport; aiortc may say that of the whole much later
                 return
-            self.heard_s = time.monotonic()
+            self.heard_s[track.kind] = time.monotonic()
             try:
                 if self._line is not None:
                     put: Callable[[Any], None] = self._line.video if track.kind == "video" else self._line.audio
@@ -113,7 +115,7 @@ class Peer:
             if not self._closed and self._line is None:
                 self._line = self._on_connected()
         elif state in ("failed", "closed"):
-            self._end(f"the connection {'failed' if state == 'failed' else 'was closed by the other side'}")
+            self._end("the connection failed" if state == "failed" else HUNG_UP)
 
     def _late(self) -> None:
         self._end(f"no connection within {CONNECT_S:g} s")

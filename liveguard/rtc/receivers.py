@@ -12,7 +12,7 @@ from typing import Any
 
 import aiortc
 from aiortc import RTCRtpReceiver
-from aiortc.rtp import RtcpSrPacket
+from aiortc.rtp import RtcpByePacket, RtcpSrPacket
 
 from liveguard.errors import BackendError
 from liveguard.rtc.frame_buffer import FrameBuffer
@@ -162,7 +162,10 @@ def equip(receiver: RTCRtpReceiver, kind: str, on_report: Callable[[int, int], N
             ntp = packet.sender_info.ntp_timestamp
             if ticks is not None and ntp and waiting.rate_hz:
                 on_report(ticks * 1_000_000 // waiting.rate_hz, (ntp * 1_000_000) >> 32)
-        await before(packet)
+        # At a BYE aiortc would stop the track for good. Browsers send one when a track is taken off its sender for a
+        # while, and go on later; until then it is silent, and that is a gap already.
+        if not isinstance(packet, RtcpByePacket):
+            await before(packet)
 
     setattr(receiver, "_handle_rtcp_packet", handle)  # noqa: B010 (a method, which mypy would not let us assign)
 

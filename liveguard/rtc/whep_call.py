@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from liveguard.back_off import STEADY_S
 from liveguard.rtc.peer import Peer
 from liveguard.rtc.sdp_lines import SdpError
 from liveguard.rtc.whep_client import Subscription, WhepClient, WhepError
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from liveguard.types import Track
 
 LOOK_EVERY_S = 0.5
-STEADY_S = 10.0
 SILENT_S = 10.0
-"""A connection that brings neither picture nor sound for so long is given up: an SFU may keep it open when the stream ends."""
+"""A connection that brings neither picture nor sound for so long is given up: an SFU may keep it open when the stream ends.
+So is one that brings only one of them any more, once both have come for `STEADY_S`: what is switched off at the sender is
+missing in the next connection as well, and that one is kept."""
 
 
 class Call:
@@ -44,8 +46,8 @@ class Call:
     @property
     def steady(self) -> bool:
         """Whether it has brought something for a while; what breaks off again and again should not be called every second."""
-        heard_s = self._peer.heard_s
-        return heard_s is not None and heard_s - self._through.result() > STEADY_S
+        through_s = self._through.result()
+        return max(self._peer.heard_s.values(), default=through_s) - through_s > STEADY_S
 
     async def open(self) -> None:
         """Returns when media can flow. Raises WhepError; `close` is needed in any case."""
@@ -66,9 +68,9 @@ class Call:
         """Waits until the connection is no use any more: why."""
         while not self._ended.done():
             await asyncio.wait((self._ended,), timeout=LOOK_EVERY_S)
-            heard_s = self._peer.heard_s or self._through.result()
-            if not self._ended.done() and time.monotonic() - heard_s > SILENT_S:
-                return f"nothing came for {SILENT_S:g} s"
+            missing = missing_now(self._peer.heard_s, self._through.result(), time.monotonic())
+            if missing and not self._ended.done():
+                return f"{missing} came for {SILENT_S:g} s"
         return self._ended.result()
 
     async def close(self) -> None:
@@ -86,3 +88,14 @@ class Call:
     def _lost(self, why: str) -> None:
         if not self._ended.done():
             self._ended.set_result(why)
+
+
+def missing_now(heard_s: Mapping[str, float], through_s: float, now_s: float) -> str:
+    """What is missed of a connection that got through at `through_s` and from which each track was last heard at `heard_s`;
+    "" where it is as it was."""
+    if now_s - max(heard_s.values(), default=through_s) > SILENT_S:
+        return "nothing"
+    for track, at_s in heard_s.items():
+        if now_s - at_s > SILENT_S and at_s - through_s > STEADY_S:
+            return "no picture" if track == "video" else "no sound"
+    return ""

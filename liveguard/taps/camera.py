@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 from liveguard.errors import InputError
@@ -16,6 +17,7 @@ __all__ = ["CameraTap", "list_cameras", "list_microphones"]
 
 _STALLED_US = 2_000_000
 _POLL_S = 0.5
+FREE_S = 5.0  # for the drivers to give the devices back
 
 
 class CameraTap:
@@ -25,7 +27,8 @@ class CameraTap:
     `camera`: an index, a device path, a part of its name, or a file or URL that OpenCV opens (a file plays
     at its own rate, again and again); None for sound only. `microphone`: an index, a part of its name,
     "default", or None for pictures only. `width`, `height` and `fps` are wishes. A device that is pulled
-    out gives `Gap`s (lost) until it is back. A reader that is too slow gets the newest pictures and `Gap`s
+    out gives `Gap`s (lost) until it is back; no other microphone takes its place, but where the system has
+    another "default" by then. A reader that is too slow gets the newest pictures and `Gap`s
     (shed).
 
     One thread reads each device into a bounded queue; iterate on one thread, `close` from any. Raises
@@ -75,7 +78,7 @@ class CameraTap:
         return self._queue.shed
 
     def samples(self) -> Iterator[TapSample]:
-        """Samples as they come, until `close`."""
+        """Samples as they come, until `close`; ends when the devices are free, or a driver has hung for `FREE_S`."""
         while not self._closed.is_set():
             sample = self._queue.get(_POLL_S)
             if sample is not None:
@@ -84,18 +87,21 @@ class CameraTap:
             stalled = self._camera and self._camera.lost_until(monotonic_us() - self._origin_us, _STALLED_US)
             if stalled:
                 yield stalled
+        # A thread that is within OpenCV's C++ code when Python ends aborts the process.
+        self.join(FREE_S)
 
     def close(self) -> None:
         """End the iteration and give the devices back. Any thread, any number of times."""
         self._closed.set()
         self._queue.close()
 
-    def join(self, timeout_s: float = 5.0) -> bool:
+    def join(self, timeout_s: float = FREE_S) -> bool:
         """After `close`: wait until the devices are free; False when a driver hangs. Not for the device
         threads.
         """
+        until_s = time.monotonic() + timeout_s
         for thread in self._threads:
-            thread.join(timeout_s)
+            thread.join(max(until_s - time.monotonic(), 0.0))
         return not any(thread.is_alive() for thread in self._threads)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from liveguard.errors import BackendError, DeviceError
-from liveguard.taps.devices import find_camera, list_cameras, say_cameras
+from liveguard.taps.devices import camera_label, find_camera, say_cameras
 from liveguard.taps.sample_queue import SampleQueue
 from liveguard.types import ByteArray, Gap, VideoFrame
 
@@ -90,7 +90,7 @@ class Camera:
         self._lock = threading.Lock()
         self._last_us = -1  # time of the last picture, or the end of the last gap
         self._covered_us = 0  # where the next gap begins
-        self.label = next((c.name for c in list_cameras() if c.index == self._target), str(camera))
+        self.label = camera_label(self._target)
         self._capture = self._open()
 
     def run(self, out: SampleQueue[VideoFrame], origin_us: int) -> None:
@@ -143,7 +143,8 @@ class Camera:
         while not self._closed.is_set() and failures < _BAD_READS:
             if paced:  # a file comes as fast as it is read; a camera does not
                 due_us += self._period_us
-                self._closed.wait(max(0, due_us - monotonic_us()) / 1e6)
+                if self._closed.wait(max(0, due_us - monotonic_us()) / 1e6):
+                    return
             image = _picture(self._capture)
             failures = 0 if image is not None else failures + 1
             if image is not None:

@@ -23,10 +23,13 @@ class CameraInfo:
 
 @dataclass(frozen=True, slots=True)
 class MicrophoneInfo:
-    """A sound input: `index` as PortAudio counts; `default` marks the one of the system."""
+    """A sound input: `index` as PortAudio counts, which changes as others come and go; `host_api` is the system's way to it;
+    `default` marks the one of the system.
+    """
 
     index: int
     name: str
+    host_api: int
     rate_hz: int
     channels: int
     default: bool
@@ -40,7 +43,7 @@ def list_cameras(labels: Path = _LABELS) -> list[CameraInfo]:
     try:
         for entry in labels.iterdir():
             number = entry.name.removeprefix("video")
-            if number.isdigit():
+            if number.isdecimal():
                 found.append(CameraInfo(int(number), f"/dev/{entry.name}", _first_line(entry / "name")))
     except OSError:
         pass
@@ -72,6 +75,7 @@ def microphones(door: portaudio.PortAudio) -> list[MicrophoneInfo]:
             MicrophoneInfo(
                 index,
                 str(d["name"]),
+                int(d.get("hostapi", 0)),
                 int(d["default_samplerate"]),
                 int(d["max_input_channels"]),
                 index in defaults,
@@ -87,7 +91,7 @@ def find_camera(camera: int | str) -> int | str:
     """What OpenCV opens: an index, a device path, a file or a URL. Raises `DeviceError`, saying what there
     is.
     """
-    if isinstance(camera, int) or camera.isdigit():
+    if isinstance(camera, int) or camera.isdecimal():
         return _checked(int(camera))
     if "://" in camera or Path(camera).exists():
         return camera
@@ -95,6 +99,13 @@ def find_camera(camera: int | str) -> int | str:
         if camera.lower() in known.name.lower():
             return _checked(known.index)
     raise DeviceError(f"camera {camera!r} is not there; {say_cameras()}")
+
+
+def camera_label(camera: int | str) -> str:
+    """What the driver calls a camera that `find_camera` found, by whichever path it was named; for others, as it was named."""
+    path = os.path.realpath(camera) if isinstance(camera, str) else None  # /dev/v4l/by-id holds links
+    names = (known.name for known in list_cameras() if camera == known.index or path == known.path)
+    return next(names, "") or str(camera)
 
 
 def _checked(index: int) -> int:
@@ -127,5 +138,20 @@ def find_microphone(microphone: int | str, door: portaudio.PortAudio) -> Microph
         for info in known:
             if microphone.lower() in info.name.lower() or microphone == "default":
                 return info
+    raise _no_microphone(repr(microphone), known)
+
+
+def find_again(microphone: MicrophoneInfo, door: portaudio.PortAudio) -> MicrophoneInfo:
+    """The same sound input, by name and host API, wherever it is counted by now; another one never takes its place. Raises
+    `DeviceError`.
+    """
+    known = microphones(door)
+    for info in known:
+        if (info.name, info.host_api) == (microphone.name, microphone.host_api):
+            return info
+    raise _no_microphone(repr(microphone.name), known)
+
+
+def _no_microphone(what: str, known: list[MicrophoneInfo]) -> DeviceError:
     names = ", ".join(f"{info.index} ({info.name})" for info in known)
-    raise DeviceError(f"microphone {microphone!r} is not there; " + (f"there is {names}" if names else "there is none"))
+    return DeviceError(f"microphone {what} is not there; " + (f"there is {names}" if names else "there is none"))

@@ -64,6 +64,14 @@ class FileTap:
         self._started = False
 
     @property
+    def lasting(self) -> bool:
+        """Whether it is a live stream without an end of its own, so that where it ends it was interrupted: it tells no length,
+        neither in time nor in bytes. HLS says when it has ended.
+        """
+        sized = self._container.size > 0 or self._container.format.name == "hls"
+        return self._source.always_live or (self.info.live and not sized)
+
+    @property
     def errors(self) -> int:
         """Packets and frames that could not be decoded so far."""
         return sum(track.errors for track in self._tracks)

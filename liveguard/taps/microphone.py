@@ -17,7 +17,7 @@ from liveguard.audio.stream import AudioStream
 from liveguard.errors import DeviceError
 from liveguard.taps import portaudio
 from liveguard.taps.capture import monotonic_us
-from liveguard.taps.devices import find_microphone
+from liveguard.taps.devices import MicrophoneInfo, find_again, find_microphone
 from liveguard.taps.sample_queue import SampleQueue
 from liveguard.types import AudioChunk, FloatArray, Gap, VideoFrame
 
@@ -117,6 +117,7 @@ class Microphone:
     ) -> None:
         self._door = portaudio.load() if door is None else door
         self._device = device
+        self._opened: MicrophoneInfo | None = None
         self._closed = closed
         self._retry_s = retry_s
         self._origin_us = 0
@@ -148,7 +149,8 @@ class Microphone:
             self.release()
 
     def _open(self) -> None:
-        info = find_microphone(self._device, self._door)
+        before = self._opened
+        info = find_again(before, self._door) if before else find_microphone(self._device, self._door)
         self.label, self._rate_hz = info.name, info.rate_hz
         why = ""
         for channels in dict.fromkeys((1, min(2, info.channels), info.channels)):
@@ -162,6 +164,8 @@ class Microphone:
                 )
                 self._latency_us = round(stream.latency * 1e6)
                 stream.start()
+                if self._device != "default":  # which is whatever the system takes for it
+                    self._opened = info
                 return
             except self._door.PortAudioError as error:
                 why = str(error).split("\n")[0]

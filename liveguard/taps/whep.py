@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from liveguard.back_off import pause_s
 from liveguard.errors import LiveguardError
 from liveguard.rtc.whep_call import Call
 from liveguard.rtc.whep_client import WhepClient, WhepError
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 BOTH: frozenset[Track] = frozenset(("video", "audio"))
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 CLOSE_S = 4.0  # a little more than the server is given to answer the DELETE
 
 
@@ -152,8 +151,3 @@ class WhepTap:
         if self._tap is None:
             self._tap = WebRtcTap(self._client.name, tracks)
         return self._tap.connect()
-
-
-def pause_s(pauses: int) -> float:
-    """How long to wait after so many pauses: 1 to 30 s, doubled each time, and spread so that not all come back at once."""
-    return float(min(FIRST_PAUSE_S * 2.0 ** min(pauses, 10), LONGEST_PAUSE_S) * random.uniform(0.75, 1.0))

@@ -170,6 +170,16 @@ def test_a_driver_that_hangs_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None
     assert tap.join()
 
 
+def test_when_the_samples_end_the_device_is_free() -> None:
+    fake = FakeCapture(itertools.repeat(True), pause_s=0.05)
+    tap = CameraTap(0, open_capture=opener(fake))
+    samples = tap.samples()
+    next(samples)
+    tap.close()
+    assert list(samples) == []
+    assert fake.released
+
+
 def test_without_mjpg_when_the_camera_cannot() -> None:
     refuses = FakeCapture(iter(()))
     takes = FakeCapture(itertools.repeat(True))

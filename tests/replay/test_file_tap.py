@@ -545,6 +545,10 @@ def web(tmp_path: Path) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
+        def send_header(self, keyword: str, value: str) -> None:
+            if not (keyword == "Content-Length" and self.path.startswith("/live")):
+                super().send_header(keyword, value)
+
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -561,6 +565,19 @@ def test_a_file_over_http(tmp_path: Path, web: str) -> None:
     assert len(frames_of(samples)) == 25
     with pytest.raises(InputError, match=r"b\.webm: .*404"):
         FileTap(f"{web}/b.webm")
+
+
+def test_a_stream_over_http_lasts_if_it_tells_no_length(tmp_path: Path, web: str) -> None:
+    clip = write(Clip(tmp_path / "a.ts", audio=None, seconds=1, video_options={"bf": "0"}))
+    (tmp_path / "live.ts").write_bytes(clip.read_bytes())
+    (tmp_path / "hls.m3u8").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:9\n" + "#EXTINF:1,\na.ts\n" * 9)
+    told = {}
+    for name in ("a.ts", "live.ts", "hls.m3u8"):
+        tap = FileTap(f"{web}/{name}", timeout_s=2)
+        told[name] = (tap.info.live, tap.lasting)
+        tap.close()
+        assert list(tap.samples()) == []
+    assert told == {"a.ts": (True, False), "live.ts": (True, True), "hls.m3u8": (True, False)}
 
 
 def test_a_playlist_on_the_web_may_name_parts_there_but_no_local_file(tmp_path: Path, web: str) -> None:

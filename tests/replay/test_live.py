@@ -163,3 +163,65 @@ def test_being_told_twice_ends_at_once_and_without_a_crash(clip: Path, pause_s: 
     # A quick machine may be done, or just leaving Python (then the signal itself ends it), before the second one comes.
     assert process.returncode in ((130,) if not pause_s else (130, 0, 1, -signal.SIGTERM))
     assert err == ""
+
+
+@pytest.mark.replay
+@pytest.mark.parametrize("number", [None, signal.SIGINT, signal.SIGTERM], ids=["by itself", "Ctrl-C", "SIGTERM"])
+def test_a_camera_is_given_back_before_python_ends(clip: Path, number: signal.Signals | None) -> None:
+    """A thread that is still within OpenCV then would abort the process, three times in four."""
+    for _ in range(3):
+        with watching("--json", "--camera", str(clip), "--microphone", "none", "--seconds", "1.5") as process:
+            if number is not None:
+                process.send_signal(number)
+            _, err = process.communicate(timeout=30)
+        assert (process.returncode, err) == (0, "")
+
+
+@pytest.mark.replay
+def test_when_nobody_hears_it_any_more_the_camera_is_not_guarded_on(clip: Path) -> None:
+    with watching("--json", "--camera", str(clip), "--microphone", "none") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(timeout=30) == 141
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    command = [sys.executable, "-m", "liveguard", "watch", "--checks", "camera", "--json", "--camera", str(clip)]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*command, "--microphone", "none"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False
+        )
+    assert (done.returncode, done.stderr) == (2, "liveguard: standard output: No space left on device\n")
+
+
+HUNG_DRIVER = """
+import sys, threading
+import numpy as np
+from liveguard import cli
+from liveguard.commands import watch
+from liveguard.taps import camera, capture
+
+class Hangs:
+    left = 10
+    def read(self):
+        Hangs.left -= 1
+        if Hangs.left < 0:
+            threading.Event().wait()
+        return True, np.zeros((48, 64, 3), np.uint8)
+    def isOpened(self): return True
+    def get(self, _): return 30.0
+    def set(self, *_): return True
+    def getBackendName(self): return ""
+
+capture.open_with_opencv = lambda _: Hangs()
+capture.find_camera = lambda camera: camera
+watch.FREE_S = camera.FREE_S = 0.2
+sys.exit(cli.main(["watch", "--microphone", "none", "--checks", "camera", "--plain", "--seconds", "0.5"]) or 55)
+"""
+
+
+@pytest.mark.replay
+def test_a_driver_that_hangs_does_not_change_the_status() -> None:
+    """55 would be Python's own end, on which the driver's C++ code might abort."""
+    command = [sys.executable, "-c", HUNG_DRIVER]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -26,6 +26,7 @@ import pytest
 import uvicorn
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack
+from aiortc.rtp import RtcpByePacket
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -34,10 +35,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from liveguard import back_off
 from liveguard.errors import InputError
 from liveguard.rtc import whep_call, whep_client
 from liveguard.rtc.ice import prepare
-from liveguard.taps import whep
 from liveguard.taps.whep import WhepTap
 from liveguard.types import AudioChunk, Gap, TapSample, VideoFrame
 from tests.server_parts import LOOPBACK, Film, noise, wait_until
@@ -95,6 +96,13 @@ class Sfu:
         """Hang up on everybody, as when the sender leaves."""
         for key in list(self._calls):
             asyncio.run_coroutine_threadsafe(self._calls.pop(key).close(), self._loop).result(10)
+
+    def say_bye(self) -> None:
+        """As a browser does when a track is taken off its sender; here it goes on at once."""
+        for call in self._calls.values():
+            for sender in call.getSenders():
+                bye = sender._send_rtcp([RtcpByePacket(sources=[sender._ssrc])])
+                asyncio.run_coroutine_threadsafe(bye, self._loop).result(10)
 
     def stop(self) -> None:
         self.drop()
@@ -189,6 +197,17 @@ def test_a_stream_is_watched_and_left(sfu: Sfu) -> None:
     assert "liveguard-whep" not in {thread.name for thread in threading.enumerate()}
 
 
+def test_a_stream_that_says_bye_and_goes_on_is_still_watched(sfu: Sfu) -> None:
+    with closing(WhepTap(sfu.url, addresses=LOOPBACK)) as tap:
+        take(tap, 1.0)
+        sfu.say_bye()
+        take(tap, 0.5)
+        samples = take(tap, 1.0)
+        assert of(VideoFrame, samples)
+        assert of(AudioChunk, samples)
+        assert sfu.count("POST") == 1
+
+
 def test_a_stream_without_sound_is_video_only(sfu: Sfu) -> None:
     sfu.kinds = ("video",)
     with closing(WhepTap(sfu.url, addresses=LOOPBACK)) as tap:
@@ -215,7 +234,7 @@ def test_the_login_is_sent_with_every_request_and_never_shown(sfu: Sfu) -> None:
 def test_a_lost_connection_is_a_gap_and_then_it_goes_on(
     sfu: Sfu, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(whep, "FIRST_PAUSE_S", 0.5)
+    monkeypatch.setattr(back_off, "FIRST_PAUSE_S", 0.5)
     url = f"whep+http://user:p4ss@{sfu.host}/live?key=hush"
     with caplog.at_level(logging.DEBUG, "liveguard"), closing(WhepTap(url, addresses=LOOPBACK)) as tap:
         before = take(tap, 1.0)
@@ -246,7 +265,7 @@ def test_a_lost_connection_is_a_gap_and_then_it_goes_on(
 
 
 def test_a_connection_that_brings_nothing_is_made_anew(sfu: Sfu, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whep, "FIRST_PAUSE_S", 0.1)
+    monkeypatch.setattr(back_off, "FIRST_PAUSE_S", 0.1)
     monkeypatch.setattr(whep_call, "SILENT_S", 2.0)
     with closing(WhepTap(sfu.url, addresses=LOOPBACK)) as tap:
         take(tap, 0.5)

@@ -224,6 +224,8 @@ def test_the_progress_bar_takes_a_file_name_as_it_is(monkeypatch: pytest.MonkeyP
         ["replay", str(Path(__file__))],
         ["watch", "--camera", "none", "--microphone", "none"],
         ["watch", "--size", "wide", "--microphone", "none"],
+        ["watch", "--size", "²x³", "--microphone", "none"],
+        ["watch", "--camera", "²", "--microphone", "none"],
         ["watch", "missing.mp4"],
         ["bench", "missing.mp4"],
         ["bench", "--rounds", "0", "missing.mp4"],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
 from types import SimpleNamespace
 
 import pytest
-from aiortc.rtp import RtpPacket
+from aiortc.rtp import RtcpByePacket, RtcpRrPacket, RtpPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from liveguard.rtc.receivers import (
     WRAP,
     DecoderQueue,
     RtpClock,
+    equip,
     is_key,
     too_large,
 )
@@ -111,3 +113,19 @@ def test_a_lost_packet_holds_sound_up_for_the_same_time_whatever_its_clock(name:
         while not waiting.empty():
             held_ms = max(held_ms, number * packet_ms - waiting.get()[1].timestamp * 1000 // rate_hz)
     assert AUDIO_PATIENCE_MS <= held_ms <= AUDIO_PATIENCE_MS + packet_ms
+
+
+def test_a_bye_does_not_end_a_track_that_may_go_on_later() -> None:
+    passed_on: list[object] = []
+
+    async def handle(packet: object) -> None:
+        passed_on.append(packet)
+
+    names = ("timestamp_mapper", "jitter_buffer", "decoder_queue")
+    private = {f"_RTCRtpReceiver__{name}": None for name in names}
+    receiver = SimpleNamespace(**private, _RTCRtpReceiver__decoder_error=threading.Event(), _handle_rtcp_packet=handle)
+    equip(receiver, "video", lambda *_: None)  # type: ignore[arg-type]
+    asyncio.run(receiver._handle_rtcp_packet(RtcpByePacket(sources=[7])))
+    assert passed_on == []
+    asyncio.run(receiver._handle_rtcp_packet(other := RtcpRrPacket(ssrc=7)))
+    assert passed_on == [other]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from liveguard.errors import DeviceError, InputError
 from liveguard.taps import devices
 from liveguard.taps.film import stamp_us
 from liveguard.taps.grid import FrameGrid
-from liveguard.taps.microphone import Drift
+from liveguard.taps.microphone import Drift, Microphone
 from liveguard.taps.sample_queue import SampleQueue
 from liveguard.taps.source import parse_source
 from liveguard.taps.timeline import AHEAD_US, WRAP_US, Timeline
@@ -252,3 +254,69 @@ def test_cameras_are_listed_by_index(tmp_path: Path) -> None:
 def test_a_missing_camera_says_what_there_is() -> None:
     with pytest.raises(DeviceError, match=r"camera 'No Such Camera' is not there; (there is|no camera)"):
         devices.find_camera("No Such Camera")
+
+
+def test_a_camera_has_its_name_by_whichever_path_it_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    device, link = tmp_path / "video4", tmp_path / "by-id-usb-OBS"
+    device.touch()
+    link.symlink_to(device)
+    monkeypatch.setattr(devices, "list_cameras", lambda: [devices.CameraInfo(4, str(device), "OBS Virtual Camera")])
+    assert {devices.camera_label(camera) for camera in (4, str(device), str(link))} == {"OBS Virtual Camera"}
+    assert devices.camera_label(7) == "7"
+    assert devices.camera_label("rtsp://camera.lan/live") == "rtsp://camera.lan/live"
+    assert devices.camera_label("film.mp4") == "film.mp4"
+
+
+class Door:
+    """PortAudio with inputs of these names and host APIs, all of which open; `opened` is the name of the latest."""
+
+    PortAudioError = OSError
+    latency = 0.01
+
+    def __init__(self, *inputs: tuple[str, int]) -> None:
+        self.inputs, self.opened = inputs, ""
+
+    def query_devices(self) -> list[dict[str, Any]]:
+        return [
+            {"name": name, "hostapi": api, "default_samplerate": 48_000, "max_input_channels": 1}
+            for name, api in self.inputs
+        ]
+
+    def query_hostapis(self) -> list[dict[str, Any]]:
+        return [{"default_input_device": 0}]
+
+    def InputStream(self, *, device: int, **_: object) -> Door:  # noqa: N802
+        self.opened = self.inputs[device][0]
+        return self
+
+    def start(self) -> None:
+        """Runs already."""
+
+    abort = close = start
+
+
+@pytest.mark.parametrize("chosen", [1, "1", "headset"])
+def test_no_other_microphone_takes_the_place_of_one_that_is_gone(chosen: int | str) -> None:
+    door = Door(("Built-in", 0), ("Headset", 0), ("Headset of a neighbour", 0))
+    microphone = Microphone(chosen, closed=threading.Event(), door=door)  # type: ignore[arg-type]
+    try:
+        assert door.opened == "Headset"
+        door.inputs = (("Built-in", 0), ("Headset of a neighbour", 0), ("Headset", 1))
+        with pytest.raises(DeviceError, match="microphone 'Headset' is not there; there is 0"):
+            microphone._open()
+        door.inputs = (("Headset of a neighbour", 0), ("Built-in", 0), ("Headset", 0))
+        microphone._open()
+        assert door.opened == "Headset"
+    finally:
+        microphone.release()
+
+
+def test_the_default_microphone_is_what_the_system_takes_for_it() -> None:
+    door = Door(("Headset", 0), ("Built-in", 0))
+    microphone = Microphone("default", closed=threading.Event(), door=door)  # type: ignore[arg-type]
+    try:
+        door.inputs = (("Built-in", 0),)
+        microphone._open()
+        assert door.opened == "Built-in"
+    finally:
+        microphone.release()

@@ -6,11 +6,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from liveguard.back_off import pause_s
 from liveguard.errors import InputError
 from liveguard.rtc.whep_client import _asked_s
 from liveguard.rtc.whep_url import follow, is_near, parse_endpoint, same_place
 from liveguard.taps.source import parse_source
-from liveguard.taps.whep import pause_s
 
 
 @pytest.mark.parametrize(
