@@ -54,8 +54,8 @@ def _pairs(before: Figures, now: Figures) -> Iterator[tuple[str, float, float | 
     tables += _by_name("bench", _in(before, "bench"), _in(now, "bench"), KIND_FIGURES)
     tables += _by_name("checks", _in(before, "checks"), _in(now, "checks"), CHECK_FIGURES)
     for name in _in(before, "checks"):
-        kinds_before, kinds_now = (_in(found, "checks", name, "by_kind") for found in (before, now))
-        tables += _by_name(f"checks {name}", kinds_before, kinds_now, {"auc": True})
+        kinds = ("checks", name, "by_kind")
+        tables += _by_name(f"checks {name}", _in(before, *kinds), _in(now, *kinds), {"auc": True})
     for where, old, new, figures in tables:
         for figure, more_is_better in figures.items():
             was, is_now = (old or {}).get(figure), (new or {}).get(figure)

@@ -61,6 +61,7 @@ def summarise(
             "runs": len(runs),
             "refused": refused(runs),
             "faults": dict(Counter(fault for run in all_well for fault in run.faults).most_common(10)),
+            "faults_in_all": sum(len(run.faults) for run in all_well),
         },
         "checks": {d.name: check_figures(scores_of(d, plain), _said_about(d, honest, policy_of)) for d in detectors},
         "stills": _stills([calibrated(run, policy_of(run)) for run in stills], detectors, policy_of),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,15 +38,26 @@ def frames_of(path: Path) -> list[FrameSample]:
         tap.close()
 
 
-def first_alert_s(frames: list[FrameSample]) -> float | None:
-    """When the camera check raises its first alert, with a face in view all the time."""
+def alerts_s(frames: list[FrameSample]) -> list[float]:
+    """When the camera check raises alerts, with a face in view all the time."""
+    raised_s: list[float] = []
     engine, mesh = Engine(FEED, [Camera()]), np.zeros((478, 3), np.float32)
     for frame in frames:
         face = FaceSample(frame.t_us, 1, mesh, Box(0, 0, 1, 1), 1.0, 100.0)
         for event in engine.push(Observation(frame, (face,))):
-            if isinstance(event, Alert):
-                return event.t_us / 1e6
-    return None
+            if isinstance(event, Alert) and event.state == "raised":
+                raised_s.append(event.t_us / 1e6)
+    return raised_s
+
+
+def summed_up(what: str, feeds: Sequence[tuple[Sequence[float], float]]) -> str:
+    """`feeds`: when alerts were raised, and since when the feed was false. One that came before is about the genuine part:
+    it catches nothing."""
+    delays_s = [min(after) for raised_s, since_s in feeds if (after := [t - since_s for t in raised_s if t >= since_s])]
+    early = sum(any(t < since_s for t in raised_s) for raised_s, since_s in feeds)
+    low, middle, high = np.percentile(delays_s, [5, 50, 95]) if delays_s else (np.nan,) * 3
+    after = f"after {middle:.1f} s ({low:.1f} to {high:.1f}, 5-95 %)"
+    return f"{what}: caught {len(delays_s)} of {len(feeds)}, {after}; {early} raised an alert before it began"
 
 
 def shown(frames: list[FrameSample], which: Callable[[int], int], step_us: int) -> list[FrameSample]:
@@ -83,20 +94,18 @@ def main() -> None:
         frames = frames_of(manifest.parent / row["path"])
         if len(frames) < 2:
             continue
-        if first_alert_s(frames) is not None:
+        if alerts_s(frames):
             false.append(row["path"])
         step_us = int(np.median(np.diff([frame.t_us for frame in frames])))
         hold, length_s = round(FREEZE_S * 1e6 / step_us), len(frames) * step_us / 1e6
         if hold < len(frames):
-            frozen.append((first_alert_s(shown(frames, lambda k, at=hold: min(k, at), step_us)), FREEZE_S))
+            frozen.append((alerts_s(shown(frames, lambda k, at=hold: min(k, at), step_us)), FREEZE_S))
         if length_s >= LOOP_FROM_S:
-            looped.append((first_alert_s(shown(frames, lambda k, frames=frames: k % len(frames), step_us)), length_s))
-            uneven.append((first_alert_s(unevenly(frames, step_us)), length_s))
+            looped.append((alerts_s(shown(frames, lambda k, frames=frames: k % len(frames), step_us)), length_s))
+            uneven.append((alerts_s(unevenly(frames, step_us)), length_s))
     print(f"as they are: {len(false)} of {len(rows)} clips raise an alert {false}")
     for what, found in (("frozen", frozen), ("looped", looped), ("looped unevenly", uneven)):
-        delays = [raised - since for raised, since in found if raised is not None]
-        low, middle, high = np.percentile(delays, [5, 50, 95])
-        print(f"{what}: caught {len(delays)} of {len(found)}, after {middle:.1f} s ({low:.1f} to {high:.1f}, 5-95 %)")
+        print(summed_up(what, found))
 
 
 if __name__ == "__main__":

@@ -315,7 +315,10 @@ def test_a_calibration_is_written_for_the_settings(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gone = replace(run(99, False, np.zeros(1)), readings=(), error="gone.mp4: no such file")
-    some = people(20)
+    some = [
+        *people(20),
+        *(run(person, False, np.zeros(3)) for person in (50, 51, 52)),
+    ]  # on whom there is no recorded attack
     victims = [
         replace(r, label="attack", variant="bench photo", hypothesis="feed_injected") for r in some if not r.attack
     ]
@@ -324,7 +327,7 @@ def test_a_calibration_is_written_for_the_settings(
     out = tmp_path / "ours.toml"
     assert main(["calibrate", "any.csv", "--out", str(out), "--checks", "mesh"]) == 0
     assert set(read(out).checks) == {"mesh"}
-    assert "# 40 recordings of 20 genuine and 20 attacked people from 4 sources" in out.read_text()
+    assert "# 43 recordings of 23 genuine and 20 attacked people from 4 sources" in out.read_text()
     said = " ".join(capsys.readouterr().out.split())
-    assert said.startswith("could not be judged: 1 of 62 runs")
+    assert said.startswith("could not be judged: 1 of 68 runs")
     assert "calibrated: mesh; as they were: none" in said

@@ -93,7 +93,8 @@ def full() -> dict[str, Any]:
         "version": 1,
         "conditions": {
             "liveguard": "9.8.7", "call_s": 240.0, "within_s": 45.0, "recordings": 84, "runs": 321,
-            "refused": [refused], "faults": {"mesh: broken": 4}, "policy": {"half_life_s": 61.5}, "note": EVIL,
+            "refused": [refused], "faults": {"mesh: broken": 4}, "faults_in_all": 7,
+            "policy": {"half_life_s": 61.5}, "note": EVIL,
         },
         "checks": {"mesh": check(), "voice": {**check(None), **silent, "reliability": []}},
         "checks_by_variant": {"VP8 150k": {"mesh": short(0.69)}, "bench frozen": {"mesh": short(0.99)}},
@@ -235,6 +236,7 @@ def test_paths_of_refused_recordings_are_not_named() -> None:
     text = Reader(page(full(), {})).text
     assert "jane_roe" not in text
     assert "1 of 321 runs" in text
+    assert "checks failed 7 times" in text, "not only the commonest"
     assert "no video (1)" in text
 
 

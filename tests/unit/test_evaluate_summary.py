@@ -51,6 +51,12 @@ def test_an_exact_check_of_one_kind_is_honest_about_the_mixture_that_its_ratio_i
     assert own["ece"] < 0.05, "without a share the ratio is about its own kinds, and measured on them"
 
 
+def test_faults_are_all_counted_and_the_commonest_are_named() -> None:
+    faulty = replace(run("ann", "real", 0.0), faults=tuple(f"check {k}: broken" for k in range(12)))
+    about = summarise([faulty], [SWAP], lambda _: Policy(calibration=Calibration()), {})["conditions"]
+    assert (about["faults_in_all"], len(about["faults"])) == (12, 10)
+
+
 def test_intervals_are_over_people_of_whom_some_have_several_recordings() -> None:
     def figures(runs: list[Run]) -> Figures:
         found: Figures = summarise(runs, [SWAP], lambda _: Policy(calibration=Calibration()), {})["checks"]["swap"]

@@ -140,10 +140,9 @@ def _left_aside(figures: Figures) -> Iterator[str]:
             why="; ".join(f"{text} ({count})" for text, count in why.most_common()),
         )
     if about.get("faults"):
-        total = sum(about["faults"].values())
         yield say(
             "<strong>Faults:</strong> checks failed {total} times; see <a href='#conditions'>conditions</a>.",
-            total=total,
+            total=about["faults_in_all"],
         )
     if figures.get("bench"):
         yield (
