@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,9 @@ LEAST_FRESH = 12
 # the size of its pictures (by a quarter and more), or a gallery has laid out its tiles anew.
 JUMP_GROWTH, JUMP_EYES = 0.08, 0.5
 GAP_STEPS = 1.7  # an interval of so many usual ones means that pictures are missing
+MOST_STEP_S = (
+    0.3  # a picture tells of the time until the next, and of no more than this; no check takes fewer than 4 a second
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,21 @@ class FaceSeries:
         values = self.probe(name).reshape(len(self.samples), -1)
         anew = np.concatenate([[True], (values[1:] != values[:-1]).any(axis=1)])
         return anew if np.count_nonzero(anew) >= LEAST_FRESH else np.ones(len(anew), np.bool_)
+
+
+def picture_rate_hz(steps_s: npt.NDArray[np.floating[Any]]) -> float:
+    """Pictures a second while there are pictures, of the times from one to the next: their mean, as whoever sends pictures in
+    pairs makes the median what he likes.
+    """
+    if not len(steps_s):
+        return 0.0
+    steady_s = steps_s[steps_s <= MOST_STEP_S]
+    return 1.0 / max(float(steady_s.mean() if len(steady_s) else np.median(steps_s)), 1e-6)
+
+
+def seen_s(steps_s: npt.NDArray[np.floating[Any]]) -> float:
+    """For how long there were pictures, of the times from one to the next."""
+    return float(np.minimum(steps_s, MOST_STEP_S).sum())
 
 
 def face_series(window: Window) -> FaceSeries:
