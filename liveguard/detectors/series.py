@@ -26,9 +26,6 @@ IndexArray: TypeAlias = npt.NDArray[np.int64]
 RIGID_POINTS: IndexArray = np.array(RIGID)
 MOST_GRID_HZ = 30.0
 LEAST_FRESH = 12
-# From one picture to the next no head grows by a twelfth or moves by half a distance between its eyes: then the sender changed
-# the size of its pictures (by a quarter and more), or a gallery has laid out its tiles anew.
-JUMP_GROWTH, JUMP_EYES = 0.08, 0.5
 GAP_STEPS = 1.7  # an interval of so many usual ones means that pictures are missing
 MOST_STEP_S = (
     0.3  # a picture tells of the time until the next, and of no more than this; no check takes fewer than 4 a second
@@ -91,26 +88,6 @@ def face_series(window: Window) -> FaceSeries:
     t_s = np.array([(sample.t_us - window.start_us) / 1e6 for sample in kept], np.float32)
     eyes = np.linalg.norm(points[:, EYE_LEFT_OUTER] - points[:, EYE_RIGHT_OUTER], axis=1)
     return FaceSeries(tuple(kept), t_s, points, max(float(np.median(eyes)), 1e-3) if kept else 0.0)
-
-
-def since_jump(series: FaceSeries) -> FaceSeries:
-    """`series` from where it was last cut: by pictures of another size, or a face that is suddenly somewhere else."""
-    if len(series.t_s) < 2:
-        return series
-    eyes = series.points[:, (EYE_LEFT_OUTER, EYE_RIGHT_OUTER), :2]
-    rigid = series.points[:, RIGID_POINTS, :2]
-    middle, eyes_px = rigid.mean(axis=1), np.maximum(np.linalg.norm(eyes[:, 0] - eyes[:, 1], axis=1), 1e-3)
-    spread = np.maximum(np.sqrt(rigid.var(axis=1).sum(axis=1)), 1e-3)  # turns of the head change it less than the eyes
-    grown = np.abs(np.diff(np.log(spread))) > JUMP_GROWTH
-    moved = np.linalg.norm(np.diff(middle, axis=0), axis=1) > JUMP_EYES * np.minimum(eyes_px[1:], eyes_px[:-1])
-    cuts = np.flatnonzero(grown | moved)
-    if not len(cuts):
-        return series
-    first = int(cuts[-1]) + 1
-    unit_px = float(np.median(np.linalg.norm(
-        series.points[first:, EYE_LEFT_OUTER] - series.points[first:, EYE_RIGHT_OUTER], axis=1
-    )))  # fmt: skip
-    return FaceSeries(series.samples[first:], series.t_s[first:], series.points[first:], max(unit_px, 1e-3))
 
 
 @cache
