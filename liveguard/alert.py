@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from liveguard.fusion import Evidence
-from liveguard.policy import SUSPICIOUS_RISK, Policy
+from liveguard.policy import ABOUT_FACES, SUSPICIOUS_RISK, Policy
 from liveguard.types import HYPOTHESES, Alert, Hypothesis, Reading, State, Status
 from liveguard.words import (
     HYPOTHESIS_WORDS,
@@ -25,6 +26,7 @@ LEAST_JUDGEMENTS = 3  # of late, before anybody is called genuine
 GONE_AFTER_US = 3_000_000  # without any reading, of any check
 FEED = "feed"
 LEFT = "left the picture"
+_Judged: TypeAlias = dict[Hypothesis, list[str]]
 
 
 def participant(track: int | None) -> str:
@@ -53,6 +55,7 @@ class AlertMachine:
         self._session_id = session_id
         self._standings: dict[int | None, _Standing] = {}
         self._unfollowed, self._unfollowed_us = 0, 0
+        self._heard_us: int | None = None
         self._count = 0
 
     def add(self, reading: Reading, hypothesis: Hypothesis, evidence: Evidence) -> list[Alert | Status]:
@@ -82,6 +85,10 @@ class AlertMachine:
             if status.state != standing.state or (status.state == "cannot_judge" and _words(status) != standing.said):
                 said.append(self._say(standing, status))
         return said, gone
+
+    def heard(self, t_us: int) -> None:
+        """There was sound at `t_us`."""
+        self._heard_us = t_us
 
     def unfollowed(self, count: int, t_us: int) -> list[Status]:
         """So many faces are in the picture beside those that are followed: what is to be said of it, if it is news."""
@@ -155,8 +162,7 @@ class AlertMachine:
             why = tuple(f"{HYPOTHESIS_WORDS[h]}: {_reasons(evidence[h])}" for h in HYPOTHESES if h in standing.raised)
             return Status(t_us, who, "alert", worst, why)
         since_us = t_us - int(self._policy.judged_within_s * 1e6)
-        lately = {h: [name for at_us, name in evidence[h].judged if at_us >= since_us] for h in evidence}
-        judged = {h: names for h, names in lately.items() if names}
+        judged = _judged(standing, since_us)
         if not judged:
             return Status(t_us, who, "cannot_judge", None, _excuses(standing, since_us))
         # What was found stands while it fades, also where it cannot be looked at again: who holds still is not cleared.
@@ -169,8 +175,22 @@ class AlertMachine:
             return Status(
                 t_us, who, "cannot_judge", None, ("too little was seen so far", *_excuses(standing, since_us))
             )
-        left = self._policy.not_ruled_out(judged, face=standing.track is not None)
-        return Status(t_us, who, "genuine", risk, tuple(NOT_RULED_OUT[h] for h in left))
+        return Status(t_us, who, "genuine", risk, self._not_ruled_out(standing, judged, since_us))
+
+    def _not_ruled_out(self, standing: _Standing, judged: _Judged, since_us: int) -> tuple[str, ...]:
+        sound = self._heard_us is not None and self._heard_us >= since_us
+        concerns: Iterable[Hypothesis] = ("voice_synthetic", *standing.evidence)
+        if standing.track is not None:
+            concerns, feed = ABOUT_FACES, self._standings.get(None)
+            played = _judged(feed, since_us).get("feed_injected", []) if feed else []
+            judged = {**judged, "feed_injected": [*judged.get("feed_injected", []), *played]}
+        return tuple(NOT_RULED_OUT[h] for h in self._policy.not_ruled_out(judged, concerns, sound))
+
+
+def _judged(standing: _Standing, since_us: int) -> _Judged:
+    """What was judged of late, by which checks."""
+    lately = {h: [n for at_us, n in one.judged if at_us >= since_us] for h, one in standing.evidence.items()}
+    return {h: names for h, names in lately.items() if names}
 
 
 def _reasons(evidence: Evidence) -> str:

@@ -56,6 +56,7 @@ class Engine:
         self._scheduler = Scheduler(detectors, self.timeline)
         self.fusion = Fusion(policy)
         self._alerts = AlertMachine(policy, session_id)
+        self.heard = False  # any sound but silence
         self._tick_us = TICK_US
         self._face_seen_us = 0
         self._no_face_said = False
@@ -143,6 +144,9 @@ class Engine:
             events.append(sample)
         elif isinstance(sample, Observation):
             events += self._faces(sample)
+        elif isinstance(sample, AudioChunk) and sample.pcm.any():
+            self.heard = True
+            self._alerts.heard(sample.t_us)
         return events
 
     def _faces(self, seen: Observation) -> list[Event]:

@@ -86,6 +86,17 @@ def test_a_genuine_verdict_says_what_its_checks_could_not_have_told(ceiling_nats
     assert list(built.why) == ["nothing suspicious found by camera, mesh", *left]
 
 
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_genuine_verdict_says_what_no_check_has_judged(heard: bool) -> None:
+    builder = ReportBuilder("a.mp4", CHECKS, Policy(ceilings_nats={"mesh": 9.0}))
+    for check, llr in (("mesh", -0.1), ("camera", None), ("lipsync", None), ("voice", None)):
+        builder.add(Reading(check, None if check == "camera" else 1, 0, 1_000_000, llr, 1.0, "fine"))
+    builder.status(Status(1, "face 1", "genuine", 0.01, ()))
+    of_sound = ("a cloned voice is not ruled out", "a voice that is somebody else's is not ruled out") if heard else ()
+    why = builder.build(8.0, 1.0, 1, heard=heard).why
+    assert why[1:] == (*of_sound, "a picture that is played back is not ruled out")
+
+
 def test_who_else_was_there_and_could_not_be_judged_is_named() -> None:
     builder = ReportBuilder("a.mp4", CHECKS, Policy())
     builder.add(Reading("mesh", 1, 0, 1_000_000, -0.1, 1.0, "fine"))
@@ -97,7 +108,7 @@ def test_who_else_was_there_and_could_not_be_judged_is_named() -> None:
     builder.status(Status(1, "feed", "cannot_judge", None, ("no sound arrives",)))
     built = builder.build(8.0, 1.0, 3)
     assert built.verdict == "genuine"
-    assert built.why[2:] == (
+    assert built.why[3:] == (
         "face 2 could not be judged: face too small",
         "face 3 could not be judged",
         "other faces could not be judged: 2 more faces are in the picture",

@@ -402,3 +402,11 @@ def test_ring_equals_a_plain_array(writes: list[tuple[int, int]]) -> None:
         np.testing.assert_array_equal(present, there[max(end - keep, 0) : end])
         np.testing.assert_array_equal(got, truth[max(end - keep, 0) : end])
     assert ring.end == end
+
+
+def test_silence_is_no_sound() -> None:
+    engine = Engine(AV, [])
+    engine.push(AudioChunk(0, np.zeros(320, np.float32)))
+    assert not engine.heard
+    engine.push(AudioChunk(20_000, np.full(320, 1e-3, np.float32)))
+    assert engine.heard

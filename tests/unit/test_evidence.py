@@ -133,29 +133,52 @@ def test_one_genuine_reading_is_too_little() -> None:
     ]
 
 
-def standing(track: int | None, readings: list[tuple[str, Hypothesis]], policy: Policy) -> Status:
+def standing(
+    track: int | None, readings: list[tuple[str, Hypothesis]], policy: Policy, heard_us: int | None = None
+) -> Status:
+    """How `track` stands after readings that found nothing: of the camera about the feed, of the others about `track`."""
     fusion, machine = Fusion(policy), AlertMachine(policy, "s")
+    if heard_us is not None:
+        machine.heard(heard_us)
     for k, (check, hypothesis) in enumerate(readings):
-        one = replace(reading(k, -0.5, check), track=track)
+        one = replace(reading(k, -0.5, check), track=None if check == "camera" else track)
         machine.add(one, hypothesis, fusion.add(one, hypothesis, NEED))
-    return machine.statuses(500_000 * len(readings))[0]
+    return machine.statuses(500_000 * len(readings))[-1]
+
+
+MESH: tuple[str, Hypothesis] = ("mesh", "face_manipulated")
+LIPS: tuple[str, Hypothesis] = ("lipsync", "av_mismatch")
+CAMERA: tuple[str, Hypothesis] = ("camera", FEED)
+SWAPPED, CLONED = "a swapped or animated face is not ruled out", "a cloned voice is not ruled out"
+FOREIGN, PLAYED = "a voice that is somebody else's is not ruled out", "a picture that is played back is not ruled out"
 
 
 def test_what_the_checks_could_not_have_told_is_said_beside_genuine() -> None:
-    weak: tuple[str, Hypothesis] = ("mesh", "face_manipulated")
-    lips: tuple[str, Hypothesis] = ("lipsync", "av_mismatch")
-    face, voice = "a swapped or animated face is not ruled out", "a cloned voice is not ruled out"
     policy = Policy(calibration=Calibration())
-    said = standing(1, [weak, weak, weak, lips], policy)
-    assert (said.state, said.why) == ("genuine", (face,))
-    assert standing(1, [lips, lips, lips], policy).why == (face,), "a face that nothing looked at"
+    said = standing(1, [CAMERA, MESH, MESH, MESH, LIPS], policy)
+    assert (said.state, said.why) == ("genuine", (SWAPPED,))
+    assert standing(1, [CAMERA, LIPS, LIPS, LIPS], policy).why == (SWAPPED,), "a face that nothing looked at"
     strong = replace(policy, ceilings_nats={"mesh": 9.0})
-    assert standing(1, [weak, weak, weak, lips], strong).why == ()
+    assert standing(1, [CAMERA, MESH, MESH, MESH, LIPS], strong).why == ()
     two = replace(policy, ceilings_nats={"mesh": 2.5, "texture": 2.5})
-    assert standing(1, [weak, weak, ("texture", "face_manipulated")], two).why == ()
-    heard: list[tuple[str, Hypothesis]] = [("camera", FEED), ("camera", FEED), ("voice", "voice_synthetic")]
-    assert standing(None, heard, replace(policy, ceilings_nats={"voice": 0.5})).why == (voice,)
+    assert standing(1, [CAMERA, MESH, MESH, ("texture", "face_manipulated")], two).why == ()
+    heard: list[tuple[str, Hypothesis]] = [CAMERA, CAMERA, ("voice", "voice_synthetic")]
+    assert standing(None, heard, replace(policy, ceilings_nats={"voice": 0.5})).why == (CLONED,)
     assert standing(None, heard, policy).why == ()
+
+
+def test_what_no_check_has_judged_lately_is_said_beside_genuine() -> None:
+    policy = Policy(calibration=Calibration(), ceilings_nats={"mesh": 9.0})
+    faces = [MESH] * 3
+    assert standing(1, faces, policy).why == (PLAYED,), "there was no sound, so none was somebody else's"
+    assert standing(1, faces, policy, heard_us=500_000).why == (FOREIGN, PLAYED)
+    assert standing(1, [CAMERA, *faces], policy, heard_us=500_000).why == (FOREIGN,)
+    assert standing(1, [("replay", FEED), *faces, LIPS], policy, heard_us=500_000).why == ()
+    assert standing(1, [CAMERA, LIPS, *[MESH] * 12], policy, heard_us=7_000_000).why == (FOREIGN, PLAYED), (
+        "judged 6 s ago"
+    )
+    assert standing(None, [CAMERA] * 3, policy, heard_us=500_000).why == (CLONED,)
+    assert standing(None, [CAMERA] * 3, policy).why == ()
 
 
 def test_every_hypothesis_can_be_alerted_whatever_the_budget() -> None:
