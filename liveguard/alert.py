@@ -13,9 +13,9 @@ from liveguard.policy import ABOUT_FACES, SUSPICIOUS_RISK, Policy
 from liveguard.types import HYPOTHESES, Alert, Hypothesis, Reading, State, Status
 from liveguard.words import (
     HYPOTHESIS_WORDS,
-    NO_MODEL,
     NOT_RULED_OUT,
     NOT_SETTLED,
+    OF_THE_CHECK,
     OTHERS,
     SETTLE,
     unfollowed_words,
@@ -198,9 +198,9 @@ def _reasons(evidence: Evidence) -> str:
 
 
 def _excuses(standing: _Standing, since_us: int) -> tuple[str, ...]:
-    """Why nothing can be judged, the most frequent reason first; a missing model only where there is no other."""
+    """Why nothing can be judged, the most frequent reason first; what lies with the check only where there is no other."""
     recent = [r.why for r in standing.latest.values() if r.llr is None and r.end_us >= since_us]
-    reasons = Counter(why for why in recent if why != NO_MODEL) or Counter(recent)
+    reasons = Counter(why for why in recent if why not in OF_THE_CHECK) or Counter(recent)
     return tuple(why for why, _ in reasons.most_common(3))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from liveguard.alert import FEED, LEFT
 from liveguard.policy import ABOUT_FACES, Policy
 from liveguard.types import Alert, Event, Fault, Gap, Hypothesis, Reading, State, Status
-from liveguard.words import HYPOTHESIS_WORDS, NO_MODEL, NOT_RULED_OUT, ONE_PICTURE
+from liveguard.words import HYPOTHESIS_WORDS, NOT_RULED_OUT, OF_THE_CHECK, ONE_PICTURE
 
 _ORDER: tuple[State, ...] = ("cannot_judge", "genuine", "suspicious", "alert")
 
@@ -158,7 +158,7 @@ class ReportBuilder:
             return (
                 f"one picture is too little for a verdict; checks that looked at it: {', '.join(judged) or 'none'}",
             )
-        excuses = Counter(c.why for c in checks.values() if c.llr is None and c.why != NO_MODEL)
+        excuses = Counter(c.why for c in checks.values() if c.llr is None and c.why not in OF_THE_CHECK)
         heard = (TOO_WEAK,) if self._judged(checks, "voice") and not self._voice_tells else ()
         return (*heard, *(why for why, _ in excuses.most_common(3)))
 

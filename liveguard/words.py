@@ -10,6 +10,10 @@ if TYPE_CHECKING:  # numpy, behind the types, must not be loaded before the comm
 
 NO_MODEL = "no model"
 """Why a check that needs one cannot judge without."""
+NOT_WEIGHED = "measured, not weighed"
+"""Why a check cannot judge whose measures told nothing of sources that were left out of their calibration."""
+OF_THE_CHECK = (NO_MODEL, NOT_WEIGHED)
+"""Reasons that lie with the check: nobody in the call can change them."""
 ONE_PICTURE = "one picture cannot show it"
 """Why a check that needs time cannot judge a still picture."""
 HYPOTHESIS_WORDS: dict[Hypothesis, str] = {

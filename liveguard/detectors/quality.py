@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from liveguard.detectors.calibration import Words, card
+from liveguard.detectors.calibration import Words, card, rounded
 from liveguard.detectors.series import (
     RIGID_POINTS,
     FaceSeries,
@@ -126,13 +126,13 @@ def judge(
     measure: Callable[[FaceSeries], dict[str, float]],
     words: Words,
 ) -> Reading:
-    """The reading of `check`: None with a reason where the conditions fall short, else its ratio."""
+    """The reading of `check`: None with a reason where the conditions fall short or nothing is weighed, else its ratio."""
     series = face_series(window)
     quality = quality_of(series)
     why, llr, measures = shortfall(window, quality, limits), None, quality.measures()
     if not why:
         measures |= measure(series)
-        llr = round(card(check).llr(measures), 4)
+        llr = rounded(card(check).llr(measures))
         why = card(check).reasons(measures, words)
     known = {name: round(float(value), 4) for name, value in measures.items() if np.isfinite(value)}
     return Reading(check, window.track, window.start_us, window.end_us, llr, window.coverage, why, known)

@@ -15,6 +15,7 @@ from liveguard.errors import ConfigError
 from liveguard.fusion import Evidence, Fusion
 from liveguard.policy import Policy
 from liveguard.types import Alert, Hypothesis, Need, Reading, Status
+from liveguard.words import NOT_WEIGHED
 
 NEED = Need(step_us=500_000, video_us=2_000_000, evidence_us=1_000_000)
 FEED: Hypothesis = "feed_injected"
@@ -220,7 +221,14 @@ def test_an_old_judgement_does_not_stand_for_ever() -> None:
 def test_without_a_model_is_an_excuse_only_where_there_is_no_other() -> None:
     policy = Policy()
     fusion, machine = Fusion(policy), AlertMachine(policy, "s")
-    for check, why in (("voice", "no model"), ("swap", "no model"), ("camera", "no picture arrives")):
+    whys = {
+        "voice": "no model",
+        "swap": "no model",
+        "pulse": NOT_WEIGHED,
+        "mesh": NOT_WEIGHED,
+        "camera": "no picture arrives",
+    }
+    for check, why in whys.items():
         one = reading(0, None, check, why=why)
         machine.add(one, FEED, fusion.add(one, FEED, NEED))
     assert machine.statuses(500_000)[0].why == ("no picture arrives",)
