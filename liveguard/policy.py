@@ -32,7 +32,7 @@ SUSPICIOUS_RISK = 0.5
 class Policy:
     """Settings of fusion and alerts.
 
-    `false_alerts_per_hour`: the budget over all hypotheses. `prior`: how likely an attack is before anything was seen.
+    `false_alerts_per_hour`: the budget over all hypotheses. `prior`: how likely an attack is before anything was seen, below .5.
     `weights`: what a check's evidence counts (0 switches it off, 1 is the default).
     `ceilings_nats`: the most that a check can contribute however long it goes on; `CEILINGS_NATS` where not given.
     `thresholds_nats`: by hypothesis, instead of the threshold that follows from the budget.
@@ -60,6 +60,10 @@ class Policy:
         ):
             if not (math.isfinite(value) and low <= value <= high):
                 raise ConfigError(f"policy.{name} is {value}: allowed are {low:g} to {high:g}")
+        if self.risk(0.0) >= SUSPICIOUS_RISK:
+            raise ConfigError(
+                f"policy.prior is {self.prior}: it must be below {SUSPICIOUS_RISK:g}, or everybody is suspicious"
+            )
         tables: tuple[tuple[str, Mapping[str, float], float, float], ...] = (
             ("weights", self.weights, 0.0, 10.0),
             ("ceilings_nats", self.ceilings_nats, 0.0, 100.0),

@@ -13,7 +13,7 @@ from liveguard.alert import AlertMachine
 from liveguard.calibration import Calibration
 from liveguard.errors import ConfigError
 from liveguard.fusion import Evidence, Fusion
-from liveguard.policy import Policy
+from liveguard.policy import SUSPICIOUS_RISK, Policy
 from liveguard.types import Alert, Hypothesis, Need, Reading, Status
 from liveguard.words import NOT_WEIGHED
 
@@ -241,6 +241,12 @@ def test_threshold_follows_the_budget() -> None:
     assert Policy(false_alerts_per_hour=2.0).threshold_nats(FEED) < Policy().threshold_nats(FEED)
 
 
+def test_nobody_is_suspicious_before_anything_was_seen() -> None:
+    policy = Policy(prior=0.49)
+    assert policy.risk(0.0) < SUSPICIOUS_RISK
+    assert standing(1, [CAMERA, MESH, MESH, MESH], policy).state == "genuine"
+
+
 def test_risk_is_the_prior_without_evidence_and_grows_with_it() -> None:
     policy = Policy(prior=0.01)
     assert policy.risk(0.0) == pytest.approx(0.01)
@@ -252,6 +258,7 @@ def test_risk_is_the_prior_without_evidence_and_grows_with_it() -> None:
     [
         {"false_alerts_per_hour": 0.0},
         {"prior": 1.0},
+        {"prior": 0.5},
         {"half_life_s": math.nan},
         {"most_nats": -1.0},
         {"weights": {"mesh": -1.0}},
