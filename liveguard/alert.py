@@ -18,6 +18,7 @@ from liveguard.words import (
     OF_THE_CHECK,
     OTHERS,
     SETTLE,
+    nothing_came,
     unfollowed_words,
 )
 
@@ -70,10 +71,11 @@ class AlertMachine:
             said.append(self._say(standing, status))
         return said
 
-    def tick(self, t_us: int) -> tuple[list[Alert | Status], list[int | None]]:
+    def tick(self, t_us: int) -> tuple[list[Alert | Status], list[int]]:
         """Called once a second of stream time: what has faded or changed, and who has gone for good."""
         said: list[Alert | Status] = []
-        gone = [s.track for s in self._standings.values() if t_us - s.read_us > GONE_AFTER_US]
+        # Faces go; the feed stays, and what was found of it, when nothing has come of it for a while.
+        gone = [s.track for s in self._standings.values() if s.track is not None and t_us - s.read_us > GONE_AFTER_US]
         for track in gone:
             said += self._dismiss(self._standings.pop(track), t_us)
         if t_us - self._unfollowed_us > GONE_AFTER_US:
@@ -164,7 +166,9 @@ class AlertMachine:
         since_us = t_us - int(self._policy.judged_within_s * 1e6)
         judged = _judged(standing, since_us)
         if not judged:
-            return Status(t_us, who, "cannot_judge", None, _excuses(standing, since_us))
+            unread_us = t_us - standing.read_us
+            why = (nothing_came(unread_us),) if unread_us > GONE_AFTER_US else _excuses(standing, since_us)
+            return Status(t_us, who, "cannot_judge", None, why)
         # What was found stands while it fades, also where it cannot be looked at again: who holds still is not cleared.
         worst_of = max(evidence, key=lambda h: evidence[h].nats)
         risk = self._policy.risk(evidence[worst_of].nats)

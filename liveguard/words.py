@@ -41,6 +41,11 @@ OTHERS = "other faces"
 """The label of all faces together that are in the picture and not followed."""
 
 
+def nothing_came(for_us: int) -> str:
+    """Why a feed cannot be judged in a hole."""
+    return f"nothing came for {for_us / 1e6:.0f} s"
+
+
 def unfollowed_words(count: int) -> str:
     """Why nothing can be said of faces that are not followed."""
     more = "1 more face is" if count == 1 else f"{count} more faces are"

@@ -51,8 +51,12 @@ IMPURE = {"script.py", "recogniser_aside.py"}  # makes nonces; keeps a process, 
 CLOCKS = {"time", "asyncio", "threading", "random", "datetime", "secrets", "uuid", "concurrent"}
 
 
+def run_on(samples: list[Sample], engine: Engine) -> list[Event]:
+    return [event for sample in samples for event in engine.push(sample)]
+
+
 def run(samples: list[Sample], engine: Engine) -> list[Event]:
-    return [event for sample in samples for event in engine.push(sample)] + engine.finish()
+    return run_on(samples, engine) + engine.finish()
 
 
 @pytest.mark.parametrize(
@@ -285,6 +289,23 @@ def test_a_long_window_does_not_go_on_telling_of_a_face_that_is_gone() -> None:
     readings = [e for e in run(seen, engine) if isinstance(e, Reading) and e.track == 1]
     assert [r.end_us // 1_000_000 for r in readings if r.llr is not None] == [1, 2, 3, 4, 5, 6]
     assert readings[6].why == "not seen for 1.0 s: stay in view"
+
+
+@pytest.mark.parametrize("llr", [6.0, -0.5])
+def test_a_hole_beyond_all_memory_takes_nothing_back_that_was_found_of_the_feed(llr: float) -> None:
+    engine = Engine(VIDEO, [Says("camera", Need(500_000, 2_000_000, scope="feed"), llr)])
+    events = run_on([*pictures(10.0), Gap("video", 10_000_000, 70_000_000, "lost")], engine)
+    raised = [e for e in events if isinstance(e, Alert)]
+    states = [(e.state, e.why) for e in events if isinstance(e, Status)]
+    after = [engine.push(Observation(frame(t), (face(t),))) for t in range(70_000_000, 73_000_000, 40_000)]
+    said = [e for some in after for e in some]
+    if llr > 0:
+        assert [e.state for e in raised] == ["raised"]
+        assert not [e for e in said if isinstance(e, Alert)], "it still stands"
+        assert states[-1][0] == "alert"
+    else:
+        assert ("cannot_judge", ("nothing came for 56 s",)) in states
+    assert "left the picture" not in str(states)
 
 
 def test_ten_thousand_faces_leave_nothing_behind() -> None:
