@@ -22,7 +22,7 @@ from liveguard.journal import Header
 from liveguard.policy import Policy
 from liveguard.replaying import Replayed
 from liveguard.report import ReportBuilder
-from liveguard.types import Alert, Fault, FeedInfo, Hypothesis, Reading, Status
+from liveguard.types import Alert, Event, Fault, FeedInfo, Hypothesis, Reading, Status
 
 CHECKS: dict[str, Hypothesis] = {
     "camera": "feed_injected",
@@ -272,8 +272,13 @@ def test_a_replay_that_differs_is_the_exit_status_even_where_nobody_reads_of_it(
     monkeypatch: pytest.MonkeyPatch, differences: tuple[str, ...], status: int
 ) -> None:
     header = Header(FeedInfo("x", frozenset({"video"})), Policy(), "s", ())
-    events = (Status(1, "feed", "genuine", 0.01, ()),)
-    monkeypatch.setattr(replay, "replay", lambda *_: Replayed(header, events, differences))
+
+    def replayed(_path: Path, _detectors: object, on_event: Callable[[Event], None]) -> Replayed:
+        for t_us in (1, 2):
+            on_event(Status(t_us, "feed", "genuine", 0.01, ()))
+        return Replayed(header, 2, differences)
+
+    monkeypatch.setattr(replay, "replay", replayed)
     with unread_stdout() as unread:
         monkeypatch.setattr("sys.stdout", unread)
         assert main(["replay", "x.lgj"]) == status
