@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from liveguard.fusion import Evidence
-from liveguard.policy import SUSPICIOUS_RISK, Policy
+from liveguard.policy import ABOUT_FACES, SUSPICIOUS_RISK, Policy
 from liveguard.types import HYPOTHESES, Alert, Hypothesis, Reading, State, Status
 from liveguard.words import (
     HYPOTHESIS_WORDS,
-    NO_MODEL,
     NOT_RULED_OUT,
     NOT_SETTLED,
+    OF_THE_CHECK,
     OTHERS,
     SETTLE,
+    nothing_came,
     unfollowed_words,
 )
 
@@ -25,6 +27,7 @@ LEAST_JUDGEMENTS = 3  # of late, before anybody is called genuine
 GONE_AFTER_US = 3_000_000  # without any reading, of any check
 FEED = "feed"
 LEFT = "left the picture"
+_Judged: TypeAlias = dict[Hypothesis, list[str]]
 
 
 def participant(track: int | None) -> str:
@@ -53,6 +56,7 @@ class AlertMachine:
         self._session_id = session_id
         self._standings: dict[int | None, _Standing] = {}
         self._unfollowed, self._unfollowed_us = 0, 0
+        self._heard_us: int | None = None
         self._count = 0
 
     def add(self, reading: Reading, hypothesis: Hypothesis, evidence: Evidence) -> list[Alert | Status]:
@@ -67,10 +71,11 @@ class AlertMachine:
             said.append(self._say(standing, status))
         return said
 
-    def tick(self, t_us: int) -> tuple[list[Alert | Status], list[int | None]]:
+    def tick(self, t_us: int) -> tuple[list[Alert | Status], list[int]]:
         """Called once a second of stream time: what has faded or changed, and who has gone for good."""
         said: list[Alert | Status] = []
-        gone = [s.track for s in self._standings.values() if t_us - s.read_us > GONE_AFTER_US]
+        # Faces go; the feed stays, and what was found of it, when nothing has come of it for a while.
+        gone = [s.track for s in self._standings.values() if s.track is not None and t_us - s.read_us > GONE_AFTER_US]
         for track in gone:
             said += self._dismiss(self._standings.pop(track), t_us)
         if t_us - self._unfollowed_us > GONE_AFTER_US:
@@ -82,6 +87,10 @@ class AlertMachine:
             if status.state != standing.state or (status.state == "cannot_judge" and _words(status) != standing.said):
                 said.append(self._say(standing, status))
         return said, gone
+
+    def heard(self, t_us: int) -> None:
+        """There was sound at `t_us`."""
+        self._heard_us = t_us
 
     def unfollowed(self, count: int, t_us: int) -> list[Status]:
         """So many faces are in the picture beside those that are followed: what is to be said of it, if it is news."""
@@ -155,10 +164,11 @@ class AlertMachine:
             why = tuple(f"{HYPOTHESIS_WORDS[h]}: {_reasons(evidence[h])}" for h in HYPOTHESES if h in standing.raised)
             return Status(t_us, who, "alert", worst, why)
         since_us = t_us - int(self._policy.judged_within_s * 1e6)
-        lately = {h: [name for at_us, name in evidence[h].judged if at_us >= since_us] for h in evidence}
-        judged = {h: names for h, names in lately.items() if names}
+        judged = _judged(standing, since_us)
         if not judged:
-            return Status(t_us, who, "cannot_judge", None, _excuses(standing, since_us))
+            unread_us = t_us - standing.read_us
+            why = (nothing_came(unread_us),) if unread_us > GONE_AFTER_US else _excuses(standing, since_us)
+            return Status(t_us, who, "cannot_judge", None, why)
         # What was found stands while it fades, also where it cannot be looked at again: who holds still is not cleared.
         worst_of = max(evidence, key=lambda h: evidence[h].nats)
         risk = self._policy.risk(evidence[worst_of].nats)
@@ -169,8 +179,22 @@ class AlertMachine:
             return Status(
                 t_us, who, "cannot_judge", None, ("too little was seen so far", *_excuses(standing, since_us))
             )
-        left = self._policy.not_ruled_out(judged, face=standing.track is not None)
-        return Status(t_us, who, "genuine", risk, tuple(NOT_RULED_OUT[h] for h in left))
+        return Status(t_us, who, "genuine", risk, self._not_ruled_out(standing, judged, since_us))
+
+    def _not_ruled_out(self, standing: _Standing, judged: _Judged, since_us: int) -> tuple[str, ...]:
+        sound = self._heard_us is not None and self._heard_us >= since_us
+        concerns: Iterable[Hypothesis] = ("voice_synthetic", *standing.evidence)
+        if standing.track is not None:
+            concerns, feed = ABOUT_FACES, self._standings.get(None)
+            played = _judged(feed, since_us).get("feed_injected", []) if feed else []
+            judged = {**judged, "feed_injected": [*judged.get("feed_injected", []), *played]}
+        return tuple(NOT_RULED_OUT[h] for h in self._policy.not_ruled_out(judged, concerns, sound))
+
+
+def _judged(standing: _Standing, since_us: int) -> _Judged:
+    """What was judged of late, by which checks."""
+    lately = {h: [n for at_us, n in one.judged if at_us >= since_us] for h, one in standing.evidence.items()}
+    return {h: names for h, names in lately.items() if names}
 
 
 def _reasons(evidence: Evidence) -> str:
@@ -178,9 +202,9 @@ def _reasons(evidence: Evidence) -> str:
 
 
 def _excuses(standing: _Standing, since_us: int) -> tuple[str, ...]:
-    """Why nothing can be judged, the most frequent reason first; a missing model only where there is no other."""
+    """Why nothing can be judged, the most frequent reason first; what lies with the check only where there is no other."""
     recent = [r.why for r in standing.latest.values() if r.llr is None and r.end_us >= since_us]
-    reasons = Counter(why for why in recent if why != NO_MODEL) or Counter(recent)
+    reasons = Counter(why for why in recent if why not in OF_THE_CHECK) or Counter(recent)
     return tuple(why for why, _ in reasons.most_common(3))
 
 

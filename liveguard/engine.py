@@ -30,7 +30,7 @@ CORE_FAULT = "feed"  # where the core's own remarks on a feed come from
 NO_FACE_AFTER_US = 1_000_000
 TICK_US = 1_000_000
 PIECE = SAMPLE_RATE_HZ // 5  # samples: longer chunks are taken in piece by piece, so that memory need not hold them
-LATE_AGAIN_US = 60_000_000
+LATE_AGAIN_US, LATE_LATEST_US = 5_000_000, 60_000_000  # between two remarks on it: twice as long each time
 LEAST_SAMPLES = 3  # of a face, before it is counted
 
 
@@ -56,11 +56,12 @@ class Engine:
         self._scheduler = Scheduler(detectors, self.timeline)
         self.fusion = Fusion(policy)
         self._alerts = AlertMachine(policy, session_id)
+        self.heard = False  # any sound but silence
         self._tick_us = TICK_US
         self._face_seen_us = 0
         self._no_face_said = False
         self._late_said: Counter[str] = Counter()
-        self._late_again_us = 0
+        self._late_again_us, self._late_wait_us = 0, LATE_AGAIN_US
         self._seen: Counter[int] = Counter()
         self._seen_alive: Counter[int] = Counter()
 
@@ -143,6 +144,9 @@ class Engine:
             events.append(sample)
         elif isinstance(sample, Observation):
             events += self._faces(sample)
+        elif isinstance(sample, AudioChunk) and sample.pcm.any():
+            self.heard = True
+            self._alerts.heard(sample.t_us)
         return events
 
     def _faces(self, seen: Observation) -> list[Event]:
@@ -162,7 +166,8 @@ class Engine:
         if not fresh or self.timeline.end_us < self._late_again_us:
             return []
         self._late_said = self.timeline.late.copy()
-        self._late_again_us = self.timeline.end_us + LATE_AGAIN_US
+        self._late_again_us = self.timeline.end_us + self._late_wait_us
+        self._late_wait_us = min(2 * self._late_wait_us, LATE_LATEST_US)
         what = ", ".join(f"{count} of {track}" for track, count in sorted(fresh.items()))
         why = f"came more than {STALL_US / 1e6:g} s behind the other track and were left out: {what}"
         return [Fault(self.timeline.watermark_us, CORE_FAULT, why)]

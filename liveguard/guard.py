@@ -108,7 +108,7 @@ class Guard:
                         on_progress(asked_us / 1e6, tap.info.seconds)
         _ask(engine, builder)
         seconds = 0.0 if tap.info.still else engine.timeline.end_us / 1e6
-        return builder.build(seconds, time.process_time() - started_s, engine.faces, tap.info.still)
+        return builder.build(seconds, time.process_time() - started_s, engine.faces, tap.info.still, engine.heard)
 
     def events(self, tap: Tap) -> Iterator[Event]:
         """Everything that is said about a feed, as it happens, in the caller's thread."""

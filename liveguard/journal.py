@@ -2,7 +2,7 @@
 
 A gzip file of JSON lines: a header, then samples as they went into the core and events as they came out. It holds the
 shapes of faces and the sound of voices: it is written only when asked for, only its owner may read it, and it should be
-kept like a recording.
+kept like a recording. A probe whose figures stand as they were in the picture before is not written again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -38,7 +38,8 @@ from liveguard.types import (
     Sample,
 )
 
-VERSION = 1
+VERSION = 2
+READABLE = (1, VERSION)  # the first wrote all probes anew
 FLUSH_EVERY = 60  # records; what a crash may lose
 _LEVEL, _AS_GZIP = 3, 31  # how hard zlib tries, and the frame that it puts around
 
@@ -75,6 +76,10 @@ class Header:
     checks: tuple[str, ...]
 
 
+_Probes: TypeAlias = Mapping[tuple[int, str], FloatArray]
+"""The probes of one picture, by face and name: what the next one need not tell again."""
+
+
 class JournalWriter:
     """Writes one session. Owned by the session's thread.
 
@@ -95,6 +100,7 @@ class JournalWriter:
         self._count = 0
         self._whole = True
         self._in_vain = True
+        self._told: _Probes = {}
         feed_record = {**asdict(feed), "tracks": sorted(feed.tracks)}
         policy_record = asdict(policy)
         self._write(
@@ -104,7 +110,9 @@ class JournalWriter:
 
     def sample(self, sample: Sample) -> None:
         self._in_vain = self._in_vain and isinstance(sample, Gap | Cue)
-        self._write(_sample_record(sample))
+        self._write(_sample_record(sample, self._told))
+        if isinstance(sample, Observation):
+            self._told = _probes(sample)
 
     def event(self, event: Event) -> None:
         self._write({"k": "event", "event": wire.to_dict(event)})
@@ -153,8 +161,9 @@ def read_journal(path: Path) -> tuple[Header, Iterator[Came | Said | Cut]]:
         raise JournalError(f"{path} is cut off within its header: nothing of it can be used")
     if first is None or first.get("k") != "liveguard":
         raise JournalError(f"{path} is no liveguard journal")
-    if first.get("v") != VERSION:
-        raise JournalError(f"{path}: journal version {first.get('v')} is not known, only {VERSION} is")
+    if first.get("v") not in READABLE:
+        known = " and ".join(map(str, READABLE))
+        raise JournalError(f"{path}: journal version {first.get('v')} is not known here, only {known}")
     try:
         feed = FeedInfo(**{**first["feed"], "tracks": frozenset(first["feed"]["tracks"])})
         calibration = parse_calibration(first["policy"].get("calibration", {}))
@@ -169,15 +178,18 @@ _DAMAGE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, Liveg
 
 
 def _items(path: Path, records: Iterator[Mapping[str, Any] | Cut]) -> Iterator[Came | Said | Cut]:
+    told: _Probes = {}
     for number, record in enumerate(records, start=2):
         if isinstance(record, Cut):
             yield record
             return
         try:
             said = record["k"] == "event"
-            item = Said(wire.from_dict(record["event"])) if said else Came(_sample(record))
+            item = Said(wire.from_dict(record["event"])) if said else Came(_sample(record, told))
         except _DAMAGE as error:
             raise JournalError(f"{path}, record {number}: damaged ({type(error).__name__}: {error})") from error
+        if isinstance(item, Came) and isinstance(item.sample, Observation):
+            told = _probes(item.sample)
         yield item
 
 
@@ -200,9 +212,13 @@ def _records(path: Path) -> Iterator[Mapping[str, Any] | Cut]:
         raise JournalError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _sample_record(sample: Sample) -> dict[str, Any]:
+def _probes(seen: Observation) -> _Probes:
+    return {(face.track, name): values for face in seen.faces for name, values in face.probes.items()}
+
+
+def _sample_record(sample: Sample, told: _Probes) -> dict[str, Any]:
     if isinstance(sample, Observation):
-        faces = [_face_record(face) for face in sample.faces]
+        faces = [_face_record(face, told) for face in sample.faces]
         return {"k": "seen", "frame": _frame_record(sample.frame), "faces": faces, "unfollowed": sample.unfollowed}
     if isinstance(sample, AudioChunk):
         return {"k": "audio", "t_us": sample.t_us, "pcm": _pack(sample.pcm)}
@@ -217,7 +233,7 @@ def _frame_record(frame: FrameSample) -> dict[str, Any]:
     return {**fields, "signature": _pack(frame.signature), "noise": frame.noise, "face_cells": cells}
 
 
-def _face_record(face: FaceSample) -> dict[str, Any]:
+def _face_record(face: FaceSample, told: _Probes) -> dict[str, Any]:
     return {
         "t_us": face.t_us,
         "track": face.track,
@@ -226,14 +242,24 @@ def _face_record(face: FaceSample) -> dict[str, Any]:
         "sharpness": face.sharpness,
         "light": face.light,
         "picture": face.picture,
-        "probes": {name: _pack(values) for name, values in face.probes.items()},
+        "probes": {
+            name: None if _same(values, told.get((face.track, name))) else _pack(values)
+            for name, values in face.probes.items()
+        },
     }
 
 
-def _sample(record: Mapping[str, Any]) -> Sample:
+def _same(values: FloatArray, other: FloatArray | None) -> bool:
+    """To the bit, as what is replayed has to be."""
+    if values is other or other is None:
+        return other is not None
+    return (values.shape, values.dtype, values.tobytes()) == (other.shape, other.dtype, other.tobytes())
+
+
+def _sample(record: Mapping[str, Any], told: _Probes) -> Sample:
     kind = record["k"]
     if kind == "seen":
-        faces = tuple(_face(face) for face in record["faces"])
+        faces = tuple(_face(face, told) for face in record["faces"])
         return Observation(_frame(record["frame"]), faces, int(record.get("unfollowed", 0)))  # older ones do not tell
     if kind == "audio":
         return AudioChunk(int(record["t_us"]), _unpack(record["pcm"]))
@@ -259,16 +285,20 @@ def _frame(record: Mapping[str, Any]) -> FrameSample:
     )
 
 
-def _face(record: Mapping[str, Any]) -> FaceSample:
+def _face(record: Mapping[str, Any], told: _Probes) -> FaceSample:
+    track = int(record["track"])
     return FaceSample(
         t_us=int(record["t_us"]),
-        track=int(record["track"]),
+        track=track,
         landmarks=_unpack(record["landmarks"]),
         box=Box(*map(float, record["box"])),
         sharpness=float(record["sharpness"]),
         light=float(record["light"]),
         picture=bool(record["picture"]),
-        probes={str(name): _unpack(values) for name, values in record["probes"].items()},
+        probes={
+            str(name): told[track, name] if values is None else _unpack(values)
+            for name, values in record["probes"].items()
+        },
     )
 
 

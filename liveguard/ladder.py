@@ -11,6 +11,9 @@ BUSY_US = 300_000  # of work, before it is called too much
 UP_AFTER_US, UP_LATEST_US = 1_000_000, 8_000_000  # of calm, before a higher rate is tried
 TOO_EARLY_US = 5_000_000  # what becomes too much so soon after a step up was tried too early: twice the calm is wanted
 EARLY = 0.3  # of the interval: pictures of a jittery camera come this much too early and still count
+APART = (
+    0.45  # of the interval: nearer to each other two pictures are one, on whatever side of a point of the grid they lie
+)
 
 
 class Ladder:
@@ -19,6 +22,7 @@ class Ladder:
     def __init__(self) -> None:
         self._rung = 0
         self._next_us: int | None = None
+        self._last_us: int | None = None
         self._calm_since_us: int | None = None
         self._up_us: int | None = None  # when it last went up
         self._up_after_us = UP_AFTER_US
@@ -33,6 +37,9 @@ class Ladder:
         interval_us = 1e6 / self.rate_hz
         if self._next_us is not None and t_us + EARLY * interval_us < self._next_us:
             return False
+        if self._last_us is not None and t_us - self._last_us < APART * interval_us:
+            return False
+        self._last_us = t_us
         # Stay on the grid as long as pictures come; start a new one after a hole.
         behind = self._next_us is None or t_us - self._next_us > interval_us
         self._next_us = int((t_us if behind or self._next_us is None else self._next_us) + interval_us)

@@ -25,6 +25,8 @@ CEILINGS_NATS: Mapping[str, float] = {
     "swap": 12.0,
 }
 OTHER_CEILING_NATS = 6.0
+ABOUT_FACES: tuple[Hypothesis, ...] = ("face_manipulated", "av_mismatch", "feed_injected")
+ABOUT_SOUND: tuple[Hypothesis, ...] = ("av_mismatch", "voice_synthetic")
 SUSPICIOUS_RISK = 0.5
 
 
@@ -32,7 +34,7 @@ SUSPICIOUS_RISK = 0.5
 class Policy:
     """Settings of fusion and alerts.
 
-    `false_alerts_per_hour`: the budget over all hypotheses. `prior`: how likely an attack is before anything was seen.
+    `false_alerts_per_hour`: the budget over all hypotheses. `prior`: how likely an attack is before anything was seen, below .5.
     `weights`: what a check's evidence counts (0 switches it off, 1 is the default).
     `ceilings_nats`: the most that a check can contribute however long it goes on; `CEILINGS_NATS` where not given.
     `thresholds_nats`: by hypothesis, instead of the threshold that follows from the budget.
@@ -60,6 +62,10 @@ class Policy:
         ):
             if not (math.isfinite(value) and low <= value <= high):
                 raise ConfigError(f"policy.{name} is {value}: allowed are {low:g} to {high:g}")
+        if self.risk(0.0) >= SUSPICIOUS_RISK:
+            raise ConfigError(
+                f"policy.prior is {self.prior}: it must be below {SUSPICIOUS_RISK:g}, or everybody is suspicious"
+            )
         tables: tuple[tuple[str, Mapping[str, float], float, float], ...] = (
             ("weights", self.weights, 0.0, 10.0),
             ("ceilings_nats", self.ceilings_nats, 0.0, 100.0),
@@ -115,13 +121,16 @@ class Policy:
         """Whether the check is not switched off by a weight of 0."""
         return self.weights.get(check, 1.0) > 0
 
-    def not_ruled_out(self, judged: Mapping[Hypothesis, Iterable[str]], face: bool) -> tuple[Hypothesis, ...]:
-        """Of what the checks `judged` (by hypothesis), and of a face anyway: what they could not have told.
+    def not_ruled_out(
+        self, judged: Mapping[Hypothesis, Iterable[str]], concerns: Iterable[Hypothesis], sound: bool
+    ) -> tuple[Hypothesis, ...]:
+        """Of what the checks `judged` (by hypothesis), and of what else `concerns` anybody who is called genuine: what no check
+        has judged that could have told. Where there is no `sound` it cannot be false.
 
-        That such checks find nothing means nothing, and has to be said beside "genuine so far".
+        That nothing was found then means nothing, and has to be said beside "genuine so far".
         """
-        looked: dict[Hypothesis, Iterable[str]] = {**({"face_manipulated": ()} if face else {}), **judged}
-        return tuple(h for h in HYPOTHESES if h in looked and not self.could_tell(looked[h], h))
+        asked = {*judged, *(h for h in concerns if sound or h not in ABOUT_SOUND)}
+        return tuple(h for h in HYPOTHESES if h in asked and not self.could_tell(judged.get(h, ()), h))
 
     def risk(self, evidence_nats: float) -> float:
         """Posterior probability of an attack, 0..1."""

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from liveguard.alert import FEED, LEFT
-from liveguard.policy import Policy
+from liveguard.policy import ABOUT_FACES, Policy
 from liveguard.types import Alert, Event, Fault, Gap, Hypothesis, Reading, State, Status
-from liveguard.words import HYPOTHESIS_WORDS, NO_MODEL, NOT_RULED_OUT, ONE_PICTURE
+from liveguard.words import HYPOTHESIS_WORDS, NOT_RULED_OUT, OF_THE_CHECK, ONE_PICTURE
 
 _ORDER: tuple[State, ...] = ("cannot_judge", "genuine", "suspicious", "alert")
 
@@ -89,6 +89,7 @@ class ReportBuilder:
     _faults: Counter[str] = field(default_factory=Counter)
     _worst: dict[str, Status] = field(default_factory=dict)
     _risk: float | None = None
+    _heard: bool = False
 
     def add(self, event: Event, worth: float = 0.0) -> None:
         """`worth`: what a reading added to the evidence, in nats."""
@@ -112,8 +113,9 @@ class ReportBuilder:
         if status.risk is not None:
             self._risk = max(self._risk or 0.0, status.risk)
 
-    def build(self, seconds: float, compute_s: float, faces: int, still: bool = False) -> Report:
-        """The report on all that was collected; `faces`: how many people were seen."""
+    def build(self, seconds: float, compute_s: float, faces: int, still: bool = False, heard: bool = False) -> Report:
+        """The report on all that was collected; `faces`: how many people were seen; `heard`: whether there was sound."""
+        self._heard = heard
         nothing = ONE_PICTURE if still else "too short: no window was complete"
         checks = {name: _summary(self._readings.get(name, {}), nothing) for name in self.checks}
         verdict = self._verdict(checks)
@@ -156,7 +158,7 @@ class ReportBuilder:
             return (
                 f"one picture is too little for a verdict; checks that looked at it: {', '.join(judged) or 'none'}",
             )
-        excuses = Counter(c.why for c in checks.values() if c.llr is None and c.why != NO_MODEL)
+        excuses = Counter(c.why for c in checks.values() if c.llr is None and c.why not in OF_THE_CHECK)
         heard = (TOO_WEAK,) if self._judged(checks, "voice") and not self._voice_tells else ()
         return (*heard, *(why for why, _ in excuses.most_common(3)))
 
@@ -164,8 +166,9 @@ class ReportBuilder:
         by: dict[Hypothesis, list[str]] = defaultdict(list)
         for name in judged:
             by[self.checks[name]].append(name)
-        face = any(who != FEED for who in self._worst)
-        return (NOT_RULED_OUT[h] for h in self.policy.not_ruled_out(by, face))
+        about: tuple[Hypothesis, ...] = ABOUT_FACES if any(who != FEED for who in self._worst) else ()
+        left = self.policy.not_ruled_out(by, (*about, "voice_synthetic"), self._heard)
+        return (NOT_RULED_OUT[h] for h in left)
 
     def _unjudged(self) -> Iterator[str]:
         """Who else was in the picture and could not be judged at any time."""

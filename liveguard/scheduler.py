@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from liveguard.timeline import Timeline
-from liveguard.types import Detector, Fault, Need, Reading, Window
+from liveguard.timeline import STALL_US, Timeline
+from liveguard.types import Detector, Fault, Need, Reading, Track, Window
 from liveguard.words import ONE_PICTURE
 
 OUT_OF_SIGHT_US = 1_000_000  # and a step of the check, so that there was nothing new since its last window
+LATE_SHARE = 0.5  # of what a check needs of a track: where more came too late, that is what is missing
 PICTURE_WHY = "looks like a picture on the wall: it keeps still while somebody else moves"
 
 
@@ -28,6 +29,8 @@ class Job:
             return self._unjudged(PICTURE_WHY)
         if window.feed.still and not self.detector.need.still:
             return self._unjudged(ONE_PICTURE)
+        if late := self._too_late():
+            return self._unjudged(late)
         if unseen_us := self._unseen_us():
             return self._unjudged(f"not seen for {unseen_us / 1e6:.1f} s: stay in view")
         try:
@@ -42,6 +45,22 @@ class Job:
             return 0
         unseen_us = window.end_us - window.faces[-1].t_us
         return unseen_us if unseen_us > max(need.step_us, OUT_OF_SIGHT_US) else 0
+
+    def _too_late(self) -> str:
+        """Which track came too far behind the other one to be judged, in words; empty where none did."""
+        need = self.detector.need
+        needed: tuple[tuple[Track, int, str], ...] = (
+            ("audio", need.audio_us, "the sound comes more than {} s after the picture: too late to be judged"),
+            ("video", need.video_us, "the picture comes more than {} s after the sound: too late to be judged"),
+        )
+        end_us = self.window.end_us
+        for track, length_us, words in needed:
+            since_us = max(end_us - length_us, 0)
+            gaps = (gap for gap in self.window.gaps if gap.kind == track and gap.reason == "late")
+            late_us = sum(max(min(gap.end_us, end_us) - max(gap.start_us, since_us), 0) for gap in gaps)
+            if late_us > LATE_SHARE * (end_us - since_us):
+                return words.format(f"{STALL_US / 1e6:g}")
+        return ""
 
     def _unjudged(self, why: str) -> Reading:
         window = self.window

@@ -1,8 +1,8 @@
 """What is remembered of a session, and how far each track has come.
 
 A track's samples come in order. Its mark is the time up to which it is complete. The watermark is the time up to which
-*all* tracks are complete, or 400 ms behind the furthest, whichever is later: what comes in behind it is too late and is
-counted, so that what lies before it never changes again.
+*all* tracks are complete, or 600 ms behind the furthest, whichever is later: what comes in behind it is too late, is
+counted and leaves a gap, so that what lies before it never changes again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from liveguard.types import (
     Window,
 )
 
-STALL_US = 400_000
+STALL_US = 600_000  # more than sender reports may place sound and picture apart (`rtc.av_clock.TRUST_US`)
 JOIN_SAMPLES = 16  # 1 ms: chunks that follow each other this closely are one sound without a seam
 SEEN_GAP_US = 500_000  # pictures further apart than this leave a hole in the coverage
 SPARE_US = 1_000_000
@@ -58,6 +58,7 @@ class Timeline:
         self._crowded_us: list[int] = []  # when there were more faces than may be followed
         self._cues: list[Cue] = []
         self._gaps: list[Gap] = []
+        self._growing: dict[Track, Gap] = {}  # those of tracks of which nothing has come in time since
         with_audio = wants_audio and "audio" in feed.tracks
         self._ring = AudioRing(self.keep_us * SAMPLE_RATE_HZ // 1_000_000) if with_audio else None
         self._speech = SpeechFeatures(self.keep_us) if with_audio else None
@@ -151,9 +152,13 @@ class Timeline:
         return min((end_us for end_us in ends if end_us > after_us), default=None)
 
     def _add_observation(self, seen: Observation) -> None:
-        if seen.t_us < max(self._watermark_us, self._frames[-1].t_us + 1 if self._frames else 0):
+        if seen.t_us < self._watermark_us:
+            self._too_late("video", seen.t_us, seen.t_us)
+            return
+        if self._frames and seen.t_us <= self._frames[-1].t_us:
             self.late["video"] += 1
             return
+        self._growing.pop("video", None)
         self._frames.append(seen.frame)
         if seen.unfollowed:
             self._crowded_us.append(seen.t_us)
@@ -171,10 +176,22 @@ class Timeline:
         closed = to_index(self._watermark_us)
         late = min(max(closed - index, 0), len(chunk.pcm))
         if late > JOIN_SAMPLES:
-            self.late["audio"] += 1
+            self._too_late("audio", chunk.t_us, chunk.t_us + late * 1_000_000 // SAMPLE_RATE_HZ)
+        if late < len(chunk.pcm):
+            self._growing.pop("audio", None)
         pcm = np.nan_to_num(chunk.pcm[late:], nan=0.0, posinf=0.0, neginf=0.0)
         self._ring.write(index + late, np.clip(pcm, -1.0, 1.0))
         self._advance("audio", self._ring.end * 1_000_000 // SAMPLE_RATE_HZ)
+
+    def _too_late(self, track: Track, start_us: int, end_us: int) -> None:
+        """Count what is left out. One gap grows for as long as nothing of the track comes in time."""
+        self.late[track] += 1
+        begun = self._growing.get(track)
+        if begun is not None and begun in self._gaps and start_us - begun.end_us <= SEEN_GAP_US:
+            self._gaps.remove(begun)
+            start_us, end_us = min(begun.start_us, start_us), max(begun.end_us, end_us)
+        self._growing[track] = Gap(track, start_us, end_us, "late")
+        self._gaps.append(self._growing[track])
 
     def _advance(self, track: Track, t_us: int) -> None:
         self._marks[track] = max(self._marks.get(track, 0), t_us)
@@ -193,7 +210,7 @@ class Timeline:
         self._frames = _since(self._frames, before_us)
         del self._crowded_us[: bisect_left(self._crowded_us, before_us)]
         self._cues = _since(self._cues, before_us)
-        if self._gaps and self._gaps[0].end_us < before_us:
+        if any(gap.end_us < before_us for gap in self._gaps):
             self._gaps = [gap for gap in self._gaps if gap.end_us >= before_us]
         for track in [track for track, faces in self._faces.items() if faces[0].t_us < before_us]:
             kept = _since(self._faces[track], before_us)

@@ -22,7 +22,7 @@ SAMPLE_RATE_HZ = 16_000
 
 Hypothesis: TypeAlias = Literal["face_manipulated", "voice_synthetic", "av_mismatch", "feed_injected"]
 HYPOTHESES: tuple[Hypothesis, ...] = ("face_manipulated", "voice_synthetic", "av_mismatch", "feed_injected")
-GapReason: TypeAlias = Literal["shed", "lost", "muted", "no_face", "ended"]
+GapReason: TypeAlias = Literal["shed", "lost", "muted", "no_face", "ended", "late"]
 Track: TypeAlias = Literal["video", "audio"]
 
 
@@ -95,7 +95,10 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Gap(Said):
-    """Data of one track that is missing between `start_us` and `end_us`, and why."""
+    """Data of one track that is missing between `start_us` and `end_us`, and why.
+
+    `late`: it came too far behind the other track; such gaps are the timeline's own, and stand in windows only.
+    """
 
     kind: Track
     start_us: int

@@ -10,6 +10,10 @@ if TYPE_CHECKING:  # numpy, behind the types, must not be loaded before the comm
 
 NO_MODEL = "no model"
 """Why a check that needs one cannot judge without."""
+NOT_WEIGHED = "measured, not weighed"
+"""Why a check cannot judge whose measures told nothing of sources that were left out of their calibration."""
+OF_THE_CHECK = (NO_MODEL, NOT_WEIGHED)
+"""Reasons that lie with the check: nobody in the call can change them."""
 ONE_PICTURE = "one picture cannot show it"
 """Why a check that needs time cannot judge a still picture."""
 HYPOTHESIS_WORDS: dict[Hypothesis, str] = {
@@ -35,6 +39,11 @@ NOT_SETTLED = "the face left the picture before anything was settled"
 """What is said, instead of how to settle it, of an alert that is withdrawn because who it is about has gone."""
 OTHERS = "other faces"
 """The label of all faces together that are in the picture and not followed."""
+
+
+def nothing_came(for_us: int) -> str:
+    """Why a feed cannot be judged in a hole."""
+    return f"nothing came for {for_us / 1e6:.0f} s"
 
 
 def unfollowed_words(count: int) -> str:

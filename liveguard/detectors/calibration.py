@@ -18,6 +18,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from liveguard.words import NOT_WEIGHED
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -76,25 +78,32 @@ class Card:
             for part in self.parts
         }
 
-    def llr(self, measures: Mapping[str, float]) -> float:
-        """The log-likelihood ratio, > 0 for an attack, within +-`limit_nats`."""
+    def llr(self, measures: Mapping[str, float]) -> float | None:
+        """The log-likelihood ratio, > 0 for an attack, within +-`limit_nats`; None without any part."""
         ratios = [math.exp(nats) for nats in self.part_nats(measures).values()]
-        total = math.log(sum(ratios) / len(ratios)) if ratios else 0.0
+        if not ratios:
+            return None
+        total = math.log(sum(ratios) / len(ratios))
         return max(-self.limit_nats, min(self.limit_nats, total))
 
     def reasons(self, measures: Mapping[str, float], words: Words, most: int = 2) -> str:
         """The strongest reasons for what the card says, in words."""
         nats = self.part_nats(measures)
         if not nats:
-            return "measured, not weighed"
+            return NOT_WEIGHED
         strongest = max(self.parts, key=lambda part: nats[part.name])
-        sign = 1.0 if self.llr(measures) > 0 else -1.0
+        sign = 1.0 if (self.llr(measures) or 0.0) > 0 else -1.0
         said = []
         for term in strongest.terms:
             off = term.deviation(measures, self.ranges)
             if sign * term.weight * off > 0.05 and term.measure in words:
                 said.append((abs(term.weight * off), words[term.measure][off > 0]))
         return "; ".join(text for _, text in sorted(said, reverse=True)[:most]) or "nothing out of the ordinary"
+
+
+def rounded(llr: float | None) -> float | None:
+    """As it stands in a reading."""
+    return None if llr is None else round(llr, 4)
 
 
 @cache

@@ -20,6 +20,7 @@ from liveguard.detectors.camera_facts import label_oddities, probe_oddities
 from liveguard.detectors.camera_loop import Match, best_match
 from liveguard.detectors.camera_series import face_series, picture_series
 from liveguard.detectors.camera_still import any_moves, still_s
+from liveguard.detectors.series import picture_rate_hz, seen_s
 from liveguard.types import FrameSample, Hypothesis, Need, Reading, Window
 
 STILL_FROM_S, STILL_FULL_S = 1.0, 2.0  # genuine talkers hold for less than the first; the second is full evidence
@@ -86,10 +87,8 @@ class Camera:
 
     def _reading(self, window: Window, llr: float | None, why: str, measures: dict[str, float]) -> Reading:
         recent_s = min((window.end_us - window.start_us) / 1e6, MIN_S)
-        seen_s = sum(1 for frame in window.frames if frame.t_us >= window.end_us - MIN_S * 1e6) / max(
-            _fps(window), 1e-6
-        )
-        coverage = min(seen_s / max(recent_s, 1e-6), 1.0)
+        recent = [frame.t_us for frame in window.frames if frame.t_us >= window.end_us - MIN_S * 1e6]
+        coverage = min(seen_s(np.diff([*recent, window.end_us]) / 1e6) / max(recent_s, 1e-6), 1.0)
         return Reading(self.name, None, window.start_us, window.end_us, llr, coverage, why, measures)
 
 
@@ -107,9 +106,8 @@ def _why_not(window: Window) -> str | None:
 
 
 def _fps(window: Window) -> float:
-    """Median rate of the last pictures."""
-    steps_us = np.diff([frame.t_us for frame in window.frames[-60:]])
-    return 1e6 / max(float(np.median(steps_us)), 1.0) if len(steps_us) else 0.0
+    """Rate of the last pictures."""
+    return picture_rate_hz(np.diff([frame.t_us for frame in window.frames[-60:]]) / 1e6)
 
 
 def _duplicate_share(frames: tuple[FrameSample, ...]) -> float:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from functools import cache
+from operator import mul
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -57,31 +58,42 @@ class Motion:
     mouth_permille: float
 
 
-def motion(series: FaceSeries) -> Motion | None:
-    """How the face of `series` moved; None where there are too few pictures, or points that no homography can be fitted to."""
-    if len(series.t_s) < LEAST_SPELLS:
+def motion(*stretches: FaceSeries) -> Motion | None:
+    """How a face moved in some stretches of time; None where there are too few pictures, or points that no homography can be
+    fitted to.
+
+    Between them it may have changed its place and size, which is no motion: each is seen about its own mean place.
+    """
+    parts = [spells for series in stretches if len(spells := _spells(series))]
+    if sum(map(len, parts)) < LEAST_SPELLS:
         return None
+    with np.errstate(all="ignore"):  # where a mesh has slipped off all bounds, that is seen in what comes out
+        flattened = as_plane(np.concatenate(parts))
+        if flattened is None:
+            return None
+        back, carried = flattened
+        moved = [part.var(axis=0).sum(axis=1).mean() for part in np.split(carried, np.cumsum([*map(len, parts)])[:-1])]
+        found = _motion(back, float(np.sqrt(sum(map(mul, moved, map(len, parts))) / len(carried))))
+    return found if np.isfinite(astuple(found)).all() else None
+
+
+def _spells(series: FaceSeries) -> Floats:
+    """The points that are used (spells, k, 2) of each spell, as means over its pictures: in eye distances, about their mean."""
     together = max(int(SPELL_S * series.fps + 0.2), 1)
     spells = len(series.t_s) // together
-    if spells < LEAST_SPELLS:
-        return None
     seen = series.points[: spells * together, USED, :2].astype(np.float64)
     seen = seen.reshape(spells, together, len(USED), 2).mean(axis=1)
-    seen = (seen - seen[:, : len(STIFF)].mean(axis=(0, 1))) / series.unit_px
-    with np.errstate(all="ignore"):  # where a mesh has slipped off all bounds, that is seen in what comes out
-        flattened = as_plane(seen)
-        found = None if flattened is None else _motion(*flattened)
-    return found if found is not None and np.isfinite(astuple(found)).all() else None
+    return seen if not spells else (seen - seen[:, : len(STIFF)].mean(axis=(0, 1))) / series.unit_px
 
 
-def _motion(back: Floats, carried: Floats) -> Motion:
-    """The figures of points as `as_plane` gives them."""
+def _motion(back: Floats, moved_iod: float) -> Motion:
+    """The figures of points as `as_plane` carries them back."""
     stiff, lively = back[:, : len(STIFF)], 1000 * back[:, len(STIFF) :]
     parallax, shape = beyond_plane(stiff)
     lips, upper, lower, brows, gaze = np.split(lively, np.cumsum((len(LIPS), 4, 4, 10)), axis=1)
     open_eyes = (lower - upper)[..., 1].mean(axis=1)
     return Motion(
-        moved_iod=float(np.sqrt(carried.var(axis=0).sum(axis=1).mean())),
+        moved_iod=moved_iod,
         parallax_deg=_spread(parallax),
         shape_permille=1000 * _spread(shape) / float(np.sqrt(len(STIFF))),
         lids_permille=float(open_eyes.std()),

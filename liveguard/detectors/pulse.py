@@ -2,7 +2,7 @@
 
 Plane-orthogonal-to-skin (Wang et al. 2017, doi:10.1109/TBME.2016.2609282) in each region of the face. Fakes
 can carry the pulse of the person who drives them (Seibold et al. 2025), and compression wipes it out of real
-calls: this check is weak both ways, and its weight is small.
+calls: this check is weak both ways. At present it has no weight (`weights.toml`): it measures, and cannot judge.
 """
 
 from __future__ import annotations

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from liveguard.detectors.calibration import Words, card
+from liveguard.detectors.calibration import Words, card, rounded
 from liveguard.detectors.series import (
     RIGID_POINTS,
     FaceSeries,
     face_series,
     face_widths_per_eye_distance,
     head_angles_deg,
+    picture_rate_hz,
+    seen_s,
 )
 from liveguard.types import Reading, Window
 
@@ -35,7 +37,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """The conditions of a window, medians over its pictures; units as in `Limits`."""
+    """The conditions of a window, medians over its pictures but for the first two; units as in `Limits`.
+
+    `seconds` with pictures, so that absence is not taken for observation.
+    """
 
     seconds: float
     fps: float
@@ -63,15 +68,13 @@ def quality_of(series: FaceSeries) -> Quality:
     if n < 3:
         return Quality(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, n)
     interval = np.diff(series.t_s)
-    usual = float(np.median(interval))
-    # Seconds with pictures: a gap counts as one usual interval, so that absence is not taken for observation.
-    seconds = float(np.minimum(interval, 2 * usual).sum()) + usual
+    fps = picture_rate_hz(interval)
     middle = series.points[:, RIGID_POINTS].mean(axis=1)[:, :2] / series.unit_px
     speed = np.linalg.norm(np.diff(middle, axis=0), axis=1) / interval
     yaw = head_angles_deg(series.points[:: max(n // 20, 1)], RIGID_POINTS)[:, 0]
     return Quality(
-        seconds=seconds,
-        fps=1.0 / usual,
+        seconds=seen_s(interval) + 1.0 / fps,
+        fps=fps,
         face_px=series.unit_px * face_widths_per_eye_distance(),
         light=float(np.median([sample.light for sample in series.samples])),
         yaw_deg=float(np.median(np.abs(yaw))),
@@ -123,13 +126,13 @@ def judge(
     measure: Callable[[FaceSeries], dict[str, float]],
     words: Words,
 ) -> Reading:
-    """The reading of `check`: None with a reason where the conditions fall short, else its ratio."""
+    """The reading of `check`: None with a reason where the conditions fall short or nothing is weighed, else its ratio."""
     series = face_series(window)
     quality = quality_of(series)
     why, llr, measures = shortfall(window, quality, limits), None, quality.measures()
     if not why:
         measures |= measure(series)
-        llr = round(card(check).llr(measures), 4)
+        llr = rounded(card(check).llr(measures))
         why = card(check).reasons(measures, words)
     known = {name: round(float(value), 4) for name, value in measures.items() if np.isfinite(value)}
     return Reading(check, window.track, window.start_us, window.end_us, llr, window.coverage, why, known)

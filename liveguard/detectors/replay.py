@@ -10,13 +10,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import ClassVar, Final
 
+import numpy as np
+
 from liveguard.detectors.crop_model import CropModel
+from liveguard.detectors.cuts import cuts, stretches
 from liveguard.detectors.planar_motion import MOVED_IOD, SIGNS, motion, photo_nats, strongest
 from liveguard.detectors.quality import Limits, quality_of, shortfall
-from liveguard.detectors.series import face_series, since_jump
+from liveguard.detectors.series import face_series
 from liveguard.types import Hypothesis, Need, Reading, Window
 
 LIMITS: Final = Limits(seconds=4.8, fps=9.5, face_px=60)  # in less, who listens may well not blink, either
+OFTEN: Final = 2  # cuts in a window: a sender may change the size of its pictures once
 PICTURES_US: Final = 1_000_000  # a model scores the crops of the last second
 MOST_NATS: Final = 6.0
 # Who neither speaks nor moves their face still blinks, 17 times a minute at rest and 4.5 times when they read (medians of
@@ -65,11 +69,12 @@ class Replay(CropModel):
         return replace(looks, llr=llr, coverage=coverage, why=why, measures={**moves.measures, **looks.measures})
 
     def _motion(self, window: Window) -> Reading:
-        # Pictures of another size are a perfect plane's motion, and nobody made it.
-        series = since_jump(face_series(window))
-        quality = quality_of(series)
-        llr, measures, why = None, quality.measures(), shortfall(window, quality, LIMITS)
-        found = None if why else motion(series)
+        series = face_series(window)
+        at = cuts(series.points)
+        parts = stretches(series, at, LIMITS.face_px)
+        quality = replace(quality_of(series), seconds=sum(quality_of(part).seconds for part in parts))
+        llr, measures, why = None, quality.measures() | {"cuts": float(len(at))}, shortfall(window, quality, LIMITS)
+        found = None if why else motion(*parts)
         if found is not None:
             life, sign = strongest(found)
             llr = photo_nats(found)
@@ -89,5 +94,7 @@ class Replay(CropModel):
                 why = f"no photo: {SIGNS[sign].words}"
         elif not why:
             why = "the mesh of the face cannot be followed"
+        if llr is None and len(at) >= OFTEN:
+            why += f"; the picture of the face jumps, {len(at)} times in {float(np.ptp(series.t_s)):.0f} s"
         llr = None if llr is None else round(llr, 4)
         return Reading(self.name, window.track, window.start_us, window.end_us, llr, window.coverage, why, measures)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -26,10 +26,10 @@ IndexArray: TypeAlias = npt.NDArray[np.int64]
 RIGID_POINTS: IndexArray = np.array(RIGID)
 MOST_GRID_HZ = 30.0
 LEAST_FRESH = 12
-# From one picture to the next no head grows by a twelfth or moves by half a distance between its eyes: then the sender changed
-# the size of its pictures (by a quarter and more), or a gallery has laid out its tiles anew.
-JUMP_GROWTH, JUMP_EYES = 0.08, 0.5
 GAP_STEPS = 1.7  # an interval of so many usual ones means that pictures are missing
+MOST_STEP_S = (
+    0.3  # a picture tells of the time until the next, and of no more than this; no check takes fewer than 4 a second
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,21 @@ class FaceSeries:
         return anew if np.count_nonzero(anew) >= LEAST_FRESH else np.ones(len(anew), np.bool_)
 
 
+def picture_rate_hz(steps_s: npt.NDArray[np.floating[Any]]) -> float:
+    """Pictures a second while there are pictures, of the times from one to the next: their mean, as whoever sends pictures in
+    pairs makes the median what he likes.
+    """
+    if not len(steps_s):
+        return 0.0
+    steady_s = steps_s[steps_s <= MOST_STEP_S]
+    return 1.0 / max(float(steady_s.mean() if len(steady_s) else np.median(steps_s)), 1e-6)
+
+
+def seen_s(steps_s: npt.NDArray[np.floating[Any]]) -> float:
+    """For how long there were pictures, of the times from one to the next."""
+    return float(np.minimum(steps_s, MOST_STEP_S).sum())
+
+
 def face_series(window: Window) -> FaceSeries:
     """The samples of `window` whose landmarks are finite and whose time goes forward; may be empty."""
     forward = [sample for k, sample in enumerate(window.faces) if not k or sample.t_us > window.faces[k - 1].t_us]
@@ -73,26 +88,6 @@ def face_series(window: Window) -> FaceSeries:
     t_s = np.array([(sample.t_us - window.start_us) / 1e6 for sample in kept], np.float32)
     eyes = np.linalg.norm(points[:, EYE_LEFT_OUTER] - points[:, EYE_RIGHT_OUTER], axis=1)
     return FaceSeries(tuple(kept), t_s, points, max(float(np.median(eyes)), 1e-3) if kept else 0.0)
-
-
-def since_jump(series: FaceSeries) -> FaceSeries:
-    """`series` from where it was last cut: by pictures of another size, or a face that is suddenly somewhere else."""
-    if len(series.t_s) < 2:
-        return series
-    eyes = series.points[:, (EYE_LEFT_OUTER, EYE_RIGHT_OUTER), :2]
-    rigid = series.points[:, RIGID_POINTS, :2]
-    middle, eyes_px = rigid.mean(axis=1), np.maximum(np.linalg.norm(eyes[:, 0] - eyes[:, 1], axis=1), 1e-3)
-    spread = np.maximum(np.sqrt(rigid.var(axis=1).sum(axis=1)), 1e-3)  # turns of the head change it less than the eyes
-    grown = np.abs(np.diff(np.log(spread))) > JUMP_GROWTH
-    moved = np.linalg.norm(np.diff(middle, axis=0), axis=1) > JUMP_EYES * np.minimum(eyes_px[1:], eyes_px[:-1])
-    cuts = np.flatnonzero(grown | moved)
-    if not len(cuts):
-        return series
-    first = int(cuts[-1]) + 1
-    unit_px = float(np.median(np.linalg.norm(
-        series.points[first:, EYE_LEFT_OUTER] - series.points[first:, EYE_RIGHT_OUTER], axis=1
-    )))  # fmt: skip
-    return FaceSeries(series.samples[first:], series.t_s[first:], series.points[first:], max(unit_px, 1e-3))
 
 
 @cache

@@ -10,21 +10,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from liveguard.config import Config
-from liveguard.detectors.calibration import Card, card, parse_card
+from liveguard.detectors.calibration import Card, card, parse_card, rounded
 from liveguard.detectors.mesh import with_stillness
 from liveguard.errors import InputError
 from liveguard.evaluate.run import Run
 from liveguard.types import Reading
+from liveguard.words import NOT_WEIGHED
 
 WEIGHED = ("mesh", "texture", "blink", "pulse")
 
 
 def reweighed(reading: Reading, weights: Card) -> Reading:
     """What a face check says of these measures with other `weights`; its words stay."""
-    if reading.llr is None:
+    if not was_measured(reading):
         return reading
-    again = replace(reading, llr=round(weights.llr(reading.measures), 4))
+    again = replace(reading, llr=rounded(weights.llr(reading.measures)))
     return with_stillness(again) if reading.detector == "mesh" else again
+
+
+def was_measured(reading: Reading) -> bool:
+    """Whether there is something to weigh: what could not be judged cannot be judged by other weights, either."""
+    return reading.llr is not None or reading.why == NOT_WEIGHED
 
 
 def with_shipped_weights(run: Run) -> Run:
@@ -62,7 +68,7 @@ class Folds:
 
     def _left_out(self, reading: Reading, source: str) -> Reading:
         cards = self.cards.get(reading.detector)
-        if cards is None or reading.llr is None:
+        if cards is None or not was_measured(reading):
             return reading
         if source not in cards:
             raise InputError(f"the weights of {reading.detector} were never fitted without source {source!r}")

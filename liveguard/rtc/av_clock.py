@@ -11,13 +11,16 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from liveguard.rtc.av_tracks import MediaTrack
+from liveguard.timeline import STALL_US
 from liveguard.types import Track
 
 OffsetSource: TypeAlias = Literal["arrival", "sender_report"]
 
 STEP_US = 20_000
 SEAM_US = 10_000  # below this the clock of counted samples would not follow a step of the sound anyway
-TRUST_US, TRUST_AGAIN_US = 500_000, 400_000  # between reports and arrival; two figures, so as not to waver
+# Between reports and arrival; two figures, so as not to waver. What is placed so far apart, and wavers a little, must not be
+# too late for its windows.
+TRUST_US, TRUST_AGAIN_US = STALL_US - 100_000, STALL_US - 200_000
 REPORT_FLOOR_US = 5_000
 ARRIVAL_FLOOR_US, ARRIVAL_FEW_US = 40_000, 200_000  # the second is divided by the number of samples heard of late
 UNKNOWN_US = 500_000

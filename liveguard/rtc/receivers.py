@@ -22,7 +22,7 @@ MOST_WAITING = 60
 """Encoded pictures, 2 s: with more the decoder is behind for good, and only a new key frame helps."""
 MOST_PIXELS = 2560 * 1600
 AUDIO_PATIENCE_MS, VIDEO_PATIENCE_MS = 150, 300
-"""For so long a lost packet holds up what comes after it. Pictures can be sent again; what comes more than 400 ms behind the
+"""For so long a lost packet holds up what comes after it. Pictures can be sent again; what comes more than 600 ms behind the
 other track is too late for its window anyway."""
 AUDIO_RATE_HZ, VIDEO_RATE_HZ = 48_000, 90_000  # of the RTP clock; sound may have another, which its codec tells
 AUDIO_LATE_US = 0

@@ -20,7 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ from table import Table
 from liveguard.config import Config
 from liveguard.detectors.calibration import Card, Part, Term
 from liveguard.evaluate.collect import collect
+from liveguard.evaluate.folds import was_measured
 from liveguard.evaluate.manifest import read_manifest
 from liveguard.evaluate.plan import plan
 from liveguard.evaluate.run import Run
@@ -73,8 +74,8 @@ PLANS = {
 
 
 def table_of(check: str, runs: Sequence[Run]) -> Table | None:
-    """The windows that `check` judged, with all their measures; None where it judged nothing."""
-    rows = [(run, reading.measures) for run in runs for reading in main_readings(run, check)]
+    """The windows in which `check` measured, with all their measures; None where there are none."""
+    rows = [(run, reading.measures) for run in runs for reading in main_readings(measured(run), check)]
     if not rows:
         return None
     names = sorted({name for _, measures in rows for name in measures})
@@ -84,6 +85,12 @@ def table_of(check: str, runs: Sequence[Run]) -> Table | None:
     clip = np.array([number[run.item.name] for run, _ in rows])
     kind = np.array([run.item.kind if run.attack else "real" for run, _ in rows])
     return Table(x, clip, kind, np.array([run.item.source for run, _ in rows]), tuple(items.values()))
+
+
+def measured(run: Run) -> Run:
+    """The run with what was measured and not weighed as if it had been weighed and told nothing."""
+    readings = (replace(r, llr=0.0) if r.llr is None and was_measured(r) else r for r in run.readings)
+    return replace(run, readings=tuple(readings))
 
 
 def usable(table: Table, signs: dict[str, int]) -> np.ndarray:

@@ -13,8 +13,9 @@ from liveguard.alert import AlertMachine
 from liveguard.calibration import Calibration
 from liveguard.errors import ConfigError
 from liveguard.fusion import Evidence, Fusion
-from liveguard.policy import Policy
+from liveguard.policy import SUSPICIOUS_RISK, Policy
 from liveguard.types import Alert, Hypothesis, Need, Reading, Status
+from liveguard.words import NOT_WEIGHED
 
 NEED = Need(step_us=500_000, video_us=2_000_000, evidence_us=1_000_000)
 FEED: Hypothesis = "feed_injected"
@@ -133,29 +134,52 @@ def test_one_genuine_reading_is_too_little() -> None:
     ]
 
 
-def standing(track: int | None, readings: list[tuple[str, Hypothesis]], policy: Policy) -> Status:
+def standing(
+    track: int | None, readings: list[tuple[str, Hypothesis]], policy: Policy, heard_us: int | None = None
+) -> Status:
+    """How `track` stands after readings that found nothing: of the camera about the feed, of the others about `track`."""
     fusion, machine = Fusion(policy), AlertMachine(policy, "s")
+    if heard_us is not None:
+        machine.heard(heard_us)
     for k, (check, hypothesis) in enumerate(readings):
-        one = replace(reading(k, -0.5, check), track=track)
+        one = replace(reading(k, -0.5, check), track=None if check == "camera" else track)
         machine.add(one, hypothesis, fusion.add(one, hypothesis, NEED))
-    return machine.statuses(500_000 * len(readings))[0]
+    return machine.statuses(500_000 * len(readings))[-1]
+
+
+MESH: tuple[str, Hypothesis] = ("mesh", "face_manipulated")
+LIPS: tuple[str, Hypothesis] = ("lipsync", "av_mismatch")
+CAMERA: tuple[str, Hypothesis] = ("camera", FEED)
+SWAPPED, CLONED = "a swapped or animated face is not ruled out", "a cloned voice is not ruled out"
+FOREIGN, PLAYED = "a voice that is somebody else's is not ruled out", "a picture that is played back is not ruled out"
 
 
 def test_what_the_checks_could_not_have_told_is_said_beside_genuine() -> None:
-    weak: tuple[str, Hypothesis] = ("mesh", "face_manipulated")
-    lips: tuple[str, Hypothesis] = ("lipsync", "av_mismatch")
-    face, voice = "a swapped or animated face is not ruled out", "a cloned voice is not ruled out"
     policy = Policy(calibration=Calibration())
-    said = standing(1, [weak, weak, weak, lips], policy)
-    assert (said.state, said.why) == ("genuine", (face,))
-    assert standing(1, [lips, lips, lips], policy).why == (face,), "a face that nothing looked at"
+    said = standing(1, [CAMERA, MESH, MESH, MESH, LIPS], policy)
+    assert (said.state, said.why) == ("genuine", (SWAPPED,))
+    assert standing(1, [CAMERA, LIPS, LIPS, LIPS], policy).why == (SWAPPED,), "a face that nothing looked at"
     strong = replace(policy, ceilings_nats={"mesh": 9.0})
-    assert standing(1, [weak, weak, weak, lips], strong).why == ()
+    assert standing(1, [CAMERA, MESH, MESH, MESH, LIPS], strong).why == ()
     two = replace(policy, ceilings_nats={"mesh": 2.5, "texture": 2.5})
-    assert standing(1, [weak, weak, ("texture", "face_manipulated")], two).why == ()
-    heard: list[tuple[str, Hypothesis]] = [("camera", FEED), ("camera", FEED), ("voice", "voice_synthetic")]
-    assert standing(None, heard, replace(policy, ceilings_nats={"voice": 0.5})).why == (voice,)
+    assert standing(1, [CAMERA, MESH, MESH, ("texture", "face_manipulated")], two).why == ()
+    heard: list[tuple[str, Hypothesis]] = [CAMERA, CAMERA, ("voice", "voice_synthetic")]
+    assert standing(None, heard, replace(policy, ceilings_nats={"voice": 0.5})).why == (CLONED,)
     assert standing(None, heard, policy).why == ()
+
+
+def test_what_no_check_has_judged_lately_is_said_beside_genuine() -> None:
+    policy = Policy(calibration=Calibration(), ceilings_nats={"mesh": 9.0})
+    faces = [MESH] * 3
+    assert standing(1, faces, policy).why == (PLAYED,), "there was no sound, so none was somebody else's"
+    assert standing(1, faces, policy, heard_us=500_000).why == (FOREIGN, PLAYED)
+    assert standing(1, [CAMERA, *faces], policy, heard_us=500_000).why == (FOREIGN,)
+    assert standing(1, [("replay", FEED), *faces, LIPS], policy, heard_us=500_000).why == ()
+    assert standing(1, [CAMERA, LIPS, *[MESH] * 12], policy, heard_us=7_000_000).why == (FOREIGN, PLAYED), (
+        "judged 6 s ago"
+    )
+    assert standing(None, [CAMERA] * 3, policy, heard_us=500_000).why == (CLONED,)
+    assert standing(None, [CAMERA] * 3, policy).why == ()
 
 
 def test_every_hypothesis_can_be_alerted_whatever_the_budget() -> None:
@@ -197,7 +221,14 @@ def test_an_old_judgement_does_not_stand_for_ever() -> None:
 def test_without_a_model_is_an_excuse_only_where_there_is_no_other() -> None:
     policy = Policy()
     fusion, machine = Fusion(policy), AlertMachine(policy, "s")
-    for check, why in (("voice", "no model"), ("swap", "no model"), ("camera", "no picture arrives")):
+    whys = {
+        "voice": "no model",
+        "swap": "no model",
+        "pulse": NOT_WEIGHED,
+        "mesh": NOT_WEIGHED,
+        "camera": "no picture arrives",
+    }
+    for check, why in whys.items():
         one = reading(0, None, check, why=why)
         machine.add(one, FEED, fusion.add(one, FEED, NEED))
     assert machine.statuses(500_000)[0].why == ("no picture arrives",)
@@ -208,6 +239,12 @@ def test_threshold_follows_the_budget() -> None:
     assert Policy().threshold_nats(FEED) == pytest.approx(math.log(720_000))
     assert Policy(thresholds_nats={FEED: 9.0}).threshold_nats(FEED) == 9.0
     assert Policy(false_alerts_per_hour=2.0).threshold_nats(FEED) < Policy().threshold_nats(FEED)
+
+
+def test_nobody_is_suspicious_before_anything_was_seen() -> None:
+    policy = Policy(prior=0.49)
+    assert policy.risk(0.0) < SUSPICIOUS_RISK
+    assert standing(1, [CAMERA, MESH, MESH, MESH], policy).state == "genuine"
 
 
 def test_risk_is_the_prior_without_evidence_and_grows_with_it() -> None:
@@ -221,6 +258,7 @@ def test_risk_is_the_prior_without_evidence_and_grows_with_it() -> None:
     [
         {"false_alerts_per_hour": 0.0},
         {"prior": 1.0},
+        {"prior": 0.5},
         {"half_life_s": math.nan},
         {"most_nats": -1.0},
         {"weights": {"mesh": -1.0}},

@@ -18,6 +18,7 @@ from liveguard.evaluate.folds import WEIGHED, read_folds, with_shipped_weights
 from liveguard.evaluate.manifest import Item
 from liveguard.evaluate.run import Run
 from liveguard.types import Reading
+from liveguard.words import NOT_WEIGHED
 from tests.moving_faces import Person, faces, window
 
 LEFT_OUT = Path(__file__).parents[2] / "models" / "face_checks" / "left_out.json"
@@ -48,6 +49,8 @@ def test_left_out_weights_are_those_of_the_source(tmp_path: Path) -> None:
     folds = read_folds(file)
     reading = Reading("texture", 1, 0, 1_000_000, 2.0, 1.0, "", {"motion_eyes": 0.1})
     assert [folds.left_out(run(reading, source)).readings[0].llr for source in ("here", "there")] == [0.5, -0.25]
+    unweighed = replace(reading, llr=None, why=NOT_WEIGHED)
+    assert folds.left_out(run(unweighed)).readings[0].llr == 0.5, "it was measured"
     silent = replace(reading, llr=None)
     assert folds.left_out(run(silent)).readings[0] == silent, "what could not be judged is not judged now"
     with pytest.raises(InputError, match="never fitted without source 'nowhere'"):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from liveguard.engine import Engine
 from liveguard.inbox import KEEP_AUDIO_SAMPLES, Inbox
@@ -34,6 +37,32 @@ def test_a_feed_within_the_rate_loses_nothing(fps: float) -> None:
 def test_60_fps_is_halved_evenly() -> None:
     kept = admitted(Ladder(), times(60.0, 5.0))
     assert set(np.round(np.diff(kept), -3)) <= {33_000, 34_000}
+
+
+def in_pairs(period_us: int, apart_us: int, seconds: float) -> list[int]:
+    """Two pictures `apart_us` one after the other, every `period_us`, so that the second is on the next point of the grid."""
+    return [0] + [33_000 + k * period_us + d for k in range(int(seconds * 1e6 / period_us)) for d in (0, apart_us)]
+
+
+def test_pairs_are_one_picture_each() -> None:
+    """Two stamps next to each other, one before and one after where the next point of the grid begins."""
+    kept = admitted(Ladder(), in_pairs(66_666, 100, 60.0))
+    assert len(kept) == 901
+    assert set(np.diff(kept)[1:]) == {66_666}
+
+
+@given(st.lists(st.integers(1, 50_000), min_size=2, max_size=200))
+def test_what_is_kept_is_never_next_to_each_other(steps_us: list[int]) -> None:
+    kept = admitted(Ladder(), np.cumsum(steps_us).tolist())
+    assert all(later - earlier >= 0.45e6 / 30 for earlier, later in pairwise(kept))
+
+
+@given(st.floats(2.0, 30.0), st.integers(0, 2**32 - 1))
+def test_a_jittery_camera_keeps_all_but_few_pictures(fps: float, seed: int) -> None:
+    """A tenth of an interval, as a standard deviation: what a driver's clock and a busy machine make of even pictures."""
+    rng = np.random.default_rng(seed)
+    source = np.sort(np.arange(1, 300) * 1e6 / fps + rng.normal(0, 0.1 * 1e6 / fps, 299).clip(-3e5, 3e5)).astype(int)
+    assert len(admitted(Ladder(), source.tolist())) >= 0.95 * len(source)
 
 
 def simulate(service_us: int, seconds: float = 20.0, fps: float = 30.0) -> tuple[list[int], list[int], Inbox]:

@@ -162,13 +162,10 @@ def test_pictures_of_another_size_or_place_are_no_motion_of_a_face(changed: Call
         reading = read(points)
         assert reading.llr is None
         assert reading.measures["moved_iod"] < MOVED_IOD[0]
-    soon = read(np.concatenate([still[: 2 * half - 50], changed(still[2 * half - 50 :])]))
-    assert soon.llr is None
-    assert "2.0 s of face seen" in soon.why
     photo = meshes(flat=True, seconds=12.0)
     assert (
         read(np.concatenate([photo[:half], changed(photo[half:])])).llr or 0
-    ) > 0  # what moved since then still counts
+    ) > 0  # what moved by itself still counts
 
 
 def test_a_person_who_speaks_and_blinks_is_none() -> None:

@@ -78,8 +78,8 @@ def test_every_check_is_silent_without_a_face_and_with_a_broken_one(
 def test_every_check_has_a_card_and_says_what_it_measured(check: Mesh | Texture | Blink | Pulse) -> None:
     seconds = check.need.video_us / 1e6
     reading = check.evaluate(window(faces(Person(turn_deg=3, shift=10), seconds, 30), check.need))
-    assert reading.llr is not None
-    assert abs(reading.llr) <= card(check.name).limit_nats
+    assert (reading.llr is None) == (not card(check.name).parts), "what has no weight judges nothing"
+    assert abs(reading.llr or 0.0) <= card(check.name).limit_nats
     assert all(math.isfinite(value) for value in reading.measures.values())
     assert {"face_px", "frame_rate_hz", "yaw_deg"} <= reading.measures.keys()
 
@@ -100,6 +100,7 @@ def test_a_missing_measure_adds_nothing_and_the_limit_holds() -> None:
     assert made.llr({"x": math.nan, "y": 0.5}) == pytest.approx(0.6)
     assert made.llr({"x": 99.0}) == 2.0
     assert made.llr({"x": -99.0}) == -2.0
+    assert Card((), 2.0).llr({"x": 1.0}) is None, "nothing is weighed"
 
 
 def test_parts_are_mixed_as_equally_likely_kinds() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,28 @@ def test_grid_is_even() -> None:
     grid = FrameGrid(30)
     kept = [t_us for t_us in (k * 1_000_000 // 60 for k in range(600)) if grid.keeps(t_us)]
     assert set(np.diff(kept) // 1_000) == {33}
+
+
+@given(st.lists(st.integers(1, 50_000), min_size=2, max_size=200), st.sampled_from([5.0, 15.0, 30.0, 120.0]))
+def test_grid_never_keeps_two_frames_next_to_each_other(steps_us: list[int], max_fps: float) -> None:
+    grid = FrameGrid(max_fps)
+    kept = [t_us for t_us in np.cumsum(steps_us).tolist() if grid.keeps(t_us)]
+    assert all(later - earlier >= 0.45e6 / max_fps for earlier, later in pairwise(kept))
+
+
+@given(st.floats(2.0, 120.0), st.floats(2.0, 60.0), st.integers(0, 10**7))
+def test_grid_misses_no_point_that_an_even_feed_has_a_frame_for(fps: float, max_fps: float, start_us: int) -> None:
+    grid, seconds = FrameGrid(max_fps), 20
+    times = [start_us + round(k * 1e6 / fps) for k in range(round(fps * seconds))]
+    assert sum(grid.keeps(t_us) for t_us in times) >= int(min(fps, max_fps) * seconds) - 1
+
+
+def test_grid_takes_pairs_about_its_points_for_one_frame() -> None:
+    grid = FrameGrid(30)
+    pairs = [round(2 * k * 1e6 / 30) - 8_000 + off for k in range(1, 300) for off in (-60, 60)]
+    kept = [t_us for t_us in pairs if grid.keeps(t_us)]
+    assert len(kept) == 299
+    assert max(np.diff(kept)) < 67_000
 
 
 @pytest.mark.parametrize("max_fps", [0, -1, float("nan"), 1e9])

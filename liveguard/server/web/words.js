@@ -29,6 +29,7 @@ const STATES = {
 const ORDER = ["alert", "suspicious", "offline", "cannot_judge", "waiting", "genuine"];
 
 const ADVICE = [
+  [/too late to be judged/, "call again: sound and picture arrive too far apart"],
   [/come (closer|nearer)/, "come closer to the camera"],
   [/too dark|luma/, "turn a light on"],
   [/frame rate|too few pictures/, "close other programs, or give the camera more light, so that more pictures come"],
