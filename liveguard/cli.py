@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from liveguard import __version__
+from liveguard.commands import INTERRUPTED
 from liveguard.commands.streams import UnreadError, standard_streams
 from liveguard.errors import LiveguardError
 from liveguard.words import plain
@@ -33,7 +34,7 @@ STATUSES = """exit status: 0 done and nothing raised; 1 an alert was raised (rep
 doctor: recordings cannot be judged); 2 wrong use, an input that cannot be used, or an output that cannot be written; 70 a
 defect of liveguard (with a traceback); 130 interrupted; 141 the reader of the output has gone before its end, and nothing
 was raised until then."""
-INTERNAL_DEFECT, INTERRUPTED, UNREAD = 70, 130, 141  # EX_SOFTWARE; and as shells say it for SIGINT and SIGPIPE
+INTERNAL_DEFECT, UNREAD = 70, 141  # EX_SOFTWARE; and as shells say it for SIGPIPE
 ERROR_LIMIT = 2000
 
 

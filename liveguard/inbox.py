@@ -1,4 +1,7 @@
-"""The only place where load is shed: between the thread that reads a feed and the one that analyses it."""
+"""Where the analysis sheds load, and nowhere else: between the thread that reads a feed and the one that analyses it.
+
+Live taps bound what waits before it (`taps.sample_queue`), and say what they dropped.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,6 @@ class Shed:
     frames_in: int = 0
     frames_shed: int = 0
     audio_samples_shed: int = 0
-    notes_shed: int = 0
 
 
 class Inbox:
@@ -143,8 +145,6 @@ class Inbox:
             lane[-1] = number, replace(last, end_us=max(last.end_us, note.end_us))
         elif len(lane) < KEEP_NOTES:
             lane.append((self._number, note))
-        else:
-            self.shed.notes_shed += 1
 
 
 def _follows(last: Gap, note: Gap) -> bool:

@@ -6,13 +6,13 @@ names a class or function; its options come as keyword arguments.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from inspect import signature
 from typing import Any, Literal, TypeAlias, cast
 
 from liveguard.errors import ConfigError, LiveguardError, PluginError
-from liveguard.types import Detector, Need
+from liveguard.types import Detector, Need, Sink
 
 Group: TypeAlias = Literal["detectors", "taps", "sinks"]
 OURS = "liveguard"
@@ -120,3 +120,17 @@ def _check_shape(name: str, detector: object) -> None:
         raise PluginError(
             f"detector {name!r} calls itself {getattr(detector, 'name', None)!r}: the two must be the same"
         )
+
+
+def open_sinks(tables: Sequence[Mapping[str, Any]]) -> list[Sink]:
+    """The sinks of a settings file; those opened are closed again if a later one fails."""
+    sinks: list[Sink] = []
+    try:
+        for table in tables:
+            options = {key: value for key, value in table.items() if key != "kind"}
+            sinks.append(load("sinks", table["kind"], options))
+    except BaseException:
+        for sink in sinks:
+            sink.close()
+        raise
+    return sinks

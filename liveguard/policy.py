@@ -20,6 +20,8 @@ CEILINGS_NATS: Mapping[str, float] = {
     "texture": 4.5,
     "blink": 2.0,
     "pulse": 1.0,
+    # A model that looks at what the others do not: close to an alert, and never over it alone. That of the one that ships
+    # was measured, and is far lower (`calibration.toml`).
     "swap": 12.0,
 }
 OTHER_CEILING_NATS = 6.0

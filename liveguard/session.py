@@ -57,7 +57,6 @@ class Stats:
     rate_hz: float
     shed: Shed
     age_ms: tuple[float, ...]
-    late: dict[str, int]
     jobs_skipped: int
     events_dropped: int
 
@@ -184,9 +183,8 @@ class Session:
         shed = self._inbox.shed
         return Stats(
             self._inbox.rate_hz,
-            Shed(shed.frames_in, shed.frames_shed, shed.audio_samples_shed, shed.notes_shed),
+            Shed(shed.frames_in, shed.frames_shed, shed.audio_samples_shed),
             tuple(sorted(self._ages_ms)),
-            dict(self._engine.timeline.late),
             self._jobs_skipped,
             self._speaker.events_dropped,
         )

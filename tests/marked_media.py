@@ -181,7 +181,3 @@ class Witnessed(Guard):
 
 class WitnessedFake(Witnessed, FakeGuard):
     """Sees a made-up face in every picture."""
-
-
-class WitnessedGuard(Witnessed, Guard):
-    """The real guard."""

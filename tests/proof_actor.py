@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from demo.head import Cover, Head, HeadPose, Light, idle
 from liveguard.challenge.script import Step
 from liveguard.types import SAMPLE_RATE_HZ, ByteArray, FloatArray
 from tests.live_camera import FPS
+from tests.rendering.head import Cover, Head, HeadPose, Light, idle
 
 FIRST_CUE_S = 2.4  # after a face comes into its place the first step is announced, measured
 BETWEEN_S = 0.09  # from the end of a step to the announcement of the next one: the way there

@@ -7,10 +7,10 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from demo.head import Head
 from liveguard.challenge.script import Step
 from tests.live_camera import FPS, Grain, LiveCamera
 from tests.proof_actor import Actor, Manner
+from tests.rendering.head import Head
 
 READY_WITHIN_S = 60.0
 LATE_S = 1.0  # a process that was held up does not make up for the pictures that it missed

@@ -37,7 +37,7 @@ class Match:
     atanh of the correlation), `other_fit` and `other_sd` being their mean and deviation; `better_share`: of other codes
     that fit better. `size`, `rest`: the root mean square of what the code explains, and of what it does not, in log chroma.
     `lag_s`, `lag_sd_s`: the lag, and how well it is known. `gain`: the signal over the response of a screen that gives as
-    much light as `SHAPE` says; `lag_index`: for use with `Steps`.
+    much light as `SHAPE` says.
     """
 
     fit: float
@@ -74,12 +74,8 @@ def linear_colours(names: Sequence[str]) -> FloatArray:
 def other_codes(steps: int) -> FloatArray:
     """Responses (256, steps, 2) of codes as the script draws them, always the same ones."""
     palette = response(linear_colours(COLOURS), SHAPE)
-    codes = []
-    for seed in range(OTHERS):
-        draws, code = Draws(b"another light code" + seed.to_bytes(2, "big")), list[int]()
-        while len(code) < steps:
-            code.append(draws.one([colour for colour in range(len(COLOURS)) if not code or colour != code[-1]]))
-        codes.append(palette[code])
+    draws = (Draws(b"another light code" + seed.to_bytes(2, "big")) for seed in range(OTHERS))
+    codes = [palette[one.changing(range(len(COLOURS)), steps)] for one in draws]
     return np.asarray(codes, np.float32)
 
 

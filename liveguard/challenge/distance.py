@@ -12,13 +12,13 @@ from liveguard.challenge.follow import GRID_S, Axis, Floats, Followed, followed,
 from liveguard.challenge.perspective import Perspective, View, flat_nats, perspective_between
 from liveguard.challenge.phases import PHASES
 from liveguard.challenge.planar import against_attacks
-from liveguard.challenge.script import NEARER, cue_name
+from liveguard.challenge.script import NEARER, STAYS_NEAR, TENTH_US, cue_name
 from liveguard.challenge.seen import LEAST_BEFORE, Seen, seen_around
 from liveguard.detectors.series import RIGID_POINTS
 from liveguard.types import BoolArray, Cue, FloatArray, Hypothesis, Need, Reading, Window
 
 MOVE_S: Final = 1.0
-BACK_AFTER_S: Final = np.arange(0.8, 1.41, 0.1)
+BACK_AFTER_S: Final = np.array(STAYS_NEAR) * TENTH_US / 1e6
 """All the times near that `script` may draw."""
 SOONER_S: Final = np.arange(-0.4, 0.41, 0.1)
 """By how much sooner or later than the way there the way back is begun."""

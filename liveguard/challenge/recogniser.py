@@ -69,23 +69,21 @@ class _Path:
 
 
 class Sphinx:
-    """English digits by PocketSphinx. Raises ConfigError where it is not installed.
+    """English digits by PocketSphinx, for one thread. Raises ConfigError where it is not installed.
 
-    A decoder is owned by one call at a time: idle ones wait in a list whose `append` and `pop` are atomic, and where none is
-    idle another is made. Each sound's cepstral mean is its own, so that nothing is carried over from one to the next.
+    Each sound's cepstral mean is its own, so that nothing is carried over from one to the next.
     """
 
     def __init__(self) -> None:
-        self._idle = [_decoder()]
+        self._decoder = _decoder()
 
     def hear(self, pcm: FloatArray, asked: Sequence[int]) -> Heard | None:
+        """As `Recogniser.hear`."""
         try:
-            decoder = self._idle.pop()
-        except IndexError:
-            decoder = _decoder()
-        heard = _hear(decoder, pcm, asked)
-        self._idle.append(decoder)  # one that broke is not used again
-        return heard
+            return _hear(self._decoder, pcm, asked)
+        except BaseException:
+            self._decoder = _decoder()  # one that broke is not used again
+            raise
 
 
 def _decoder() -> Decoder:

@@ -15,6 +15,8 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from liveguard.challenge.script import BEAT_APART, BEATS, FIRST_BEAT, TENTH_US
+
 Array: TypeAlias = npt.NDArray[np.float64]
 
 # People who tap to irregular visual beats scatter by 30 to 80 ms (Repp 2005, doi:10.3758/BF03206433); closing the eyes, or
@@ -29,12 +31,6 @@ EXTRA_HZ: Final = 0.3
 RANDOM_HZ: Final = (0.03, 0.3, 1.0, 2.0)  # a mouth that speaks opens more often than eyes close
 DOES_NOT: Final = 0.08  # of people who are asked: did not understand, looked away, or it was not seen
 HIT_S: Final = 0.25  # from a beat, with the common lag taken out, for what is said in words
-
-# How scripts are drawn (`script`), in steps of 0.1 s.
-FIRST: Final = range(9, 13)
-APART: Final = range(8, 15)
-BEATS: Final = 4
-STEP_S: Final = 0.1
 
 
 def rhythm_nats(events_s: Array, beats_s: Sequence[float], lasts_s: float) -> float:
@@ -68,8 +64,8 @@ def _lag_prior() -> Array:
 @cache
 def _scripts() -> Array:
     """(1372, 4) seconds: all that can be drawn."""
-    steps = np.array(list(product(FIRST, *[APART] * (BEATS - 1))))
-    return np.asarray(np.cumsum(steps, axis=1) * STEP_S)
+    tenths = np.array(list(product(FIRST_BEAT, *[BEAT_APART] * (BEATS - 1))))
+    return np.asarray(np.cumsum(tenths, axis=1) * TENTH_US / 1e6)
 
 
 def matched(events_s: Array, beats_s: Sequence[float]) -> tuple[int, float]:

@@ -33,6 +33,12 @@ TURNS_DEG: Final = (16, 19, 22, 25)
 NODS_DEG: Final = (-12, -8, 0, 0, 8, 12)
 REGIONS: Final = ("left_cheek", "right_cheek", "mouth", "forehead", "chin")
 NEARER: Final = (1.35, 1.45, 1.55)
+TENTH_US: Final = 100_000
+# In tenths of a second: until the first beat, from beat to beat, and from coming near until going back.
+FIRST_BEAT: Final = range(9, 13)
+BEAT_APART: Final = range(8, 15)
+BEATS: Final = 4
+STAYS_NEAR: Final = range(8, 15)
 
 
 def new_nonce() -> bytes:
@@ -91,6 +97,13 @@ class Draws:
     def one(self, of: Sequence[T]) -> T:
         return of[self.below(len(of))]
 
+    def changing(self, of: Sequence[T], count: int) -> list[T]:
+        """So many, at least one, none of which follows itself."""
+        drawn = [self.one(of)]
+        while len(drawn) < count:
+            drawn.append(self.one([each for each in of if each != drawn[-1]]))
+        return drawn
+
     def shuffled(self, of: Iterable[T]) -> list[T]:
         left = list(of)
         return [left.pop(self.below(len(left))) for _ in range(len(left))]
@@ -108,10 +121,11 @@ def draw(nonce: bytes, policy: ProofPolicy, cannot: Iterable[str] = ()) -> tuple
 
 def _light(draws: Draws) -> Params:
     """No colour follows itself, so that each change can be seen."""
-    colours = [draws.one(COLOURS)]
-    while len(colours) < LIGHT_STEPS:
-        colours.append(draws.one([colour for colour in COLOURS if colour != colours[-1]]))
-    return {"colours": " ".join(colours), "each_us": COLOUR_US, LASTS: LIGHT_STEPS * COLOUR_US}
+    return {
+        "colours": " ".join(draws.changing(COLOURS, LIGHT_STEPS)),
+        "each_us": COLOUR_US,
+        LASTS: LIGHT_STEPS * COLOUR_US,
+    }
 
 
 def _pose(draws: Draws) -> Params:
@@ -128,29 +142,26 @@ def _pose(draws: Draws) -> Params:
 
 def _occlusion(draws: Draws) -> Params:
     covered_us = 1_300_000
-    bare_us = covered_us + draws.between(10, 16) * 100_000
+    bare_us = covered_us + draws.between(10, 16) * TENTH_US
     return {"region": draws.one(REGIONS), "covered_us": covered_us, "bare_us": bare_us, LASTS: bare_us + 1_000_000}
 
 
 def _rhythm(draws: Draws) -> Params:
-    beats_us = [draws.between(9, 12) * 100_000]
-    for _ in range(3):
-        beats_us.append(beats_us[-1] + draws.between(8, 14) * 100_000)
+    beats_us = [draws.one(FIRST_BEAT) * TENTH_US]
+    while len(beats_us) < BEATS:
+        beats_us.append(beats_us[-1] + draws.one(BEAT_APART) * TENTH_US)
     action = draws.one(("blink", "mouth"))
     return {"action": action, "beats_us": " ".join(map(str, beats_us)), LASTS: beats_us[-1] + 900_000}
 
 
 def _digits(draws: Draws) -> Params:
     """No digit twice in a row: recognisers, like people, run them together."""
-    digits = [draws.below(10)]
-    while len(digits) < 4:
-        digits.append(draws.one([digit for digit in range(10) if digit != digits[-1]]))
-    return {"digits": " ".join(map(str, digits)), LASTS: 5_000_000}
+    return {"digits": " ".join(map(str, draws.changing(range(10), 4))), LASTS: 5_000_000}
 
 
 def _distance(draws: Draws) -> Params:
     near_us = 1_800_000
-    back_us = near_us + draws.between(8, 14) * 100_000
+    back_us = near_us + draws.one(STAYS_NEAR) * TENTH_US
     return {"nearer": draws.one(NEARER), "near_us": near_us, "back_us": back_us, LASTS: back_us + 1_600_000}
 
 

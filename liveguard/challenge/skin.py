@@ -22,7 +22,6 @@ _MIDDLE: Final = (
 _LEFT: Final = ((234, 227, 116, 123, 147, 177, 93),)
 _RIGHT: Final = ((454, 447, 345, 352, 376, 401, 323),)
 MIDDLE, LEFT, RIGHT, BESIDE_LEFT, BESIDE_RIGHT = range(5)
-PARTS: Final = 5
 _NEAR, _FAR = (
     0.35,
     1.1,

@@ -6,13 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import datetime, timezone
 from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
+from liveguard import utc
 from liveguard.commands.serve import default_database, folder_of
 from liveguard.errors import BackendError, InputError, SinkError
 from liveguard.words import plain
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     from liveguard.server.database import Database
 
     out = Console(highlight=False)
-    now = datetime.now(timezone.utc)
+    now = utc.now()
     where = _existing(arguments.database or default_database())
     folder = folder_of(where)
     outbox = None if folder is None else folder / OUTBOX_NAME

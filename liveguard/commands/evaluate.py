@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from liveguard.commands.options import add_guard_options, config_of
+from liveguard.commands.options import add_guard_options, config_of, names_in
 from liveguard.commands.progress import counting
 from liveguard.errors import BackendError, InputError
 from liveguard.words import plain
@@ -153,7 +153,7 @@ def folds_of(held_out: str | None) -> Folds:
     """The weights and models in the files `--held-out` that have not seen the sources they judge; none without a file."""
     from liveguard.evaluate.folds import Folds, read_folds
 
-    every = [read_folds(Path(name)) for name in _names(held_out or "")]
+    every = [read_folds(Path(name)) for name in names_in(held_out or "")]
     cards = {check: by_source for each in every for check, by_source in each.cards.items()}
     models = {check: by_source for each in every for check, by_source in each.models.items()}
     return Folds(cards, models)
@@ -170,8 +170,8 @@ def judged(arguments: argparse.Namespace, config: Config, out: Path, folds: Fold
         raise InputError(f"--jobs {arguments.jobs}: allowed is 1 and more")
     if arguments.minutes is not None and not 0 < arguments.minutes < math.inf:
         raise InputError(f"--minutes {arguments.minutes}: allowed is more than 0")
-    items = read_manifest(arguments.manifest, _names(arguments.split))
-    tasks = plan(items, _names(arguments.variants), arguments.seed, arguments.minutes)
+    items = read_manifest(arguments.manifest, names_in(arguments.split))
+    tasks = plan(items, names_in(arguments.variants), arguments.seed, arguments.minutes)
     if not tasks:
         raise InputError(f"{arguments.manifest}: nothing to be judged: everything is longer than --minutes")
     with counting("judging", len(tasks)) as done:
@@ -194,15 +194,15 @@ def _policies(
     named = [calibration for source, calibration in by_source.items() if source != UNKNOWN]
     own = {d.name: sum(d.name in calibration.checks for calibration in named) for d in detectors}
     how = "each source by a calibration fitted on all others" if any(own.values()) else "as shipped"
-    how = f"{how}; weights and models that have not seen it" if _names(held_out) else how
+    how = f"{how}; weights and models that have not seen it" if names_in(held_out) else how
     return lambda run: policies[run.item.source], {"calibration": how, "sources": len(named), "calibrated_sources": own}
 
 
 def _conditions(arguments: argparse.Namespace, detectors: list[Detector], policy: Policy, folds: Folds) -> Figures:
     return {
         "manifest": arguments.manifest.name,
-        "variants": _names(arguments.variants),
-        "splits": _names(arguments.split),
+        "variants": list(names_in(arguments.variants)),
+        "splits": list(names_in(arguments.split)),
         "minutes": arguments.minutes,
         "seed": arguments.seed,
         "checks": [detector.name for detector in detectors],
@@ -274,7 +274,3 @@ def _share(own: Figures | None) -> str:
 
 def _said(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}"
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]

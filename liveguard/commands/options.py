@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from liveguard.config import Config, read_config
-from liveguard.plugins import load, require_installed
-from liveguard.types import Sink
+from liveguard.plugins import require_installed
 
 
 def add_guard_options(parser: argparse.ArgumentParser) -> None:
@@ -24,9 +21,9 @@ def config_of(arguments: argparse.Namespace) -> Config:
     """The settings file, with what the command line says on top. Raises ConfigError for a check that is not there."""
     config = read_config(arguments.config) if arguments.config else Config()
     if arguments.checks is not None:
-        config = replace(config, only=_names(arguments.checks))
+        config = replace(config, only=names_in(arguments.checks))
     if arguments.without:
-        config = replace(config, without=_names(arguments.without))
+        config = replace(config, without=names_in(arguments.without))
     if arguments.face_model:
         config = replace(config, task_file=arguments.face_model)
     for key, names in (
@@ -40,19 +37,6 @@ def config_of(arguments: argparse.Namespace) -> Config:
     return config
 
 
-def open_sinks(tables: Sequence[Mapping[str, Any]]) -> list[Sink]:
-    """The sinks of a settings file; those opened are closed again if a later one fails."""
-    sinks: list[Sink] = []
-    try:
-        for table in tables:
-            options = {key: value for key, value in table.items() if key != "kind"}
-            sinks.append(load("sinks", table["kind"], options))
-    except BaseException:
-        for sink in sinks:
-            sink.close()
-        raise
-    return sinks
-
-
-def _names(text: str) -> tuple[str, ...]:
+def names_in(text: str) -> tuple[str, ...]:
+    """What an option lists with commas between."""
     return tuple(name.strip() for name in text.split(",") if name.strip())

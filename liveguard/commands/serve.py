@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from liveguard.commands.options import add_guard_options, config_of, open_sinks
+from liveguard.commands.options import add_guard_options, config_of
 from liveguard.errors import BackendError, ConfigError
 from liveguard.guard import Guard
 from liveguard.hosts import is_loopback
+from liveguard.plugins import open_sinks
+from liveguard.server.defaults import HOST, KEEP_DAYS, MAX_SESSIONS, PORT
 
 if TYPE_CHECKING:
     from liveguard.server.settings import ServerSettings
@@ -32,10 +34,8 @@ SHUTDOWN_S = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)"
-    )
-    parser.add_argument("--port", type=int, default=8765, help="default: 8765; 0 takes any that is free")
+    parser.add_argument("--host", default=HOST, help=f"address to listen on (default: {HOST}, this machine only)")
+    parser.add_argument("--port", type=int, default=PORT, help=f"default: {PORT}; 0 takes any that is free")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     parser.add_argument(
         "--token", default="", help="who may use it; or LIVEGUARD_TOKEN; made up where needed and none is given"
@@ -59,14 +59,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="stun:HOST:PORT or turn:USER:SECRET@HOST:PORT (default: none, nothing outside is asked)",
     )
-    parser.add_argument("--max-sessions", type=int, default=8, help="participants guarded at once (default: 8)")
+    parser.add_argument(
+        "--max-sessions",
+        type=int,
+        default=MAX_SESSIONS,
+        help=f"participants guarded at once (default: {MAX_SESSIONS})",
+    )
     parser.add_argument(
         "--database",
         default="",
         metavar="FILE|URL",
         help="sessions, alerts and feedback: an SQLite file (default: in the state folder), a URL, or sqlite:// for none",
     )
-    parser.add_argument("--keep-days", type=float, default=90.0, help="forget them after so long (default: 90)")
+    parser.add_argument(
+        "--keep-days", type=float, default=KEEP_DAYS, help=f"forget them after so long (default: {KEEP_DAYS:g})"
+    )
     parser.add_argument(
         "--proof-key",
         type=Path,

@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.text import Text
 
 from liveguard.errors import BackendError, InputError
+from liveguard.kyc.canonical import LONGEST_BYTES
 from liveguard.words import plain
 
 if TYPE_CHECKING:
     from liveguard.kyc.report import Verified
 
-MOST_BYTES = 1_000_001
 STYLES = {"live": "bold green", "not_live": "bold red", "cannot_judge": "bold cyan"}
 
 
@@ -67,7 +67,7 @@ def _show(verified: Verified) -> None:
 def _read(file: Path) -> bytes:
     try:
         with file.open("rb") as opened:
-            return opened.read(MOST_BYTES)
+            return opened.read(LONGEST_BYTES + 1)
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}") from error
 

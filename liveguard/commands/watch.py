@@ -17,10 +17,12 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
+from liveguard.commands import INTERRUPTED
 from liveguard.commands.live_view import LiveView
-from liveguard.commands.options import add_guard_options, config_of, open_sinks
+from liveguard.commands.options import add_guard_options, config_of
 from liveguard.errors import BackendError, InputError
 from liveguard.guard import Guard
+from liveguard.plugins import open_sinks
 from liveguard.session import Session, Stats, Tick
 from liveguard.sinks.jsonl import JsonlSink
 from liveguard.sinks.terminal import TerminalSink
@@ -30,7 +32,6 @@ from liveguard.types import Sink, Tap
 POLL_S = 0.2
 END_S = 15.0  # to end in good order
 ABORT_S = 2.0  # to close the sinks when there is no time
-INTERRUPTED = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

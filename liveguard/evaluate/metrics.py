@@ -224,15 +224,6 @@ def _score_interval(area: float, attacks: int, genuine: int) -> Interval:
     return low(area), 1 - low(1 - area)
 
 
-def rate_interval(count: int, hours: float) -> Interval:
-    """95 % interval of events per hour, exact for a Poisson process (Garwood 1936, doi:10.1093/biomet/28.3-4.437)."""
-    if hours <= 0:
-        return 0.0, math.inf
-    tail = (1 - LEVEL) / 2
-    low = float(stats.chi2.ppf(tail, 2 * count)) / 2 if count else 0.0
-    return low / hours, float(stats.chi2.ppf(1 - tail, 2 * count + 2)) / 2 / hours
-
-
 def share_interval(count: int, of: int) -> Interval | None:
     """95 % interval of a share (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
     if of <= 0:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from liveguard.evaluate.figures import Figures
 from liveguard.evaluate.pad_plots import pad_plots
 from liveguard.evaluate.report.document import document
-from liveguard.evaluate.report.markup import Cell, auc, figure, known, plot, say, seconds, share, table, with_interval
 from liveguard.evaluate.report.terms import term
 from liveguard.kyc.decision import STEP_WORDS
+from liveguard.markup import Cell, auc, figure, known, plot, say, seconds, share, table, with_interval
 
 FEW = 20
 AGAIN = "_as_rejection"

@@ -24,7 +24,7 @@ from liveguard.kyc.tables import (
     proof_of,
 )
 from liveguard.server.database import Database
-from liveguard.server.tables import unix_us
+from liveguard.utc import unix_us
 
 MOST_ROWS: Final = 1000
 _NOTHING: Final[dict[str, Any]] = {

@@ -19,7 +19,7 @@ class WrongToken(LiveguardError):  # noqa: N818 (the API answers 403)
         self.left = left
 
 
-class ProofClosed(LiveguardError):  # noqa: N818 (the API answers 409 or 410)
+class ProofClosed(LiveguardError):  # noqa: N818 (the API answers 410)
     """The proof is in a state in which this cannot be done; `state` says which, "" where it is not stored any more."""
 
     def __init__(self, what: str, state: str) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Final
 
-from liveguard.evaluate.report.markup import Html, say, table
 from liveguard.kyc.decision import STEP_WORDS, Outcome
 from liveguard.kyc.html_figures import bar, fact, fact_name, figure_cells, nats_text, seconds_between
 from liveguard.kyc.keys import grouped
 from liveguard.kyc.report import Verified
+from liveguard.markup import Html, html_file, say, table
 
 VERDICTS: Final[Mapping[Outcome, tuple[str, str]]] = {
     "live": ("Live", "A live person was in front of the camera and did what was asked."),
@@ -37,12 +37,7 @@ def page(verified: Verified) -> str:
     )
     body = _head(verified) + "".join(f"<section><h2>{title}</h2>{text}</section>" for title, text in parts if text)
     style = (files("liveguard.kyc") / "report.css").read_text("utf-8")
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>Liveness report</title><style>{style}</style></head>\n<body><main>{body}</main></body></html>\n"
-    )
+    return html_file("Liveness report", style, f"<main>{body}</main>")
 
 
 def _bodies(verified: Verified, kind: str) -> list[Mapping[str, Any]]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from liveguard.challenge.check import MOST_NATS
-from liveguard.evaluate.report.markup import Html
+from liveguard.markup import Html
 
 UNITS: Final = {
     "us": " µs", "ms": " ms", "s": " s", "deg": "°", "px": " px", "hz": " Hz", "db": " dB", "nats": " nats", "fps": " fps",

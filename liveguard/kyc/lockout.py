@@ -9,8 +9,8 @@ from typing import Final
 from sqlalchemy import Connection, and_, or_, select
 
 from liveguard.challenge.policy import ProofPolicy
-from liveguard.kyc.tables import PROOFS, at_of
-from liveguard.server.tables import unix_us
+from liveguard.kyc.tables import PROOFS
+from liveguard.utc import at_of, unix_us
 
 WRONG_TOKENS: Final = 5
 """After so many a proof is closed, and counts as failed."""

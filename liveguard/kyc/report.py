@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Any, Final, cast
 
 from cryptography.exceptions import InvalidSignature
@@ -29,6 +28,7 @@ from liveguard.kyc.entries import Entry, steps_list
 from liveguard.kyc.errors import ReportError
 from liveguard.kyc.form import BODIES, ENTRY, OPTIONAL, REPORT, check_fields, check_order
 from liveguard.kyc.keys import fingerprint, grouped, raw_public
+from liveguard.utc import iso
 
 FORMAT: Final = "liveguard.proof.1"
 DOMAIN: Final = b"liveguard proof report\n"
@@ -72,7 +72,7 @@ def build(proof: str, entries: Iterable[Entry]) -> dict[str, Any]:
     chained: list[dict[str, Any]] = []
     for seq, entry in enumerate(entries):
         prev, at = (chained[-1]["hash"], chained[-1]["at"]) if chained else (NO_ENTRY, "")
-        link = {"seq": seq, "at": max(stamp(entry.at), at), "kind": entry.kind, "body": entry.body, "prev": prev}
+        link = {"seq": seq, "at": max(iso(entry.at), at), "kind": entry.kind, "body": entry.body, "prev": prev}
         chained.append({**link, "hash": _sha256(canonical(link))})
     # As a reader will see it: with rounded figures, and lists instead of tuples.
     built = parse(canonical({"format": FORMAT, "id": proof, "entries": chained}))
@@ -127,13 +127,6 @@ def needs_of(entries: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]
     """What the person cannot do: as the caller said, and as only they themselves did."""
     bodies = {entry["kind"]: entry["body"] for entry in entries}
     return bodies["opened"]["needs"], bodies.get("consent", {}).get("needs", [])
-
-
-def stamp(at: datetime) -> str:
-    """ISO 8601 in UTC to the millisecond, always of the same length; ValueError for a time that does not say its zone."""
-    if at.tzinfo is None:
-        raise ValueError("a time without a zone: an aware datetime is expected")
-    return at.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def _signed(report: Mapping[str, Any]) -> bytes:

@@ -20,7 +20,7 @@ from liveguard.kyc.service import MOST_ATTEMPTS, RETURN_WITHIN_S, Proofs
 from liveguard.kyc.tables import Proof
 from liveguard.server.gate import BEARER, SUBPROTOCOL
 from liveguard.server.hub import Refused
-from liveguard.server.tables import iso, unix_us
+from liveguard.utc import iso
 
 Json = dict[str, Any]
 Key = Annotated[str, Header(alias="authorization", max_length=256)]
@@ -42,7 +42,7 @@ def caller_routes(proofs: Proofs, url: str) -> APIRouter:
         """A liveness session: the link is for the person, who has an hour to open it, and works once."""
         new = await proofs.open(wanted)
         link = f"{url}proof/#id={new.id}&token={new.token}"
-        return {"id": new.id, "token": new.token, "url": link, "expires_at": iso(unix_us(new.expires_at))}
+        return {"id": new.id, "token": new.token, "url": link, "expires_at": iso(new.expires_at)}
 
     @routes.get("/key")
     async def key() -> Json:
@@ -169,10 +169,10 @@ def describe(proof: Proof) -> Json:
         "id": proof.id,
         "state": proof.state,
         "verdict": proof.verdict,
-        "created_at": iso(unix_us(proof.created_at)),
-        "expires_at": iso(unix_us(proof.expires_at)),
-        "consent_at": None if consent is None else iso(unix_us(consent)),
-        "ended_at": None if ended is None else iso(unix_us(ended)),
+        "created_at": iso(proof.created_at),
+        "expires_at": iso(proof.expires_at),
+        "consent_at": None if consent is None else iso(consent),
+        "ended_at": None if ended is None else iso(ended),
         "left_out": {"by_caller": _left_out(proof, proof.needs), "by_person": _left_out(proof, proof.own_needs)},
         "reasons": list(entries[-1]["body"]["reasons"]) if entries else [],
         "challenges": [{"kind": step["kind"], "nats": step["nats"], "why": step["why"]} for step in steps],

@@ -8,12 +8,12 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from liveguard import utc
 from liveguard.challenge.checks import challenge_checks
 from liveguard.challenge.policy import ProofPolicy
 from liveguard.challenge.script import draw, new_nonce
@@ -141,11 +141,11 @@ class Proofs:
             raise ConfigError("proof.lag_most_ms is the server's own setting: it cannot be asked for")
         policy = ProofPolicy.of({**policy_dict(self._policy), **wanted.policy})
         create = partial(self.store.create, locale=wanted.locale, needs=wanted.cannot, notify=self._webhook is not None)
-        return await asyncio.to_thread(create, wanted.subject, policy, _now())
+        return await asyncio.to_thread(create, wanted.subject, policy, utc.now())
 
     async def erase(self, proof_id: str) -> None:
         """Forget it; a page that is at it has nothing to finish any more. Raises UnknownProof."""
-        await asyncio.to_thread(self.store.erase, proof_id, _now())
+        await asyncio.to_thread(self.store.erase, proof_id, utc.now())
         await self._end_feed(proof_id)
         await asyncio.to_thread(forget, self._outbox, [proof_id])
 
@@ -160,7 +160,7 @@ class Proofs:
 
     async def redeem(self, proof_id: str, token: str) -> tuple[Proof, str]:
         """The proof, and the key that steers it from now on. Raises UnknownProof, WrongToken, ProofClosed."""
-        key = await asyncio.to_thread(self.store.redeem, proof_id, token, _now())
+        key = await asyncio.to_thread(self.store.redeem, proof_id, token, utc.now())
         return await self.known(proof_id), key
 
     async def check_key(self, proof_id: str, key: str) -> None:
@@ -169,7 +169,7 @@ class Proofs:
             raise Refused(401, "this page may not steer this session, or its time is over")
 
     async def consent(self, proof_id: str, cannot: Sequence[str]) -> None:
-        await asyncio.to_thread(self.store.consent, proof_id, _now(), cannot)
+        await asyncio.to_thread(self.store.consent, proof_id, utc.now(), cannot)
 
     async def offer(self, proof_id: str, sdp: str, camera: Mapping[str, Any] | None) -> str:
         """The answer to the page's offer, after consent; a connection that broke may be made anew."""
@@ -223,7 +223,7 @@ class Proofs:
                 del self._running[proof_id]
 
     async def _run(self, proof: Proof, running: _Running) -> None:
-        left_s = (proof.expires_at - _now()).total_seconds()
+        left_s = (proof.expires_at - utc.now()).total_seconds()
         reason = LEFT
         try:
             await asyncio.wait_for(self._attempts(proof.id, running), left_s)
@@ -238,7 +238,7 @@ class Proofs:
     async def _attempts(self, proof_id: str, running: _Running) -> None:
         """Until one is decided, or there are no more tries or no more will to."""
         page = await running.ready()
-        await asyncio.to_thread(self.store.begin, proof_id, _now())
+        await asyncio.to_thread(self.store.begin, proof_id, utc.now())
         proof = await self.known(proof_id)  # with what the person has agreed to
         running.record = Record(proof)
         for number in range(1, MOST_ATTEMPTS + 1):
@@ -266,7 +266,7 @@ class Proofs:
         steps = draw(nonce, proof.policy, [*proof.needs, *proof.own_needs])
         guarded = self._feed(proof.id)
         attempt = Attempt(guarded, steps, page)
-        record.begin(_now(), nonce, steps)
+        record.begin(utc.now(), nonce, steps)
         guarded.on_event = attempt.heard
         try:
             results = await attempt.run()
@@ -274,7 +274,7 @@ class Proofs:
             guarded.on_event = None
         record.passive = self._passive(guarded)
         decision = decide(proof.policy, results, record.passive, proof.needs, proof.own_needs)
-        record.result(_now(), results, [asked.cue_us for asked in attempt.asked], guarded.tap.facts, decision)
+        record.result(utc.now(), results, [asked.cue_us for asked in attempt.asked], guarded.tap.facts, decision)
         return decision
 
     def _feed(self, proof_id: str) -> Guarded:
@@ -296,9 +296,9 @@ class Proofs:
         record = running.record
         if record is None or record.closed:
             return
-        report = record.close(_now(), decision, self._key)
+        report = record.close(utc.now(), decision, self._key)
         try:
-            await asyncio.to_thread(self.store.finish, record.proof.id, decision.verdict, report, _now())
+            await asyncio.to_thread(self.store.finish, record.proof.id, decision.verdict, report, utc.now())
         except LiveguardError as error:
             log.error("proof %s: its result is not kept: %s", record.proof.id, error)
             return
@@ -308,7 +308,7 @@ class Proofs:
         """Hand results to the webhook; what cannot be handed over now is tried again."""
         if self._webhook is not None:
             try:
-                await asyncio.to_thread(tell, self.store, self._webhook, _now())
+                await asyncio.to_thread(tell, self.store, self._webhook, utc.now())
             except LiveguardError as error:
                 log.error("%s", error)
 
@@ -327,17 +327,13 @@ class Proofs:
         pruned_s = float("-inf")
         while not self._closing:  # a cancellation that comes while a feed ends may get lost in wait_for
             try:
-                await asyncio.to_thread(self.store.expire, _now())
+                await asyncio.to_thread(self.store.expire, utc.now())
                 await self._end_feeds()
                 if time.monotonic() - pruned_s > PRUNE_EVERY_S:
                     pruned_s = time.monotonic()
-                    pruned = await asyncio.to_thread(self.store.prune, _now())
+                    pruned = await asyncio.to_thread(self.store.prune, utc.now())
                     await asyncio.to_thread(forget, self._outbox, pruned)
             except LiveguardError as error:
                 log.error("%s", error)
             await self._tell()
             await asyncio.sleep(LOOK_EVERY_S)
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)

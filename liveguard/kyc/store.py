@@ -19,20 +19,20 @@ from liveguard.challenge.policy import ProofPolicy
 from liveguard.challenge.script import new_nonce
 from liveguard.errors import InputError
 from liveguard.kyc.archive import ProofArchive
+from liveguard.kyc.canonical import LONGEST_BYTES
 from liveguard.kyc.decision import OUTCOMES, Outcome
 from liveguard.kyc.entries import policy_dict
 from liveguard.kyc.errors import LockedOut, ProofClosed, UnknownProof, WrongToken
 from liveguard.kyc.lockout import WRONG_TOKENS, locked_until, memory_us
 from liveguard.kyc.tables import PROOFS, WORD_LENGTH, packed, proof_of
 from liveguard.kyc.tokens import matches, new_token, token_hash
-from liveguard.server.tables import unix_us
+from liveguard.utc import unix_us
 from liveguard.words import plain
 
 LINK_S: Final = 3600.0
 """How long a link waits for the person unless the caller says otherwise."""
 GRACE_S: Final = 15.0
 """Checking goes on after the last step: a result may come so much later than the person's time is over."""
-MOST_REPORT_BYTES: Final = 1_000_000
 
 _GRACE_US: Final = round(GRACE_S * 1e6)
 _DAY_US: Final = 86_400_000_000
@@ -148,8 +148,8 @@ class ProofStore(ProofArchive):
         """
         if verdict not in OUTCOMES:
             raise InputError(f"verdict: one of {', '.join(OUTCOMES)} is expected")
-        if len(report) > MOST_REPORT_BYTES:
-            raise InputError(f"report: {len(report)} bytes, {MOST_REPORT_BYTES} are allowed")
+        if len(report) > LONGEST_BYTES:
+            raise InputError(f"report: {len(report)} bytes, {LONGEST_BYTES} are allowed")
         policy, now_us = self._known(proof).policy, unix_us(now)
         states = ("redeemed", "running") if verdict == "cannot_judge" else ("running",)
         here = and_(PROOFS.c.id == proof, PROOFS.c.state.in_(states), PROOFS.c.expires_us > now_us - _GRACE_US)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, Row, String, Table
 
 from liveguard.challenge.policy import ProofPolicy
+from liveguard.utc import at_of
 
 PROOFS_VERSION: Final = "2"
 OLDER_VERSIONS: Final = frozenset({"1"})  # "1" had no `own_needs`
@@ -23,8 +24,6 @@ HASH_LENGTH: Final = 64
 POLICY_LENGTH: Final = 2000
 
 ProofState: TypeAlias = Literal["waiting", "redeemed", "running", "done", "expired", "erased"]
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 METADATA = MetaData()
 SETTINGS = Table(
@@ -106,8 +105,3 @@ def proof_of(row: Row[Any]) -> Proof:
 
 def packed(value: Mapping[str, Any] | list[str]) -> str:
     return json.dumps(value, allow_nan=False, separators=(",", ":"))
-
-
-def at_of(unix_time_us: int) -> datetime:
-    """The aware datetime that `unix_us` made this of."""
-    return _EPOCH + timedelta(microseconds=unix_time_us)

@@ -67,7 +67,6 @@ class DecoderQueue(queue.Queue[Any]):
         self._ask_for_key, self._buffer, self._clock = ask_for_key, buffer, clock
         self._broken = False
         self._asked_at: int | None = None
-        self.dropped = 0
         self.rate_hz = 0
         """Of the RTP clock, once something has come."""
 
@@ -92,7 +91,6 @@ class DecoderQueue(queue.Queue[Any]):
         if self.qsize() >= MOST_WAITING:
             self._drop_all()
         if too_large(codec.name, encoded.data) or (self._broken and key is False):
-            self.dropped += 1
             self._broken = True
             if self._asked_at is None or abs(encoded.timestamp - self._asked_at) >= ASK_AGAIN_S * self.rate_hz:
                 self._asked_at = encoded.timestamp
@@ -108,7 +106,6 @@ class DecoderQueue(queue.Queue[Any]):
                 self.get_nowait()
             except queue.Empty:
                 return
-            self.dropped += 1
 
 
 def is_key(codec: str, data: bytes) -> bool | None:

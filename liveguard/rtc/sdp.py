@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from aiortc import RTCIceCandidate, RTCPeerConnection, RTCSessionDescription
 from aiortc.codecs import CODECS
@@ -18,6 +19,7 @@ from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp,
 
 from liveguard.rtc.sdp_bundle import complete
 from liveguard.rtc.sdp_lines import SdpError, check_sections, numbered, readable
+from liveguard.types import Track
 
 MAX_OFFER_CHARS = 64 * 1024
 MAX_FRAGMENT_CHARS = 16 * 1024
@@ -40,16 +42,13 @@ _SENDING = ("sendonly", "sendrecv")
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a client wants to send. Codecs are those that can be decoded here, in the client's order of preference.
+    """What a client wants to send, and can be decoded here.
 
     `ufrag` and `pwd` are the client's ICE credentials; `sections` are (kind, mid) in the order of the description; `sdp` is the
     description as aiortc takes it.
     """
 
-    has_video: bool
-    has_audio: bool
-    video_codecs: tuple[str, ...]
-    audio_codecs: tuple[str, ...]
+    tracks: frozenset[Track]
     ufrag: str
     pwd: str = field(repr=False)
     sections: tuple[tuple[str, str], ...]
@@ -86,16 +85,15 @@ def check_offer(text: str) -> Offer:
     for kind in ("video", "audio", "application"):
         if sum(section.kind == kind for section in media) > 1:
             raise SdpError(f"several {kind} sections: one stream of video and one of audio can be taken", 406)
-    codecs = {section.kind: _check_media(section) for section in media if section.kind != "application"}
-    if not codecs:
+    sent = [section for section in media if section.kind != "application"]
+    for section in sent:
+        _check_media(section)
+    if not sent:
         raise SdpError("neither video nor audio is offered", 406)
     ice = _check_bundle(description).ice
     assert ice is not None  # checked with each section's transport
     return Offer(
-        has_video="video" in codecs,
-        has_audio="audio" in codecs,
-        video_codecs=codecs.get("video", ()),
-        audio_codecs=codecs.get("audio", ()),
+        tracks=frozenset(cast("Track", section.kind) for section in sent),
         ufrag=ice.usernameFragment or "",
         pwd=ice.password or "",
         sections=tuple((section.kind, section.rtp.muxId) for section in media),
@@ -137,8 +135,8 @@ def _check_transport(section: MediaDescription) -> None:
         raise SdpError(f"{kind}: a=rtcp-mux is needed", 406)
 
 
-def _check_media(section: MediaDescription) -> tuple[str, ...]:
-    """The codecs of a video or audio section that can be decoded here; `SdpError` if it does not send, or nothing that can."""
+def _check_media(section: MediaDescription) -> None:
+    """Refuses a video or audio section that does not send, or nothing that can be decoded here."""
     kind = section.kind
     if section.direction is None:
         raise SdpError(f"{kind}: a=sendonly or a=sendrecv is missing in its section")
@@ -151,12 +149,11 @@ def _check_media(section: MediaDescription) -> tuple[str, ...]:
     # aiortc answers with a number of its own where the client's is neither dynamic nor the codec's fixed one.
     offered = {(codec.payloadType, codec.name.lower()) for codec in section.rtp.codecs}
     kept = [codec for codec in common if (codec.payloadType, codec.name.lower()) in offered]
-    names = tuple(dict.fromkeys(codec.name for codec in kept if codec.name.lower() != "rtx"))
-    if common and (not names or len({codec.payloadType for codec in common}) < len(common)):
+    media = [codec for codec in kept if codec.name.lower() != "rtx"]
+    if common and (not media or len({codec.payloadType for codec in common}) < len(common)):
         raise SdpError(f"{kind}: the payload types of codecs should be 96 to 127", 406)
-    if not names:
+    if not media:
         raise SdpError(_no_codec(kind, {codec.name.upper() for codec in section.rtp.codecs}), 406)
-    return names
 
 
 def _no_codec(kind: str, offered: set[str]) -> str:

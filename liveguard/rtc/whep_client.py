@@ -7,14 +7,12 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from urllib.parse import SplitResult
 
 from liveguard.errors import InputError
+from liveguard.retry_after import retry_after_s
 from liveguard.rtc.http_exchange import Reply, TooLongError, exchange
 from liveguard.rtc.whep_url import Endpoint, follow, same_place
 
@@ -113,24 +111,15 @@ class WhepClient:
             what = (
                 "the server failed: try again later" if failed else "the server does not answer as a WHEP endpoint does"
             )
-        wait_s = retry_after_s(reply.retry_after)
+        wait_s = _asked_s(reply.retry_after)
         ask = "" if wait_s is None else f"; it asks to wait {wait_s:g} s"
         return WhepError(f"{self.name}: {what} (status {reply.status}){ask}", wait_s)
 
 
-def retry_after_s(value: str | None, now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)) -> float | None:
-    """The header's seconds, or seconds until its date, at most 300; None where there is none or it is not understood."""
-    if value is None or len(value) > 64:
-        return None
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text), MOST_RETRY_AFTER_S)
-    try:
-        at = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
-        return None
-    at = at if at.tzinfo is not None else at.replace(tzinfo=timezone.utc)
-    return min(max(round((at - now()).total_seconds()), 0.0), MOST_RETRY_AFTER_S)
+def _asked_s(header: str | None) -> float | None:
+    """How long the server asks to wait, at most 300 s."""
+    asked_s = retry_after_s(header, time.time())
+    return None if asked_s is None else min(round(asked_s), MOST_RETRY_AFTER_S)
 
 
 def _say(error: Exception) -> str:

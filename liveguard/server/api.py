@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from datetime import datetime, timezone
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from liveguard import __version__
+from liveguard import __version__, utc
 from liveguard.server.hub import Hub, Refused
 from liveguard.server.messages import Camera, Feedback, Muted, OpenSession, Simulation
 from liveguard.server.store import UnknownAlert
@@ -59,7 +58,7 @@ def api_routes(hub: Hub) -> APIRouter:
         live = {guarded.id: guarded.describe() for guarded in hub.live()}
         if active:
             return {"sessions": list(live.values())}
-        stored = await asyncio.to_thread(hub.store.sessions, None, limit)
+        stored = await asyncio.to_thread(hub.store.sessions, limit)
         ended = [_ended(row) for row in stored if row["id"] not in live]
         return {"sessions": ended if active is False else [*live.values(), *ended][:limit]}
 
@@ -106,7 +105,7 @@ def api_routes(hub: Hub) -> APIRouter:
     @routes.post("/alerts/{alert}/feedback", status_code=201)
     async def feedback(alert: str, given: Feedback) -> Json:
         """Was it a false alarm? A later answer takes the place of an earlier one."""
-        at = datetime.now(timezone.utc)
+        at = utc.now()
         try:
             kept = await asyncio.to_thread(hub.store.feedback, alert, given.verdict, given.note, at)
         except UnknownAlert as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,9 +13,10 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from liveguard import __version__
+from liveguard import __version__, utc
 from liveguard.errors import InputError, LiveguardError
 from liveguard.guard import Guard
+from liveguard.kyc.errors import LockedOut
 from liveguard.kyc.routes import STATUSES, caller_routes, person_routes
 from liveguard.kyc.service import Proofs
 from liveguard.rtc.sdp_lines import SdpError
@@ -79,10 +81,13 @@ async def _refused(_: Request, error: Exception) -> Response:
 
 
 def _answered(status: int) -> Callable[[Request, Exception], Awaitable[Response]]:
-    """Says what an error says, under this status."""
+    """Says what an error says, under this status, and of a lock-out how long it lasts."""
 
     async def answer(_: Request, error: Exception) -> Response:
-        return _error(status, str(error))
+        if not isinstance(error, LockedOut):
+            return _error(status, str(error))
+        left_s = math.ceil((error.until - utc.now()).total_seconds())
+        return _error(status, str(error), {"Retry-After": str(max(left_s, 1))})
 
     return answer
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from liveguard.server.tables import iso, unix_us
 from liveguard.session import Session, Stats, Tick
 from liveguard.taps.webrtc import WebRtcTap
 from liveguard.types import Event, Origin, Track
+from liveguard.utc import iso
 from liveguard.wire import to_dict
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ class Guarded:
     on_event: Callable[[Event], None] | None = None
     ticked_s: float = 0.0
     previewed_s: float = 0.0
-    shed_seen: tuple[int, int] = (0, 0)  # pictures, samples of sound
+    shed_seen: tuple[int, int, int, int] = (0, 0, 0, 0)  # pictures, samples of sound, windows of checks, events
     _simulation: str | None = None
-    _simulated_until_s: float = field(default=0.0)
+    _simulated_until_s: float = 0.0
 
     @property
     def simulation(self) -> str | None:
@@ -94,8 +94,8 @@ class Guarded:
             "id": self.id,
             "participant": self.participant,
             "kind": self.kind,
-            "started_at": iso(unix_us(self.started_at)),
-            "ended_at": None if self.ended_at is None else iso(unix_us(self.ended_at)),
+            "started_at": iso(self.started_at),
+            "ended_at": None if self.ended_at is None else iso(self.ended_at),
             "ended_because": self.ended_because,
             "connected": self.connection is not None,
             "simulation": self.simulation,

@@ -9,10 +9,11 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from liveguard import utc
 from liveguard.errors import LiveguardError
 from liveguard.guard import Guard, new_id
 from liveguard.rtc.peer import Peer
@@ -78,13 +79,11 @@ class Hub:
         if not NAME.fullmatch(participant):
             raise Refused(400, "participant: allowed are 1 to 64 letters, digits, '.', '_' and '-'")
         offer = self._checked(sdp)
-        kinds: tuple[tuple[Track, bool], ...] = (("video", offer.has_video), ("audio", offer.has_audio))
-        tracks = frozenset(track for track, there in kinds if there)
         # Two offers for one participant take turns; the lock goes when nobody holds or wants it.
         lock = self._opening.setdefault(participant, asyncio.Lock())
         try:
             async with lock:
-                guarded = await self._admit(participant, kind, tracks)
+                guarded = await self._admit(participant, kind, offer.tracks)
                 if camera:
                     guarded.tap.camera(camera)
                 try:
@@ -148,7 +147,7 @@ class Hub:
         """Take a participant out; what has come in is still judged and stored."""
         if guarded.ended_at is not None:
             return
-        guarded.ended_at, guarded.ended_because = _now(), because
+        guarded.ended_at, guarded.ended_because = utc.now(), because
         if self._all.get(guarded.participant) is guarded:
             del self._all[guarded.participant]
         if guarded.waits is not None:
@@ -173,7 +172,7 @@ class Hub:
 
     async def start(self) -> None:
         self._herald.start(asyncio.get_running_loop())
-        await asyncio.to_thread(self.store.end_open_sessions, _now())
+        await asyncio.to_thread(self.store.end_open_sessions, utc.now())
         self._housekeeping = asyncio.create_task(self._look_after())
 
     async def close(self) -> None:
@@ -195,7 +194,7 @@ class Hub:
         if len(self._all) >= self.settings.max_sessions:
             self.metrics.refused("too_many")
             raise Refused(503, f"{self.settings.max_sessions} participants are guarded already", {"Retry-After": "10"})
-        guarded = Guarded(new_id(), participant, kind, tracks, _now(), WebRtcTap(participant, tracks))
+        guarded = Guarded(new_id(), participant, kind, tracks, utc.now(), WebRtcTap(participant, tracks))
         self._all[participant] = guarded
         try:
             await asyncio.to_thread(self._begin, guarded)
@@ -224,7 +223,7 @@ class Hub:
         except BaseException:
             for sink in sinks:
                 sink.close()
-            self.store.end_session(guarded.id, _now())
+            self.store.end_session(guarded.id, utc.now())
             raise
 
     async def _answer(self, guarded: Guarded, sdp: str, sections: Sections) -> Opened:
@@ -321,7 +320,7 @@ class Hub:
         self._count()
         if time.monotonic() - self._pruned_s > PRUNE_EVERY_S:
             self._pruned_s = time.monotonic()
-            await self._stored(partial(self.store.prune, _now() - timedelta(days=self.settings.keep_days)))
+            await self._stored(partial(self.store.prune, utc.now() - timedelta(days=self.settings.keep_days)))
 
     def _count(self) -> None:
         connected = sum(guarded.connection is not None for guarded in self._all.values())
@@ -330,9 +329,9 @@ class Hub:
     def _count_shed(self, guarded: Guarded) -> None:
         if guarded.session is None:
             return
-        shed = guarded.session.stats().shed
-        now = (shed.frames_shed, shed.audio_samples_shed)
-        self.metrics.shed(shed.frames_shed - guarded.shed_seen[0], shed.audio_samples_shed - guarded.shed_seen[1])
+        stats = guarded.session.stats()
+        now = (stats.shed.frames_shed, stats.shed.audio_samples_shed, stats.jobs_skipped, stats.events_dropped)
+        self.metrics.shed(*(count - seen for count, seen in zip(now, guarded.shed_seen, strict=True)))
         guarded.shed_seen = now
 
     async def _stored(self, what: Any) -> None:
@@ -363,10 +362,6 @@ async def _closed(connection: Connection) -> None:
 
 def _ended_meanwhile() -> Refused:
     return Refused(503, "the session has ended meanwhile", {"Retry-After": "1"})
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
 
 
 def _etag() -> str:

@@ -23,12 +23,6 @@ class Format(Message):
     frame_rate: Rate | None = None
 
 
-class Capabilities(Message):
-    width_max: Pixels | None = None
-    height_max: Pixels | None = None
-    frame_rate_max: Rate | None = None
-
-
 class CameraProbe(Message):
     """What a camera made of a wish, and how soon."""
 
@@ -42,7 +36,6 @@ class Camera(Message):
 
     label: Annotated[str, StringConstraints(max_length=200)] = ""
     settings: Format = Format()
-    capabilities: Capabilities | None = None
     probes: Annotated[list[CameraProbe], Field(max_length=8)] = []
 
     def facts(self) -> dict[str, float | int | str]:

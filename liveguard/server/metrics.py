@@ -87,10 +87,12 @@ class Metrics:
         if age_s is not None and math.isfinite(age_s):
             self._age.observe(max(age_s, 0.0))
 
-    def shed(self, frames: int = 0, samples: int = 0) -> None:
-        """Count what was left out since the last call: pictures, and samples of sound."""
+    def shed(self, frames: int = 0, samples: int = 0, jobs: int = 0, events: int = 0) -> None:
+        """Count what was left out since the last call: pictures, samples of sound, windows of checks, events for sinks."""
         self._frames_shed.inc(max(frames, 0))
         self._samples_shed.inc(max(samples, 0))
+        self._jobs_skipped.inc(max(jobs, 0))
+        self._events_dropped.inc(max(events, 0))
 
     def session_started(self, kind: str) -> None:
         self._started.labels(_one_of(KINDS, kind)).inc()
@@ -147,6 +149,10 @@ class Metrics:
         self._samples_shed = Counter(
             "liveguard_audio_samples_shed", "Samples of sound left out under load", registry=at
         )
+        about = "Windows that a check did not judge, as it was still busy with an earlier one"
+        self._jobs_skipped = Counter("liveguard_jobs_skipped", about, registry=at)
+        about = "Events that a sink was too slow to take"
+        self._events_dropped = Counter("liveguard_events_dropped", about, registry=at)
         self._clients = Gauge("liveguard_websocket_clients", "Listeners to events now", registry=at)
         self._refused = Counter("liveguard_connections_refused", "Connections not let in", ["why"], registry=at)
 

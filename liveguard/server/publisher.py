@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timezone
 from typing import Any
 
+from liveguard import utc
 from liveguard.errors import SinkError
 from liveguard.server.database import StoreError
 from liveguard.server.guarded import Guarded
@@ -22,7 +22,7 @@ class PublisherSink:
         self, store: Store, metrics: Metrics, guarded: Guarded, say: Callable[[Guarded, dict[str, Any]], None]
     ) -> None:
         self._metrics, self._guarded, self._say = metrics, guarded, say
-        self._store = StoreSink(store, guarded.id, lambda: datetime.now(timezone.utc))
+        self._store = StoreSink(store, guarded.id, utc.now)
         self._owed: set[tuple[str, str]] = set()  # alerts that were told before they could be stored
 
     def send(self, event: Event) -> None:

@@ -14,6 +14,7 @@ from liveguard.config import Config
 from liveguard.errors import ConfigError
 from liveguard.hosts import is_loopback
 from liveguard.kyc.webhook import ProofWebhook
+from liveguard.server.defaults import HOST, KEEP_DAYS, MAX_SESSIONS, PORT
 
 MOST_DAYS = 36_500
 
@@ -29,8 +30,8 @@ class ServerSettings:
     """
 
     config: Config = field(default_factory=Config)
-    host: str = "127.0.0.1"
-    port: int = 8765
+    host: str = HOST
+    port: int = PORT
     token: str = ""
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -39,9 +40,9 @@ class ServerSettings:
     ice_servers: tuple[RTCIceServer, ...] = ()
     browser_ice_servers: tuple[Mapping[str, Any], ...] = ()
     database: str = ""
-    max_sessions: int = 8
+    max_sessions: int = MAX_SESSIONS
     linger_s: float = 30.0
-    keep_days: float = 90.0
+    keep_days: float = KEEP_DAYS
     proof_key: Path | None = None
     proof_webhook: str = ""
     proof_secret: str = field(default="", repr=False)

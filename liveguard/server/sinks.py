@@ -6,8 +6,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from liveguard.commands.options import open_sinks
 from liveguard.errors import LiveguardError
+from liveguard.plugins import open_sinks
 from liveguard.types import Event, Sink
 
 log = logging.getLogger(__name__)

@@ -6,12 +6,11 @@ No names, pictures or sounds: a participant is whatever label the caller chose.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-from sqlalchemy import ColumnElement, Connection, Select, case, delete, not_, or_, select, update
+from sqlalchemy import ColumnElement, Select, case, delete, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from liveguard.errors import InputError, LiveguardError, SinkError
@@ -26,16 +25,13 @@ from liveguard.server.tables import (
     alert_dict,
     alert_row,
     cut,
-    iso,
     session_dict,
-    unix_us,
 )
 from liveguard.types import Alert, Event
+from liveguard.utc import iso, unix_us
 from liveguard.wire import WireError
 from liveguard.words import plain
 
-KEEP_DAYS: Final = 90
-"""How long sessions, alerts and feedback are kept unless somebody decides otherwise."""
 MOST_ROWS: Final = 1000
 MOST_UNSTORED: Final = 1000
 
@@ -48,14 +44,6 @@ _TOLD_BY_RAISE = (
 
 class UnknownAlert(LiveguardError):  # noqa: N818 (the API answers 404, nothing is broken)
     """There is no alert with this id, or it was pruned."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pruned:
-    """How much was deleted because it was too old."""
-
-    sessions: int
-    alerts: int
 
 
 class Store:
@@ -105,11 +93,9 @@ class Store:
             row = connection.execute(select(SESSIONS).where(SESSIONS.c.id == session)).first()
         return None if row is None else session_dict(row)
 
-    def sessions(self, active: bool | None = None, limit: int = 200) -> list[dict[str, Any]]:
-        """The stored part of each SESSION of the API, newest first, at most 1000; `active`: only open or ended ones."""
+    def sessions(self, limit: int = 200) -> list[dict[str, Any]]:
+        """The stored part of each SESSION of the API, newest first, at most 1000."""
         query = select(SESSIONS).order_by(SESSIONS.c.started_us.desc(), SESSIONS.c.id).limit(_rows(limit))
-        if active is not None:
-            query = query.where(SESSIONS.c.ended_us.is_(None) if active else SESSIONS.c.ended_us.is_not(None))
         with self._database.transaction() as connection:
             return [session_dict(row) for row in connection.execute(query)]
 
@@ -158,12 +144,6 @@ class Store:
                 raise StoreError(f"store {self._database.name}: another alert has the id {plain(event.id, 80)}")
         return alert_dict(stored)
 
-    def alert(self, alert: str) -> dict[str, Any] | None:
-        """One ALERT of the API with its feedback; None if it is not known."""
-        with self._database.transaction() as connection:
-            row = connection.execute(_alerts().where(ALERTS.c.id == alert)).first()
-        return None if row is None else alert_dict(row)
-
     def alerts(self, session: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
         """The ALERTs of the API with their feedback, newest first, at most 1000; of one session or of all."""
         query = _alerts().order_by(ALERTS.c.raised_us.desc(), ALERTS.c.seq.desc()).limit(_rows(limit))
@@ -185,26 +165,21 @@ class Store:
             known = connection.execute(update(ALERTS).where(ALERTS.c.id == alert).values(said)).rowcount
         if not known:
             raise UnknownAlert("there is no alert with this id")
-        return {"alert": alert, "verdict": verdict, "note": said["note"], "at": iso(unix_us(at))}
+        return {"alert": alert, "verdict": verdict, "note": said["note"], "at": iso(at)}
 
     # --- retention --------------------------------------------------------------------------------------------------
 
-    def prune(self, older_than: datetime) -> Pruned:
+    def prune(self, older_than: datetime) -> None:
         """Delete sessions that ended before then, and alerts raised before then, with their feedback.
 
         Sessions that are open stay, and so does an alert that still stands in one: its clearing is yet to come.
         """
         us = unix_us(older_than)
         with self._database.transaction() as connection:
-            alerts = _delete_alerts(connection, us)
-            sessions = connection.execute(delete(SESSIONS).where(SESSIONS.c.ended_us < us)).rowcount
-        return Pruned(sessions, alerts)
-
-
-def _delete_alerts(connection: Connection, before_us: int) -> int:
-    running = select(SESSIONS.c.id).where(SESSIONS.c.ended_us.is_(None))
-    over = or_(ALERTS.c.cleared_us.is_not(None), not_(ALERTS.c.session.in_(running)))
-    return connection.execute(delete(ALERTS).where(ALERTS.c.raised_us < before_us, over)).rowcount
+            running = select(SESSIONS.c.id).where(SESSIONS.c.ended_us.is_(None))
+            over = or_(ALERTS.c.cleared_us.is_not(None), not_(ALERTS.c.session.in_(running)))
+            connection.execute(delete(ALERTS).where(ALERTS.c.raised_us < us, over))
+            connection.execute(delete(SESSIONS).where(SESSIONS.c.ended_us < us))
 
 
 def _alerts() -> Select[Any]:

@@ -10,13 +10,13 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, MetaData, Row, String, Table, Text
 
 from liveguard import wire
 from liveguard.types import Alert, Reading
+from liveguard.utc import at_of, iso
 from liveguard.words import plain
 
 SCHEMA_VERSION: Final = 1
@@ -27,8 +27,6 @@ SENTENCE_LENGTH: Final = 300
 NOTE_LENGTH: Final = 500
 MOST_READINGS: Final = 16
 MOST_MEASURES: Final = 64
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 METADATA = MetaData()
 VERSIONS = Table("liveguard_schema", METADATA, Column("version", Integer, nullable=False))
@@ -69,19 +67,6 @@ ALERTS = Table(
 )
 
 
-def unix_us(at: datetime) -> int:
-    """Microseconds of Unix time; ValueError for a time that does not say its zone."""
-    if at.tzinfo is None:
-        raise ValueError("a time without a zone: an aware datetime is expected")
-    return (at - _EPOCH) // timedelta(microseconds=1)
-
-
-def iso(unix_time_us: int) -> str:
-    """ISO 8601 in UTC to the millisecond, always of the same length, so that it sorts as text."""
-    at = _EPOCH + timedelta(microseconds=unix_time_us)
-    return at.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
-
-
 def cut(text: str | None, length: int) -> str | None:
     """The text as a column of that length takes it."""
     return None if text is None else plain(text, length)
@@ -109,15 +94,15 @@ def alert_dict(row: Row[Any]) -> dict[str, Any]:
     """An ALERT of the API; `row` has the columns of ALERTS and `participant`, None where the session is not known."""
     feedback = None
     if row.verdict is not None:
-        feedback = {"verdict": row.verdict, "note": row.note, "at": iso(row.feedback_us)}
+        feedback = {"verdict": row.verdict, "note": row.note, "at": iso(at_of(row.feedback_us))}
     return {
         "id": row.id,
         "session": row.session,
         "participant": row.participant or "",
         "who": row.who,
         "hypothesis": row.hypothesis,
-        "raised_at": iso(row.raised_us),
-        "cleared_at": None if row.cleared_us is None else iso(row.cleared_us),
+        "raised_at": iso(at_of(row.raised_us)),
+        "cleared_at": None if row.cleared_us is None else iso(at_of(row.cleared_us)),
         "t_s": row.t_us / 1e6,
         "risk": row.risk,
         "evidence_nats": row.evidence_nats,
@@ -136,8 +121,8 @@ def session_dict(row: Row[Any]) -> dict[str, Any]:
         "id": row.id,
         "participant": row.participant,
         "kind": row.kind,
-        "started_at": iso(row.started_us),
-        "ended_at": None if row.ended_us is None else iso(row.ended_us),
+        "started_at": iso(at_of(row.started_us)),
+        "ended_at": None if row.ended_us is None else iso(at_of(row.ended_us)),
     }
 
 

@@ -7,7 +7,6 @@ is buried and said.
 
 from __future__ import annotations
 
-import email.utils
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from http.client import HTTPException
 
 from liveguard.errors import ConfigError
 from liveguard.outbox import MAX_WAIT_US, Outbox, Parcel
+from liveguard.retry_after import retry_after_s
 from liveguard.sinks.post import Answer, Transport
 
 RETRIED_4XX = frozenset((408, 409, 425, 429))
@@ -117,7 +117,7 @@ class Delivery:
             self._give_up(parcel, f"refused with HTTP {status}")
         else:
             # A 3xx is not followed; it is retried, because nothing says that the message was refused.
-            asked_s = retry_after_s(answer.retry_after, self._clock())
+            asked_s = retry_after_s(answer.retry_after, self._clock()) or 0.0
             self._try_later(parcel, f"HTTP {status}", asked_s)
 
     def _try_later(self, parcel: Parcel, why: str, asked_s: float) -> None:
@@ -135,18 +135,6 @@ class Delivery:
     def _give_up(self, parcel: Parcel, why: str) -> None:
         self._outbox.bury(parcel, why, now_us=self._now_us())
         self._report(f"{self._destination}: message {parcel.key} was given up, {why}; it is kept as dead")
-
-
-def retry_after_s(header: str | None, now_s: float) -> float:
-    """The wait in s that a Retry-After header (seconds or HTTP date) asks for; 0 if it is absent or odd."""
-    text = (header or "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        when = email.utils.parsedate_to_datetime(text)
-        return max(0.0, when.timestamp() - now_s)
-    except (ValueError, TypeError, IndexError, OverflowError, OSError):
-        return 0.0
 
 
 def describe(exc: Exception) -> str:

@@ -1,9 +1,9 @@
 """How well two challenges tell heads from flat pictures: `python -m tests.bench.challenge_depth [--data FOLDER ...]`.
 
-Heads (`demo.head`) and prints of the same photos, held by hand, flat or bent by up to 2 per m, answer drawn scripts before
-a 640 x 480 webcam with sensor noise, through VP8 at 300 kbit/s and the tracker, 15 pictures a second. Heads also do nothing,
-and are judged by another script than they did. FOLDERs: photos of other people to use, with hair and shoulders; without
-them the public-domain portrait in several skin tones.
+Heads (`tests.rendering.head`) and prints of the same photos, held by hand, flat or bent by up to 2 per m, answer drawn
+scripts before a 640 x 480 webcam with sensor noise, through VP8 at 300 kbit/s and the tracker, 15 pictures a second. Heads
+also do nothing, and are judged by another script than they did. FOLDERs: photos of other people to use, with hair and
+shoulders; without them the public-domain portrait in several skin tones.
 Heads are simulated.
 """
 
@@ -21,9 +21,6 @@ from typing import cast
 import cv2
 import numpy as np
 
-from demo.head import Head, HeadPose, idle, shaken
-from demo.head_sheet import Sheet
-from demo.head_skin import Fitzpatrick
 from liveguard.challenge.distance import DistanceChallenge
 from liveguard.challenge.follow import paths
 from liveguard.challenge.pose import PoseChallenge
@@ -35,6 +32,9 @@ from liveguard.face.observer import Observer
 from liveguard.stress.video_codec import coded
 from liveguard.types import ByteArray, Cue, FaceSample, Reading, VideoFrame
 from tests.made_heads import read
+from tests.rendering.head import Head, HeadPose, idle, shaken
+from tests.rendering.sheet import Sheet
+from tests.rendering.skin import Fitzpatrick
 
 FPS, KBPS, NOISE_GREY = 15, 300, 2.5
 CUE_US = 1_000_000

@@ -105,11 +105,7 @@ def answered(said: FloatArray, snr_db: float | None, kbps: float | None, seed: i
 
 
 def drawn(seed: int) -> tuple[int, ...]:
-    draws = Draws(seed.to_bytes(16, "big"))
-    digits = [draws.below(10)]
-    while len(digits) < 4:
-        digits.append(draws.one([digit for digit in range(10) if digit != digits[-1]]))
-    return tuple(digits)
+    return tuple(Draws(seed.to_bytes(16, "big")).changing(range(10), 4))
 
 
 def cases(data: Path | None, music: Path | None, each: int) -> Iterator[dict[str, Any]]:

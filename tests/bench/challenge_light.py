@@ -25,7 +25,6 @@ import av
 import cv2
 import numpy as np
 
-from demo.head import Fitzpatrick, Head, HeadPose, Light, idle, shaken
 from liveguard.challenge.check import LONGEST_US
 from liveguard.challenge.light import LightChallenge
 from liveguard.challenge.script import COLOUR_US, COLOURS, LIGHT_STEPS, Draws, cue_name
@@ -33,6 +32,7 @@ from liveguard.evaluate.metrics import auc, bootstrap, share_interval
 from liveguard.timeline import Timeline
 from liveguard.types import LASTS, ByteArray, Cue, FeedInfo, Observation, Reading, VideoFrame
 from tests.bench.rendered_people import TONES, Webcam, observed, people, rounded
+from tests.rendering.head import Fitzpatrick, Head, HeadPose, Light, idle, shaken
 
 AMBIENT = (0.3, 1.0, 3.0, 10.0, 30.0)
 ATTACKS = ("none", "other", "late", "flat", "tint")
@@ -46,10 +46,7 @@ def srgb(name: str) -> tuple[float, float, float]:
 
 
 def drawn_code(seed: int) -> list[str]:
-    draws, code = Draws(b"bench" + seed.to_bytes(4, "big")), [""]
-    while len(code) <= LIGHT_STEPS:
-        code.append(draws.one([colour for colour in COLOURS if colour != code[-1]]))
-    return code[1:]
+    return Draws(b"bench" + seed.to_bytes(4, "big")).changing(COLOURS, LIGHT_STEPS)
 
 
 def shown(code: list[str], t_s: float) -> tuple[float, float, float]:

@@ -2,7 +2,7 @@
 
     python -m tests.bench.challenge_occlusion [--data FOLDER] [--people N] [--cache FOLDER] [--half fit|report|all] [--figures]
 
-People, camera and codec are those of `tests.bench.rendered_people`; hands are drawn by rule (`demo.head_hand`), so what is
+People, camera and codec are those of `tests.bench.rendered_people`; hands are drawn by rule (`tests.rendering.hand`), so what is
 measured holds for those. Attacks: nothing is covered, another region is, the person's own face is drawn over the hand in
 part (`ghost`), in full (`over`) or now and then (`flicker`), a hand that ends where the face ends (`cut`), and a photo of
 the person. Constants were chosen looking at the half `fit`.
@@ -21,7 +21,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from demo.head import Cover, Fitzpatrick, Head, HeadPose, Light, idle, shaken
 from liveguard.challenge.check import LONGEST_US
 from liveguard.challenge.occlusion import OcclusionChallenge
 from liveguard.challenge.script import REGIONS, cue_name
@@ -30,6 +29,7 @@ from liveguard.face.geometry import OVAL
 from liveguard.timeline import Timeline
 from liveguard.types import LASTS, ByteArray, Cue, FeedInfo, FloatArray, Observation, Reading, VideoFrame
 from tests.bench.rendered_people import Webcam, observed, people, rounded
+from tests.rendering.head import Cover, Fitzpatrick, Head, HeadPose, Light, idle, shaken
 
 ATTACKS = ("nothing", "elsewhere", "ghost", "over", "flicker", "cut", "photo")
 BEFORE_S = 1.1
@@ -96,7 +96,7 @@ def mixed(hand: FloatArray, bare: FloatArray, area: FloatArray, share: float, ki
 
 def face_area(head: Head, pose: HeadPose) -> FloatArray:
     """1 within the outline of the face in the picture, soft at its edge, (h, w)."""
-    from demo.head import _placed  # where the renderer puts the mesh
+    from tests.rendering.head import _placed  # where the renderer puts the mesh
 
     turn, *_, middle = _placed(pose)
     outline = head.camera.project(np.asarray(head.person.points[_FACE] @ turn.T + middle, np.float32))

@@ -1,10 +1,10 @@
 """How well the rhythm challenge tells who followed the beats: `python -m tests.bench.challenge_rhythm WHAT [DATA]`.
 
-`heads` films a simulated head (`demo.head`) that keeps the beats as people do, blinks at random, or is a still photo, at 15
-and 30 pictures a second through VP8 of 300 kbit/s, and looks at it with the face mesh. `clips` looks at the genuine recordings
-of DATA: people who were asked for nothing. Both keep the lids and lips in out/challenge_rhythm and may be broken off and
-resumed. `report` judges them: those who kept the beats against their own script, everything against scripts of strangers.
-`timing` does so without pictures.
+`heads` films a simulated head (`tests.rendering.head`) that keeps the beats as people do, blinks at random, or is a still
+photo, at 15 and 30 pictures a second through VP8 of 300 kbit/s, and looks at it with the face mesh. `clips` looks at the
+genuine recordings of DATA: people who were asked for nothing. Both keep the lids and lips in out/challenge_rhythm and may
+be broken off and resumed. `report` judges them: those who kept the beats against their own script, everything against
+scripts of strangers. `timing` does so without pictures.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from demo.head import Head, HeadPose, idle
 from liveguard.challenge.policy import ProofPolicy
 from liveguard.challenge.rhythm import RhythmChallenge
 from liveguard.challenge.rhythm_model import rhythm_nats
@@ -34,6 +33,7 @@ from liveguard.stress.video_codec import coded
 from liveguard.taps.file import FileTap
 from liveguard.timeline import Timeline
 from liveguard.types import Cue, FaceSample, FeedInfo, FrameSample, Observation, Reading, VideoFrame
+from tests.rendering.head import Head, HeadPose, idle
 
 OUT = Path("out/challenge_rhythm")
 CUE_US = 2_700_000

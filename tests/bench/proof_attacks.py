@@ -34,7 +34,6 @@ import cv2
 import httpx2 as httpx
 import numpy as np
 
-from demo.head import Head, idle
 from liveguard.challenge.policy import ProofPolicy
 from liveguard.challenge.script import Step, draw, new_nonce
 from liveguard.guard import Guard
@@ -47,6 +46,7 @@ from tests.proof_actor import Manner, quiet, rehearsed, said
 from tests.proof_client import visit_without_browser
 from tests.proof_performer import Performer
 from tests.proof_visitor import Answer, spoken_digits, visit
+from tests.rendering.head import Head, idle
 from tests.server_parts import LOOPBACK, Running, serving
 
 BONA_FIDE = "somebody who answers"

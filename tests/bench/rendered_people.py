@@ -8,12 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from demo.head import Fitzpatrick
-from demo.head_light import srgb_of
 from liveguard.face.backends import open_backend
 from liveguard.face.observer import Observer
 from liveguard.stress.video_codec import coded
 from liveguard.types import ByteArray, Detector, FloatArray, Observation, VideoFrame
+from tests.rendering.head import Fitzpatrick
+from tests.rendering.light import srgb_of
 
 TONES: tuple[Fitzpatrick, ...] = ("I", "II", "III", "IV", "V", "VI")
 KBPS = 300.0

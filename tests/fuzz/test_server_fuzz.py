@@ -38,7 +38,7 @@ ODD: list[Any] = [
     {"a": {"b": {"c": []}}}, "v=0", "webcam", "freeze", "false_alarm", [None], "guest",
 ]  # fmt: skip
 KEYS = [
-    "participant", "kind", "sdp", "camera", "label", "settings", "width", "probes", "capabilities", "attack", "video", "audio",
+    "participant", "kind", "sdp", "camera", "label", "settings", "width", "probes", "attack", "video", "audio",
     "verdict", "note", "type", "session", "mesh", "__proto__", "",
 ]  # fmt: skip
 

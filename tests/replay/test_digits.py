@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -64,9 +63,12 @@ def test_nothing_is_heard_in_nothing(sphinx: Sphinx) -> None:
     assert sphinx.hear(np.zeros(1600, np.float32), ASKED[0]) is None
 
 
-def test_the_same_sound_is_heard_alike_by_all_threads_and_after_anything(sphinx: Sphinx, tmp_path: Path) -> None:
+def test_the_same_sound_is_heard_alike_after_anything(sphinx: Sphinx, tmp_path: Path) -> None:
     sounds = [said(digits(asked), tmp_path) for asked in ASKED[:2]]
     alone = [Sphinx().hear(pcm, ASKED[0]) for pcm in sounds]
-    with ThreadPoolExecutor(2) as pool:
-        together = list(pool.map(lambda pcm: sphinx.hear(pcm, ASKED[0]), sounds * 2))
-    assert together == alone * 2
+    assert [sphinx.hear(pcm, ASKED[0]) for pcm in sounds * 2] == alone * 2
+    before = sphinx._decoder
+    with pytest.raises(IndexError):
+        sphinx.hear(sounds[0], [len(WORDS)])
+    assert sphinx._decoder is not before
+    assert [sphinx.hear(pcm, ASKED[0]) for pcm in sounds] == alone

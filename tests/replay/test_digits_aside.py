@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from demo.clips import speech
@@ -22,6 +24,8 @@ def test_it_hears_the_same_and_comes_back_after_a_crash(tmp_path_factory: pytest
         assert aside.hear(pcm, asked) == expected
         assert expected is not None
         assert aside.hear(pcm[:100], asked) is None
+        with ThreadPoolExecutor(2) as pool:
+            assert list(pool.map(lambda _: aside.hear(pcm, asked), range(2))) == [expected] * 2
         assert aside._process is not None
         aside._process.kill()
         aside._process.wait()

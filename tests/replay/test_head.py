@@ -10,8 +10,6 @@ import cv2
 import numpy as np
 import pytest
 
-from demo.head import Camera, Cover, Fitzpatrick, Head, HeadPose, Light, Sheet, idle, planar, shaken
-from demo.head_photo import portrait
 from liveguard.face.backends import BackendPool
 from liveguard.face.geometry import (
     LIDS_LEFT,
@@ -26,6 +24,8 @@ from liveguard.face.geometry import (
 from liveguard.face.observer import Observer
 from liveguard.face.texture import canonical_face
 from liveguard.types import ByteArray, FloatArray, VideoFrame
+from tests.rendering.head import Camera, Cover, Fitzpatrick, Head, HeadPose, Light, Sheet, idle, shaken
+from tests.rendering.photo import portrait
 
 pytestmark = pytest.mark.replay
 
@@ -218,7 +218,6 @@ def test_idle_moves_a_little_blinks_and_never_repeats() -> None:
 
 def test_a_sheet_shows_what_it_is_given() -> None:
     photo, pose, dark = portrait(), HeadPose(yaw_deg=10), Light((0, 0, 0), 0.1)
-    assert np.array_equal(planar(photo, pose), Sheet(photo).draw(pose))
     tablet = Sheet(photo, "tablet", life_size=0.7)
     assert tablet.radiance(pose, dark)[FACE].mean() > 3 * Sheet(photo).radiance(pose, dark)[FACE].mean()
     other = tablet.draw(pose, picture=np.ascontiguousarray(255 - photo))

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 
-from demo.head import Head, HeadPose
 from liveguard.detectors.camera import Camera
 from liveguard.detectors.replay import Replay
 from liveguard.engine import Engine
@@ -18,6 +17,7 @@ from liveguard.face.observer import Observer
 from liveguard.stress.held import Reach, photo_in_hand
 from liveguard.stress.video_codec import coded
 from liveguard.types import Alert, Event, Reading, VideoFrame
+from tests.rendering.head import Head, HeadPose
 from tests.replay.portrait_people import portrait
 from tests.synthetic import VIDEO
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import hashlib
 import itertools
 
 import pytest
@@ -61,6 +62,17 @@ def test_draws_are_even_and_in_bounds() -> None:
     assert set(seen) == {3, 4, 5, 6, 7}
     assert all(900 < seen.count(n) < 1100 for n in range(3, 8))
     assert sorted(draws.shuffled("abc")) == ["a", "b", "c"]
+    changing = draws.changing("abc", 300)
+    assert len(changing) == 300
+    assert {*itertools.pairwise(changing)} == {*itertools.permutations("abc", 2)}
+
+
+def test_the_same_nonces_give_the_scripts_that_they_gave_before() -> None:
+    """Whoever checks a report draws its script again, years later."""
+    policy = ProofPolicy(steps=len(KINDS))
+    scripts = [draw(n.to_bytes(16, "big"), policy) for n in range(1000)]
+    said = repr([(step.kind, sorted(step.params.items())) for steps in scripts for step in steps])
+    assert hashlib.sha256(said.encode()).hexdigest()[:16] == "cba80444979619cc"
 
 
 def _luminance(colour: str) -> float:

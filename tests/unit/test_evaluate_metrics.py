@@ -294,20 +294,6 @@ def test_the_interval_of_a_ratio_is_over_people() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "hours", "low", "high"),
-    [
-        (0, 1.0, 0.0, 3.689),
-        (0, 4.0, 0.0, 3.689 / 4),
-        (1, 1.0, 0.0253, 5.572),
-        (5, 1.0, 1.623, 11.668),
-        (5, 2.0, 0.812, 5.834),
-    ],
-)
-def test_rates_have_the_exact_interval_of_poisson(count: int, hours: float, low: float, high: float) -> None:
-    assert metrics.rate_interval(count, hours) == pytest.approx((low, high), abs=1e-3)
-
-
-@pytest.mark.parametrize(
     ("count", "of", "low", "high"),
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
@@ -336,4 +322,3 @@ def test_of_nothing_there_is_no_figure_and_no_error() -> None:
     assert metrics.auc_interval(NONE, NOBODY, []) is None
     assert metrics.ratio_interval(NONE, NONE, []) is None
     assert metrics.share_interval(0, 0) is None
-    assert metrics.rate_interval(0, 0.0) == (0.0, math.inf)

@@ -13,17 +13,20 @@ import pytest
 
 from liveguard.config import Config
 from liveguard.errors import InputError
+from liveguard.inbox import Shed
 from liveguard.server import hub as hub_module
 from liveguard.server.guarded import Guarded
 from liveguard.server.hub import Hub, Opened, Refused
 from liveguard.server.metrics import Metrics
 from liveguard.server.settings import ServerSettings
 from liveguard.server.store import Store
+from liveguard.session import Stats
 from liveguard.sinks.post import Answer
 from liveguard.types import Need
 from tests.server_parts import FakeGuard
 from tests.synthetic import Says
 from tests.unit.test_rtc_sdp import CHROMIUM
+from tests.unit.test_server_metrics import value
 from tests.unit.test_webhook import SECRET, URL, alert
 
 NEED = Need(step_us=500_000, video_us=1_000_000)
@@ -202,13 +205,28 @@ def test_what_the_sinks_get_of_a_call_says_which_one_it_is_and_that_an_attack_is
                 assert guarded.session is not None
                 guarded.session._speaker.say(alert(number))
                 await hub.end(guarded)
-                row = await asyncio.to_thread(hub.store.alert, f"alert-{number}")
-                assert row is not None
+                row, *_ = await asyncio.to_thread(hub.store.alerts, guarded.id)
+                assert row["id"] == f"alert-{number}"
                 origins.append({name: row[name] for name in ("session", "participant", "simulation")})
             assert [(one["participant"], one["simulation"]) for one in origins] == [("alice", "freeze"), ("bob", None)]
         # With the hub its webhook has ended, too, and sent what it owed.
         assert [one["origin"] for one in told] == origins
         assert [json.loads(line)["origin"] for line in lines.read_text().splitlines()] == origins
+
+    asyncio.run(work())
+
+
+def test_what_is_left_out_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        async with running() as hub:
+            guarded = (await hub.open("guest", "whip", CHROMIUM)).guarded
+            assert guarded.session is not None
+            left_out = Stats(30.0, Shed(9, 3, 160), (), jobs_skipped=2, events_dropped=4)
+            monkeypatch.setattr(guarded.session, "stats", lambda: left_out)
+            for _ in range(2):
+                await hub._tidy()
+            counts = ("frames_shed", "audio_samples_shed", "jobs_skipped", "events_dropped")
+            assert [value(hub.metrics, f"liveguard_{name}_total") for name in counts] == [3, 160, 2, 4]
 
     asyncio.run(work())
 

@@ -29,7 +29,8 @@ from liveguard.kyc.decision import Decision, StepResult, decide
 from liveguard.kyc.entries import Entry
 from liveguard.kyc.errors import ReportError
 from liveguard.kyc.html import page
-from liveguard.kyc.report import DOMAIN, build, needs_of, sign, stamp, verify
+from liveguard.kyc.report import DOMAIN, build, needs_of, sign, verify
+from liveguard.utc import iso
 from tests.proof_parts import KEY, NONCE, POLICY, T0, after, session, signed
 
 PUBLIC = KEY.public_key()
@@ -161,7 +162,7 @@ def forged(told: list[Entry]) -> bytes:
     chained: list[dict[str, Any]] = []
     for seq, entry in enumerate(told):
         prev = chained[-1]["hash"] if chained else "0" * 64
-        link = {"seq": seq, "at": stamp(entry.at), "kind": entry.kind, "body": entry.body, "prev": prev}
+        link = {"seq": seq, "at": iso(entry.at), "kind": entry.kind, "body": entry.body, "prev": prev}
         chained.append({**link, "hash": hashlib.sha256(canonical(link)).hexdigest()})
     header = {
         "format": "liveguard.proof.1",
@@ -244,9 +245,9 @@ def test_what_cannot_be_written_is_left_out_or_refused() -> None:
         with pytest.raises(ReportError):
             canonical(value)
     with pytest.raises(ValueError, match="zone"):
-        stamp(datetime(2026, 1, 1))
+        iso(datetime(2026, 1, 1))
     late = [*session()[:-1], entries.decision(T0, Decision("cannot_judge", 0.0, ()), {})]  # the clock was set back
-    assert build("x", late)["entries"][-1]["at"] == stamp(after(30))
+    assert build("x", late)["entries"][-1]["at"] == iso(after(30))
 
 
 @given(st.floats(-(2**53), 2**53))

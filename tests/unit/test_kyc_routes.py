@@ -12,6 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from liveguard.challenge.policy import ProofPolicy
 from liveguard.challenge.script import Step
 from liveguard.kyc import service
 from liveguard.kyc.decision import ASK_A_PERSON, StepResult
@@ -147,6 +148,7 @@ def test_a_subject_that_failed_too_often_is_locked_out(client: TestClient) -> No
             client.post("/proof/api/redeem", json={"id": made["id"], "token": f"guess-{n}"})
     refused = client.post("/api/kyc/sessions", json={"subject": "customer 17"})
     assert (refused.status_code, "too many proofs have failed" in refused.json()["error"]) == (429, True)
+    assert 0 < int(refused.headers["Retry-After"]) <= ProofPolicy().lock_out_s
     new(client, subject="customer 18")
 
 

@@ -162,12 +162,14 @@ def test_ages_fall_into_buckets_and_what_was_shed_adds_up() -> None:
     metrics = Metrics()
     for age_s in (0.01, 0.04, 0.4, 9.0, -0.5, float("nan"), None):
         metrics.frame(age_s)
-    metrics.shed(frames=3, samples=160)
-    metrics.shed(frames=2)
-    metrics.shed(frames=-1, samples=-1)  # a session that began anew counts from 0 again
+    metrics.shed(frames=3, samples=160, jobs=2)
+    metrics.shed(frames=2, events=4)
+    metrics.shed(frames=-1, samples=-1, jobs=-1, events=-1)  # a session that began anew counts from 0 again
     assert value(metrics, "liveguard_frames_total") == 7
     assert value(metrics, "liveguard_frames_shed_total") == 5
     assert value(metrics, "liveguard_audio_samples_shed_total") == 160
+    assert value(metrics, "liveguard_jobs_skipped_total") == 2
+    assert value(metrics, "liveguard_events_dropped_total") == 4
     bucket = "liveguard_frame_age_seconds_bucket"
     edges = [value(metrics, bucket, le=edge) for edge in ("0.02", "0.05", "0.5", "2.0", "+Inf")]
     assert edges == [2, 3, 4, 4, 5]

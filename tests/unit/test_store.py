@@ -185,7 +185,7 @@ def test_what_was_pruned_is_not_left_in_the_file(tmp_path: Path) -> None:
     with contextlib.closing(Store(path)) as store:
         store.put_alert("s", alert(), T0, None)
         store.feedback("s-1", "real", "a telling remark", T0)
-        assert store.prune(after(1)).alerts == 1
+        store.prune(after(1))
     assert b"a telling remark" not in path.read_bytes()
     assert [file.name for file in tmp_path.iterdir()] == ["s.sqlite"]
 

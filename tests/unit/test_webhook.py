@@ -19,7 +19,7 @@ from liveguard import wire
 from liveguard.errors import ConfigError, SinkError
 from liveguard.outbox import Outbox
 from liveguard.sinks import signing
-from liveguard.sinks.delivery import IDLE_S, Backoff, describe, retry_after_s
+from liveguard.sinks.delivery import IDLE_S, Backoff, describe
 from liveguard.sinks.post import Answer, HttpPost, check_headers, parse_url
 from liveguard.sinks.webhook import WebhookSink, destination_name, idempotency_key
 from liveguard.types import Alert, Fault, Reading
@@ -320,11 +320,6 @@ def test_retry_after_is_honoured_within_an_hour(make: Make, world: World, header
     world.answer = lambda: next(replies)
     world.run(sink, 2 * wait_s)
     assert [t_s - T0_S for t_s, _ in world.tries] == [0.0, pytest.approx(wait_s, abs=1.0)]
-
-
-@pytest.mark.parametrize("odd", [None, "", "-5", "soon", "1.5", "²", "Wed, 99 Foo 2099 99:99:99 GMT"])
-def test_an_odd_retry_after_means_no_wish(odd: str | None) -> None:
-    assert retry_after_s(odd, T0_S) == 0.0
 
 
 def test_a_message_that_gets_too_old_is_given_up_aloud(make: Make, world: World) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from liveguard.evaluate.figures import Figures
 from liveguard.evaluate.report.in_short import OFTEN
-from liveguard.evaluate.report.markup import Cell, Html, auc, figure, known, say, share, table, with_interval
 from liveguard.evaluate.report.terms import term
+from liveguard.markup import Cell, Html, auc, figure, known, say, share, table, with_interval
 
 FEW = 20
 """Attacks of a kind, or genuine recordings of a check, below which a figure is called one of small numbers."""

@@ -1,4 +1,4 @@
-"""The frame of a report's page: one HTML file that needs nothing else."""
+"""The frame of a report's page: its contents, what comes first, and its sections."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from importlib.resources import files
 
 from liveguard.evaluate.figures import Figures
 from liveguard.evaluate.report.terms import explained
+from liveguard.markup import html_file
 
 
 def document(
@@ -23,9 +24,4 @@ def document(
         + "</main>"
     )
     style = (files("liveguard.evaluate.report") / "style.css").read_text("utf-8")
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{title}</title><style>{style}</style></head>\n<body>{explained(body, figures)}</body></html>\n"
-    )
+    return html_file(title, style, explained(body, figures))

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from liveguard.evaluate.figures import Figures
-from liveguard.evaluate.report.markup import Cell, bracket, figure, say, seconds, share, span_text
 from liveguard.evaluate.report.tables import grouped_table
 from liveguard.evaluate.report.terms import term
+from liveguard.markup import Cell, bracket, figure, say, seconds, share, span_text
 
 OFTEN = 0.25
 """Share of recordings from which on "cannot judge" is named in the summary."""

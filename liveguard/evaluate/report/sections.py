@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from liveguard.evaluate.figures import Figures
 from liveguard.evaluate.report.in_short import cause_words
-from liveguard.evaluate.report.markup import Cell, figure, plot, say, table, text_of
 from liveguard.evaluate.report.tables import CAUGHT, CHECK, SHORT, SLICE, figures_table, grouped_table, named_variant
 from liveguard.evaluate.report.terms import term
+from liveguard.markup import Cell, figure, plot, say, table, text_of
 from liveguard.words import HYPOTHESIS_WORDS
 
 CONDITIONS = {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from liveguard.errors import ConfigError
 from liveguard.evaluate.figures import Figures
-from liveguard.evaluate.report.markup import (
+from liveguard.markup import (
     Cell,
     Html,
     auc,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from liveguard.evaluate.figures import Figures
-from liveguard.evaluate.report.markup import figure
+from liveguard.markup import figure
 
 TERMS = {
     "auc": "<b>AUC</b>: how often an attack scores higher than a genuine recording. 0.5 is a coin, 1 is perfect, "

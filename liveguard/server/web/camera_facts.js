@@ -6,11 +6,11 @@ const NATIVE = { resizeMode: { exact: "none" } };
 const ONE_MS = 1_000;
 
 /**
- * Label, settings, capabilities and a short probe of `track`; afterwards it has the `wanted` constraints again.
+ * Label, settings and a short probe of `track`; afterwards it has the `wanted` constraints again.
  * Never takes much more than 2 s, and never throws.
  */
 export async function cameraFacts(track, wanted) {
-  const facts = { label: track.label.slice(0, 200), settings: shape(track.getSettings()), probes: [], capabilities: limits(track) };
+  const facts = { label: track.label.slice(0, 200), settings: shape(track.getSettings()), probes: [] };
   if (!navigator.mediaDevices.getSupportedConstraints().resizeMode) return facts; // the browser would scale
   for (const asked of PROBES) facts.probes.push(await probe(track, asked));
   await within(track.applyConstraints(wanted), ONE_MS);
@@ -34,10 +34,4 @@ async function within(promise, most_ms) {
 
 function shape({ width = null, height = null, frameRate = null }) {
   return { width, height, frame_rate: frameRate };
-}
-
-function limits(track) {
-  const can = track.getCapabilities?.();
-  if (!can?.width?.max) return null;
-  return { width_max: can.width.max, height_max: can.height?.max ?? null, frame_rate_max: can.frameRate?.max ?? null };
 }

@@ -50,3 +50,9 @@ export function wishFor(kind) {
   if (kind === "webcam") return { maxBitrate: 2_500_000, degradation: "maintain-framerate" };
   return { maxBitrate: kind === "proof" ? 2_500_000 : 4_000_000, degradation: "maintain-resolution" };
 }
+
+/** What is to give way on a slow link: a wish, which browsers that do not know it do well enough without. @param {RTCRtpSender} sender */
+export function degrade(sender, kind) {
+  const parameters = { ...sender.getParameters(), degradationPreference: wishFor(kind).degradation };
+  sender.setParameters(parameters).catch(() => null);
+}

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { Emitter } from "./emitter.js";
 import { Facts } from "./facts.js";
-import { gathered, preferCodecs, quickStart, wishFor } from "./peer.js";
+import { degrade, gathered, preferCodecs, quickStart, wishFor } from "./peer.js";
 import { Trouble } from "./trouble.js";
 
 const BROKEN_AFTER_MS = 3_000;
@@ -147,7 +147,7 @@ export class Publisher extends Emitter {
       this.#tries = 0;
       this.#connectedOnce = true;
       this.#say("connected", "sending to the guard");
-      this.#degrade();
+      degrade(this.#senders.video, this.kind);
       this.#tellMuted();
       this.#facts.tellAll();
       this.#offerAll();
@@ -174,12 +174,6 @@ export class Publisher extends Emitter {
       this.emit("refused", { what, error });
     }
     return true;
-  }
-
-  #degrade() {
-    const sender = this.#senders.video;
-    const parameters = { ...sender.getParameters(), degradationPreference: wishFor(this.kind).degradation };
-    sender.setParameters(parameters).catch(() => null); // a wish: browsers that do not know it do well enough
   }
 
   #broken() {

@@ -1,6 +1,6 @@
 // Sends the picture, and the sound if there is one, to whoever checks.
 import { Emitter } from "../emitter.js";
-import { gathered, preferCodecs, quickStart, wishFor } from "../peer.js";
+import { degrade, gathered, preferCodecs, quickStart, wishFor } from "../peer.js";
 
 const CONNECT_MS = 15_000;
 const BROKEN_AFTER_MS = 4_000;
@@ -24,13 +24,12 @@ export class Feed extends Emitter {
   /** Resolves when media flows. Throws ApiError, or Blocked. @param {(sdp: string) => Promise<{sdp: string}>} ask */
   async connect(ask) {
     const pc = this.#pc;
-    const wish = wishFor("proof");
     const [video] = this.stream.getVideoTracks();
     const [audio] = this.stream.getAudioTracks();
     const options = { direction: "sendonly", streams: [this.stream] };
     const { width = 0, height = 0 } = video.getSettings();
     const scaleResolutionDownBy = Math.max(Math.min(width, height) / SIDE_PX, 1);
-    const encoding = { maxBitrate: wish.maxBitrate, maxFramerate: 30, scaleResolutionDownBy };
+    const encoding = { maxBitrate: wishFor("proof").maxBitrate, maxFramerate: 30, scaleResolutionDownBy };
     const sending = pc.addTransceiver(video, { ...options, sendEncodings: [encoding] });
     preferCodecs(sending);
     if (audio) pc.addTransceiver(audio, options);
@@ -40,8 +39,7 @@ export class Feed extends Emitter {
     const connected = this.#connected();
     await pc.setRemoteDescription({ type: "answer", sdp: quickStart(sdp) });
     await connected;
-    const parameters = { ...sending.sender.getParameters(), degradationPreference: wish.degradation };
-    sending.sender.setParameters(parameters).catch(() => null); // a wish: browsers that do not know it do well enough
+    degrade(sending.sender, "proof");
   }
 
   close() {

@@ -5,7 +5,7 @@ import { t } from "../words.js";
 import { heading, primary, problem } from "./parts.js";
 
 /** What a kind is left out for; the names are the server's. */
-export const NEEDS = {
+const NEEDS = {
   light: "no_flashes",
   pose: "no_head_turns",
   occlusion: "no_hands",

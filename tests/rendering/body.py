@@ -5,11 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from demo.head_light import linear_of
-from demo.head_photo import PhotoFrame, head_area, scaled_part, spread
-from demo.head_rays import inverse
 from liveguard.stress.person import person_mask
 from liveguard.types import BoolArray, ByteArray, FloatArray
+from tests.rendering.light import linear_of
+from tests.rendering.photo import PhotoFrame, head_area, scaled_part, spread
+from tests.rendering.rays import inverse
 
 PX_PER_MM = 0.8
 _BOX_MM = (-480, -120, 480, 520)

@@ -1,8 +1,8 @@
 """A person before a webcam, in three dimensions, made of one photo: for tests of checks that ask somebody to do something.
 
-The photo's mesh gives the surface (`head_shape`), its pixels the colours (`head_photo`, `head_skin`); a pinhole camera
-looks at it (`head_rays`) under a screen's and a room's light (`head_light`). It is a simulation: what a check says about
-it holds for the geometry and the light that are simulated, not for people.
+The photo's mesh gives the surface (`shape`), its pixels the colours (`photo`, `skin`); a pinhole camera looks at it
+(`rays`) under a screen's and a room's light (`light`). It is a simulation: what a check says about it
+holds for the geometry and the light that are simulated, not for people.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from demo.head_camera import Camera, pinhole
-from demo.head_expression import Expression
-from demo.head_hand import Cover, Hand, covered_mm
-from demo.head_light import SCREEN_AT_MM, Light, blend, coloured, linear_of, screen_share, srgb_of
-from demo.head_person import Person, person_in
-from demo.head_photo import portrait, projected
-from demo.head_pose import HeadPose, idle, rotation_of, shaken
-from demo.head_rays import Hits, Window, hits, inverse, window_around
-from demo.head_room import ROOM_MM, room
-from demo.head_shape import shape_of
-from demo.head_sheet import Sheet, planar
-from demo.head_skin import Fitzpatrick
 from liveguard.types import ByteArray, FloatArray
+from tests.rendering.camera import Camera, pinhole
+from tests.rendering.expression import Expression
+from tests.rendering.hand import Cover, Hand, covered_mm
+from tests.rendering.light import SCREEN_AT_MM, Light, blend, coloured, linear_of, screen_share, srgb_of
+from tests.rendering.person import Person, person_in
+from tests.rendering.photo import portrait, projected
+from tests.rendering.pose import HeadPose, idle, rotation_of, shaken
+from tests.rendering.rays import Hits, Window, hits, inverse, window_around
+from tests.rendering.room import ROOM_MM, room
+from tests.rendering.shape import shape_of
+from tests.rendering.sheet import Sheet
+from tests.rendering.skin import Fitzpatrick
 
 __all__ = [
     "Camera",
@@ -34,7 +34,6 @@ __all__ = [
     "Sheet",
     "idle",
     "pinhole",
-    "planar",
     "shaken",
 ]
 

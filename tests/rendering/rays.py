@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from demo.head_shape import MAP_PX, MAP_REACH, Shape, map_px
 from liveguard.types import FloatArray
+from tests.rendering.shape import MAP_PX, MAP_REACH, Shape, map_px
 
 _STEPS = 20
 _BEYOND = 0.25  # how far past the point next to the middle a ray is followed, in half chords

@@ -9,9 +9,9 @@ from typing import Literal, TypeAlias
 import cv2
 import numpy as np
 
-from demo.head_light import Light, blend, falloff
-from demo.head_rays import Pinhole
 from liveguard.types import FloatArray
+from tests.rendering.light import Light, blend, falloff
+from tests.rendering.rays import Pinhole
 
 Place: TypeAlias = Literal["left_cheek", "right_cheek", "mouth", "forehead", "chin", "nose", "left_eye", "right_eye"]
 Kind: TypeAlias = Literal["palm", "fingers"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from demo.head_photo import HEAD_PX_PER_MM
-from demo.head_shape import JAW_DROP_MM, along, jaw_share
 from liveguard.types import FloatArray
+from tests.rendering.photo import HEAD_PX_PER_MM
+from tests.rendering.shape import JAW_DROP_MM, along, jaw_share
 
 # The inner edges of the lips, from corner to corner.
 _LIP_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)

@@ -7,10 +7,10 @@ from typing import Literal, TypeAlias
 import cv2
 import numpy as np
 
-from demo.head_light import linear
 from liveguard.face.geometry import BROW_LEFT, BROW_RIGHT, LIPS, OVAL
 from liveguard.stress.faces import EYE_LEFT, EYE_RIGHT
 from liveguard.types import FloatArray
+from tests.rendering.light import linear
 
 Fitzpatrick: TypeAlias = Literal["I", "II", "III", "IV", "V", "VI"]
 

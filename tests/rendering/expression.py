@@ -5,10 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from demo.head_mouth import Mouth
-from demo.head_photo import HEAD_PX_PER_MM
-from demo.head_shape import along
 from liveguard.types import FloatArray
+from tests.rendering.mouth import Mouth
+from tests.rendering.photo import HEAD_PX_PER_MM
+from tests.rendering.shape import along
 
 # Upper and lower lid from corner to corner.
 _LIDS = (
@@ -18,7 +18,6 @@ _LIDS = (
 _BROWS = ((70, 63, 105, 66, 107), (336, 296, 334, 293, 300))
 _BROW_RISE_MM = 6.0
 _LASH = 0.25  # what the lashes leave of the light
-_NO_MAP = np.empty(0, np.float32)
 
 
 class Expression:

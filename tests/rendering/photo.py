@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 from skimage.data import astronaut
 
-from demo.head_light import linear_of
 from liveguard.face.backends import open_backend
 from liveguard.face.geometry import OVAL, RIGID, inter_ocular_px, similarity
 from liveguard.face.observer import Observer
 from liveguard.face.texture import canonical_face
 from liveguard.stress.person import person_mask
 from liveguard.types import BoolArray, ByteArray, FloatArray, VideoFrame
+from tests.rendering.light import linear_of
 
 EYES_MM = 90.0  # between the outer eye corners
 CENTRE_MM = 67.0  # how far the middle of the skull is behind the origin of the mean face: level with the ears

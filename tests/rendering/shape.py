@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from demo.head_photo import outline_points
 from liveguard.face.geometry import LIP_LOWER_INNER, LIP_UPPER_INNER, OVAL
 from liveguard.types import FloatArray
+from tests.rendering.photo import outline_points
 
 MAP_PX = 384
 MAP_REACH = 1.9  # in the map's unit: as far as 124 degrees from straight ahead

@@ -1,4 +1,7 @@
-"""Pieces of HTML. Names come from a manifest and from plugins, so every value is escaped; only `Html` goes in as it is."""
+"""Pieces of HTML, and a file of them.
+
+Names come from manifests, plugins and the other end of a call, so every value is escaped; only `Html` goes in as it is.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,16 @@ class Html(str):
 
 
 Cell: TypeAlias = str | int | None
+
+
+def html_file(title: str, style: str, body: str) -> str:
+    """One HTML file that needs nothing else and runs nothing; all three are HTML, or CSS, already."""
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        f"<title>{title}</title><style>{style}</style></head>\n<body>{body}</body></html>\n"
+    )
 
 
 def text_of(value: Cell) -> Html:

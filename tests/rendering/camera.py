@@ -8,9 +8,9 @@ from typing import Literal, TypeAlias
 import cv2
 import numpy as np
 
-from demo.head_light import kelvin_rgb, luma, srgb_of
-from demo.head_rays import Pinhole
 from liveguard.types import ByteArray, FloatArray
+from tests.rendering.light import kelvin_rgb, luma, srgb_of
+from tests.rendering.rays import Pinhole
 
 FIELD_OF_VIEW_DEG = 65.0  # from the left to the right edge, as webcams have it
 

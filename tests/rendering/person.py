@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demo.head_body import body_of
-from demo.head_photo import frame_of, head_of, mesh_mm, outline_of, projected
-from demo.head_skin import Fitzpatrick, skin_colour, skin_share, toned
 from liveguard.types import ByteArray, FloatArray
+from tests.rendering.body import body_of
+from tests.rendering.photo import frame_of, head_of, mesh_mm, outline_of, projected
+from tests.rendering.skin import Fitzpatrick, skin_colour, skin_share, toned
 
 _STRICT_BY_HAIR = 4.0
 

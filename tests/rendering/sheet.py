@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
 
-from demo.head_camera import pinhole
-from demo.head_light import Light, blend, coloured, linear_of, srgb_of
-from demo.head_photo import EYES_MM, PhotoFrame, frame_of, portrait
-from demo.head_pose import HeadPose, rotation_of
-from demo.head_rays import window_around
-from demo.head_room import ROOM_MM, room
 from liveguard.types import ByteArray, FloatArray
+from tests.rendering.camera import pinhole
+from tests.rendering.light import Light, blend, coloured, linear_of, srgb_of
+from tests.rendering.photo import EYES_MM, PhotoFrame, frame_of, portrait
+from tests.rendering.pose import HeadPose, rotation_of
+from tests.rendering.rays import window_around
+from tests.rendering.room import ROOM_MM, room
 
 Material: TypeAlias = Literal["paper", "tablet"]
 
@@ -126,13 +125,3 @@ class Sheet:
             x = np.arcsin(np.clip(bend * x, -0.999, 0.999)) / bend
         y = eye[1] + t * rays[..., 1]
         return np.asarray(np.stack([x, y], axis=-1) * self._px_per_mm, np.float32)
-
-
-def planar(photo: ByteArray, pose: HeadPose, light: Light | None = None, bend_per_m: float = 0.0) -> ByteArray:
-    """The (480, 640, 3) picture of a print of `photo` held in that pose; a `Sheet` for more than a few of them."""
-    return _sheet(photo.tobytes(), photo.shape, bend_per_m).draw(pose, light)
-
-
-@lru_cache(maxsize=4)
-def _sheet(pixels: bytes, shape: tuple[int, ...], bend_per_m: float) -> Sheet:
-    return Sheet(np.frombuffer(pixels, np.uint8).reshape(shape), bend_per_m=bend_per_m)
