@@ -55,14 +55,20 @@ def _known(streams: Sequence[_Stream]) -> Sequence[_Stream]:
 
 
 def _leading_silence_s(file: Path) -> float:
+    """Of the sound no more is kept than the power of each 20 ms: it may be hours long."""
     tap = FileTap(file, tracks=SOUND)
-    chunks = [sample.pcm for sample in tap.samples() if isinstance(sample, AudioChunk)]
-    pcm = np.concatenate(chunks) if chunks else np.zeros(0, np.float32)
-    count = len(pcm) // STRETCH
-    if count == 0:
+    found, rest, samples = [], np.zeros(0, np.float32), 0
+    for sample in tap.samples():
+        if isinstance(sample, AudioChunk):
+            samples += len(sample.pcm)
+            rest = np.concatenate([rest, sample.pcm])
+            whole = len(rest) // STRETCH * STRETCH
+            found.append((rest[:whole].reshape(-1, STRETCH).astype(np.float64) ** 2).mean(axis=1))
+            rest = rest[whole:]
+    power = np.concatenate(found) if found else np.zeros(0)
+    if not len(power):
         return 0.0
-    power = (pcm[: count * STRETCH].reshape(count, STRETCH).astype(np.float64) ** 2).mean(axis=1)
     if power.max() <= 0:
-        return round(len(pcm) / SAMPLE_RATE_HZ, 2)
+        return round(samples / SAMPLE_RATE_HZ, 2)
     first = int(np.argmax(power >= power.max() * 10 ** (QUIET_DB / 10)))
     return round(first * STRETCH / SAMPLE_RATE_HZ, 2)
