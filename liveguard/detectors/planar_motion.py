@@ -83,7 +83,8 @@ def _spells(series: FaceSeries) -> Floats:
     spells = len(series.t_s) // together
     seen = series.points[: spells * together, USED, :2].astype(np.float64)
     seen = seen.reshape(spells, together, len(USED), 2).mean(axis=1)
-    return seen if not spells else (seen - seen[:, : len(STIFF)].mean(axis=(0, 1))) / series.unit_px
+    middle = seen[:, : len(STIFF)].mean(axis=(0, 1)) if spells else np.zeros(2)
+    return np.asarray((seen - middle) / series.unit_px, np.float64)
 
 
 def _motion(back: Floats, moved_iod: float) -> Motion:
