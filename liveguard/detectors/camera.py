@@ -102,7 +102,11 @@ def _why_not(window: Window) -> str | None:
     if _fps(window) < MIN_FPS:
         return f"too few pictures: {_fps(window):.1f} fps, {MIN_FPS:g} are needed"
     if not window.peers:
-        return "no face in view: an empty room may be still"
+        since_us = window.end_us - Camera.need.evidence_us
+        pictured = any(frame.face_cells for frame in frames if frame.t_us >= since_us)
+        return (
+            "only a still picture of a face is in view" if pictured else "no face in view: an empty room may be still"
+        )
     return None
 
 

@@ -193,15 +193,26 @@ def test_a_background_that_repeats_around_a_living_person_is_no_loop(face_column
     assert not [reading for reading in readings(seen) if reading.llr is not None and reading.llr > 0]
 
 
+def empty(one: Observation) -> Observation:
+    return replace(one, frame=replace(one.frame, face_cells={}), faces=())
+
+
 def test_an_empty_still_room_is_not_judged() -> None:
-    room = [replace(o, faces=()) for o in pictures(8.0, motion=0.0)]
+    room = [empty(o) for o in pictures(8.0, motion=0.0)]
     assert {r.llr for r in readings(room)} == {None}
     assert "no face" in readings(room)[-1].why
 
 
+def test_of_a_picture_on_the_wall_it_is_said_that_it_is_all_there_is() -> None:
+    still = pictures(8.0, motion=0.0)
+    wall = [replace(o, faces=tuple(replace(face, picture=True) for face in o.faces)) for o in still]
+    assert {r.llr for r in readings(wall)} == {None}
+    assert readings(wall)[-1].why == "only a still picture of a face is in view"
+
+
 def test_a_room_that_somebody_has_left_may_be_still() -> None:
     there = pictures(10.0)
-    gone = [at(replace(there[-1], faces=()), 10_000_000 + k * 40_000) for k in range(500)]
+    gone = [at(empty(there[-1]), 10_000_000 + k * 40_000) for k in range(500)]
     events = run([*there, *gone])
     assert not [event for event in events if isinstance(event, Alert)]
     late = [event for event in events if isinstance(event, Reading) and event.end_us > 13_000_000]
