@@ -233,9 +233,9 @@ def measure_attacks(clips: Clips) -> None:
         for _, observations in clips.each(form, every=3):
             raised, readings = said(Camera(), observations)
             camera.append((raised, 0.0))
-            told += [reading.llr for reading in readings if reading.llr is not None]
+            told += [reading.llr is not None and reading.llr < 0 for reading in readings]
             replay.append((said(Replay(), to_and_fro(observations, 2 * MINUTE_S))[0], 0.0))
-        print(f"{form}: camera {delays(camera)}, credited in {np.sum(np.array(told) < 0)} of {len(told)} readings")
+        print(f"{form}: camera {delays(camera)}, credited in {sum(told)} of {len(told)} readings")
         print(f"{form}: replay {delays(replay)}", flush=True)
 
 
