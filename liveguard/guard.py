@@ -102,11 +102,10 @@ class Guard:
                     on_event(event)
                 builder.add(event, engine.worth(event) if isinstance(event, Reading) else 0.0)
                 if engine.timeline.end_us - asked_us >= ASK_EVERY_US:
-                    asked_us = engine.timeline.end_us
-                    _ask(engine, builder)
+                    asked_us = _ask(engine, builder, asked_us)
                     if on_progress is not None:
                         on_progress(asked_us / 1e6, tap.info.seconds)
-        _ask(engine, builder)
+        _ask(engine, builder, asked_us)
         seconds = 0.0 if tap.info.still else engine.timeline.end_us / 1e6
         return builder.build(seconds, time.process_time() - started_s, engine.faces, tap.info.still, engine.heard)
 
@@ -208,9 +207,11 @@ def new_id() -> str:
     return uuid.uuid4().hex[:12]
 
 
-def _ask(engine: Engine, builder: ReportBuilder) -> None:
-    for status in engine.statuses():
-        builder.status(status)
+def _ask(engine: Engine, builder: ReportBuilder, asked_us: int) -> int:
+    """Tell the report where everybody stands, as it was since `asked_us`; returns until when."""
+    now_us = engine.timeline.end_us
+    builder.standings(engine.statuses(), (now_us - asked_us) / 1e6)
+    return now_us
 
 
 def _written(events: Sequence[Event], writer: JournalWriter | None) -> Iterator[Event]:

@@ -12,8 +12,11 @@ import numpy as np
 from liveguard.alert import FEED, LEFT
 from liveguard.policy import ABOUT_FACES, Policy
 from liveguard.types import Alert, Event, Fault, Gap, Hypothesis, Reading, State, Status
-from liveguard.words import HYPOTHESIS_WORDS, NOT_RULED_OUT, OF_THE_CHECK, ONE_PICTURE
+from liveguard.words import HYPOTHESIS_WORDS, NOT_RULED_OUT, OF_THE_CHECK, ONE_PICTURE, OTHERS
 
+# Who was judged for a smaller share of the time in the picture is not called genuine. So much may be missed of any length: the
+# first seconds, and whoever turns away for a moment.
+LEAST_JUDGED_SHARE, MAY_MISS_S = 0.5, 10.0
 _ORDER: tuple[State, ...] = ("cannot_judge", "genuine", "suspicious", "alert")
 
 
@@ -73,6 +76,34 @@ class Report:
         }
 
 
+@dataclass(slots=True)
+class _Watched:
+    """For how long somebody was in the picture, and could be judged; `why`: the reasons when they last could not."""
+
+    there_s: float = 0.0
+    judged_s: float = 0.0
+    why: tuple[str, ...] = ()
+
+    def add(self, statuses: Sequence[Status], lasted_s: float) -> None:
+        """So they stood for so long; of several the one who could be judged counts."""
+        unjudged = [status for status in statuses if status.state == "cannot_judge"]
+        self.there_s += lasted_s
+        if len(unjudged) < len(statuses):
+            self.judged_s += lasted_s
+        else:
+            self.why = tuple(dict.fromkeys(why for status in unjudged for why in status.why))
+
+    @property
+    def enough(self) -> bool:
+        """Whether enough of it was judged for a verdict that nothing was wrong."""
+        return self.judged_s >= LEAST_JUDGED_SHARE * self.there_s or (self.there_s - self.judged_s <= MAY_MISS_S)
+
+    def words(self, who: str) -> str:
+        why = "; ".join(self.why)
+        share = f"{100 * self.judged_s / self.there_s:.0f} % of the {self.there_s:.0f} s"
+        return f"{who} could be judged for only {share} in the picture" + (f": {why}" if why else "")
+
+
 TOO_WEAK = "the voice was heard, but what its check says is too weak for a verdict"
 
 
@@ -90,6 +121,8 @@ class ReportBuilder:
     _worst: dict[str, Status] = field(default_factory=dict)
     _risk: float | None = None
     _heard: bool = False
+    _watched: dict[str, _Watched] = field(default_factory=lambda: defaultdict(_Watched))
+    _anybody: _Watched = field(default_factory=_Watched)
 
     def add(self, event: Event, worth: float = 0.0) -> None:
         """`worth`: what a reading added to the evidence, in nats."""
@@ -113,6 +146,16 @@ class ReportBuilder:
         if status.risk is not None:
             self._risk = max(self._risk or 0.0, status.risk)
 
+    def standings(self, statuses: Sequence[Status], lasted_s: float) -> None:
+        """Where everybody stood for the last `lasted_s`."""
+        for status in statuses:
+            self.status(status)
+        faces = [status for status in statuses if status.participant not in (FEED, OTHERS)]
+        for status in faces:
+            self._watched[status.participant].add([status], lasted_s)
+        if faces:
+            self._anybody.add(faces, lasted_s)
+
     def build(self, seconds: float, compute_s: float, faces: int, still: bool = False, heard: bool = False) -> Report:
         """The report on all that was collected; `faces`: how many people were seen; `heard`: whether there was sound."""
         self._heard = heard
@@ -135,12 +178,12 @@ class ReportBuilder:
         )
 
     def _verdict(self, checks: Mapping[str, CheckSummary]) -> State:
-        """The worst state of anybody; genuine only if a face was judged, or a voice by a check that could tell: a moving picture
-        alone says little."""
+        """The worst state of anybody; genuine only if faces were judged for most of the time in which there were any, or a voice
+        by a check that could tell: a moving picture alone says little."""
         worst: State = max((status.state for status in self._worst.values()), key=_ORDER.index, default="cannot_judge")
         if worst != "genuine":
             return worst
-        face = any(s.state == "genuine" and who != FEED for who, s in self._worst.items())
+        face = self._anybody.enough and any(s.state == "genuine" and who != FEED for who, s in self._worst.items())
         return "genuine" if face or (self._voice_tells and self._judged(checks, "voice")) else "cannot_judge"
 
     @property
@@ -160,7 +203,8 @@ class ReportBuilder:
             )
         excuses = Counter(c.why for c in checks.values() if c.llr is None and c.why not in OF_THE_CHECK)
         heard = (TOO_WEAK,) if self._judged(checks, "voice") and not self._voice_tells else ()
-        return (*heard, *(why for why, _ in excuses.most_common(3)))
+        seen = () if self._anybody.enough else (self._anybody.words("whoever was there"),)
+        return (*heard, *seen, *(why for why, _ in excuses.most_common(3)))
 
     def _not_ruled_out(self, judged: Sequence[str]) -> Iterator[str]:
         by: dict[Hypothesis, list[str]] = defaultdict(list)
@@ -171,11 +215,13 @@ class ReportBuilder:
         return (NOT_RULED_OUT[h] for h in left)
 
     def _unjudged(self) -> Iterator[str]:
-        """Who else was in the picture and could not be judged at any time."""
+        """Who else was in the picture and could not be judged at any time, or for most of it."""
         for who, status in self._worst.items():
             if who != FEED and status.state == "cannot_judge":
                 why = "; ".join(reason for reason in status.why if reason != LEFT)
                 yield f"{who} could not be judged" + (f": {why}" if why else "")
+            elif status.state == "genuine" and who in self._watched and not self._watched[who].enough:
+                yield self._watched[who].words(who)
 
     def _judged(self, checks: Mapping[str, CheckSummary], name: str) -> bool:
         return name in checks and checks[name].llr is not None and self.policy.counts(name)

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
+from liveguard.face.cells import CELLS
 from liveguard.types import FaceSquare, FloatArray, FrameSample
+
+# Rows and columns of a face's cells that show its eyes, nose and mouth and no background, wherever it lies in its square.
+FEATURES: Final = (slice(None), slice(2, 7), slice(2, 6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,10 @@ class Series:
     def since(self, t_s: float) -> Series:
         later = self.t_s > t_s
         return Series(self.t_s[later], self.values[later])
+
+    def features(self) -> Series:
+        """Of a face's cells those of its features."""
+        return Series(self.t_s, self.values.reshape(-1, CELLS, CELLS)[FEATURES].reshape(len(self.t_s), -1))
 
     def means(self, span_s: float) -> Series:
         """Each value as the mean of those of the last `span_s`."""

@@ -14,8 +14,8 @@ import numpy as np
 
 from liveguard.detectors.crop_model import CropModel
 from liveguard.detectors.cuts import cuts, stretches
-from liveguard.detectors.planar_motion import MOVED_IOD, SIGNS, motion, photo_nats, strongest
-from liveguard.detectors.quality import Limits, quality_of, shortfall
+from liveguard.detectors.planar_motion import MOVED_IOD, SIGNS, Motion, lifeless_nats, motion, photo_nats, strongest
+from liveguard.detectors.quality import Limits, Quality, quality_of, shortfall
 from liveguard.detectors.series import face_series
 from liveguard.types import Hypothesis, Need, Reading, Window
 
@@ -26,6 +26,8 @@ MOST_NATS: Final = 6.0
 # Who neither speaks nor moves their face still blinks, 17 times a minute at rest and 4.5 times when they read (medians of
 # Bentivoglio et al. 1997, doi:10.1002/mds.870120629): T seconds without a sign of life are worth no more than not blinking.
 LISTENERS_BLINK_HZ: Final = 12 / 60
+LIFELESS_FROM_S, LIFELESS_FACE_PX = 10.0, 100.0
+"""What `lifeless_nats` takes: most who listen have blinked by then, and the mesh of such a face shows it."""
 
 
 class Replay(CropModel):
@@ -77,9 +79,7 @@ class Replay(CropModel):
         found = None if why else motion(*parts)
         if found is not None:
             life, sign = strongest(found)
-            llr = photo_nats(found)
-            if llr is not None:
-                llr = min(llr, LISTENERS_BLINK_HZ * quality.seconds)
+            llr = _nats(window, quality, found)
             measures |= {name: round(figure, 4) for name, figure in asdict(found).items()} | {
                 "life_spreads": round(life, 2)
             }
@@ -88,6 +88,8 @@ class Replay(CropModel):
                     f"the face moved by {found.moved_iod:.2f} eye distances, and {MOVED_IOD[0]:g} are needed to tell a picture "
                     "from a head: turn your head a little"
                 )
+            elif llr > 0 and found.moved_iod < MOVED_IOD[0]:
+                why = f"nothing in the face has lived for {quality.seconds:.0f} s: no blink, no glance, no word"
             elif llr > 0:
                 why = f"the face moved by {found.moved_iod:.2f} eye distances as a flat picture does, and nothing in it lives"
             else:
@@ -98,3 +100,16 @@ class Replay(CropModel):
             why += f"; the picture of the face jumps, {len(at)} times in {float(np.ptp(series.t_s)):.0f} s"
         llr = None if llr is None else round(llr, 4)
         return Reading(self.name, window.track, window.start_us, window.end_us, llr, window.coverage, why, measures)
+
+
+def _nats(window: Window, quality: Quality, found: Motion) -> float | None:
+    """The evidence for a photo, None where there is too little of anything.
+
+    What does not move is looked at only where nobody else is in view, as pictures in a room and in a shared window keep still.
+    """
+    nats, lifeless = photo_nats(found), 0.0
+    if window.alone and quality.seconds >= LIFELESS_FROM_S and quality.face_px >= LIFELESS_FACE_PX:
+        lifeless = lifeless_nats(found)
+    if lifeless > max(nats or 0.0, 0.0):
+        return lifeless
+    return None if nats is None else min(nats, LISTENERS_BLINK_HZ * quality.seconds)

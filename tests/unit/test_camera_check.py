@@ -140,6 +140,105 @@ def test_another_face_that_moves_is_enough() -> None:
     assert first_alert_s(seen) is None
 
 
+Face = Callable[[float], FloatArray]
+PORTRAIT = np.random.default_rng(5).uniform(60, 160, (8, 8))
+
+
+def backdrop(face: Face, seconds: float = 16.0) -> list[Observation]:
+    """A face before what moves, also in the corners of its square; `face` draws its features, (5, 4) cells."""
+
+    def draw(t_s: float, whole: FloatArray, of_face: FloatArray) -> tuple[object, object]:
+        of_face = of_face.copy()
+        of_face[2:7, 2:6] = face(t_s)
+        return whole, of_face
+
+    return redrawn(pictures(seconds), draw)
+
+
+def portrait(t_s: float) -> FloatArray:  # noqa: ARG001
+    return np.asarray(PORTRAIT[2:7, 2:6], np.float32)
+
+
+def test_a_frozen_face_before_what_moves_is_caught() -> None:
+    raised = first_alert_s(backdrop(portrait))
+    assert raised is not None
+    assert raised <= 12.0
+    found = readings(backdrop(portrait))[-1]
+    assert found.why == "the face has not changed for 16.0 s while other things in the picture move"
+    assert found.measures["still_s"] == 0
+
+
+def test_a_frozen_face_beside_a_clock_is_caught() -> None:
+    def draw(t_s: float, whole: FloatArray, of_face: FloatArray) -> tuple[object, object]:
+        whole = whole.copy()
+        whole[8, 12:14] += 40 * np.sin(100 * np.floor(t_s))
+        return whole, of_face
+
+    raised = first_alert_s(redrawn(pictures(16.0, motion=0.0), draw))
+    assert raised is not None
+    assert raised <= 14.0
+
+
+def blinking(t_s: float) -> FloatArray:
+    """Somebody who listens: the cells of the eyes change for a fifth of a second each 5 s."""
+    cells = portrait(t_s).copy()
+    cells[0] += 8 * float(t_s % 5 < 0.2)
+    return cells
+
+
+def test_somebody_who_listens_and_blinks_before_what_moves_is_not_accused() -> None:
+    assert {reading.llr for reading in readings(backdrop(blinking)) if (reading.llr or 0) > 0} == set()
+
+
+def test_a_face_in_the_dark_may_seem_still() -> None:
+    found = readings(backdrop(lambda t_s: 0.2 * portrait(t_s)))
+    assert not [reading for reading in found if (reading.llr or 0) > 0]
+
+
+def test_a_still_face_beside_others_may_be_a_picture_or_a_participant_without_a_camera() -> None:
+    """Nor does the time count in which the other one was there."""
+
+    def beside(one: Observation, until_us: int) -> Observation:
+        other = FaceSquare(2, 0, 0, 240)
+        cells = {**one.frame.face_cells, other: np.full((8, 8), 90, np.float32)}
+        return replace(one, frame=replace(one.frame, face_cells=cells)) if one.t_us < until_us else one
+
+    still = backdrop(portrait, 20.0)
+    assert first_alert_s([beside(one, 20_000_000) for one in still]) is None
+    raised = first_alert_s([beside(one, 8_000_000) for one in still])
+    assert raised is not None
+    assert raised > 12.0
+    assert first_alert_s([replace(one, unfollowed=1) for one in still]) is None
+
+
+def test_a_tiny_face_may_seem_still() -> None:
+    def tiny(one: Observation) -> Observation:
+        cells = {replace(square, side=60): values for square, values in one.frame.face_cells.items()}
+        return replace(one, frame=replace(one.frame, face_cells=cells))
+
+    assert first_alert_s([tiny(one) for one in backdrop(portrait)]) is None
+
+
+def test_a_face_that_was_not_seen_for_a_while_need_not_have_kept_still() -> None:
+    still = [one for one in backdrop(portrait) if one.t_us % 5_000_000 < 4_000_000]
+    assert not [reading for reading in readings(still) if (reading.llr or 0) > 0]
+
+
+def swaying(t_s: float) -> FloatArray:
+    """A photo that a hand sways by a tenth of a cell, and moves a little nearer and further."""
+    rows, columns = np.mgrid[:5, :4] * (1 + 0.01 * np.sin(2.3 * t_s))
+    rows, columns = rows + 0.1 * np.sin(1.9 * t_s), columns + 0.15 * np.sin(2.7 * t_s + 1)
+    return np.asarray(110 + 40 * np.sin(1.3 * rows + 0.5) * np.cos(1.1 * columns) + 20 * np.sin(rows * columns / 3))
+
+
+def test_a_photo_that_sways_is_not_credited_with_life() -> None:
+    swayed = np.stack([swaying(k / 25) for k in range(75)])
+    assert np.ptp(swayed, axis=0).max() > 8  # by far more than noise makes
+    found = readings(backdrop(swaying))
+    assert {reading.llr for reading in found} == {None}
+    assert "a hand that sways a photo" in found[-1].why
+
+
 def test_without_the_cells_of_a_face_there_is_no_judging() -> None:
     unseen = [replace(o, frame=replace(o.frame, face_cells={})) for o in pictures(8.0, motion=0.0)]
     assert {reading.llr for reading in readings(unseen)} == {None}
@@ -193,15 +292,26 @@ def test_a_background_that_repeats_around_a_living_person_is_no_loop(face_column
     assert not [reading for reading in readings(seen) if reading.llr is not None and reading.llr > 0]
 
 
+def empty(one: Observation) -> Observation:
+    return replace(one, frame=replace(one.frame, face_cells={}), faces=())
+
+
 def test_an_empty_still_room_is_not_judged() -> None:
-    room = [replace(o, faces=()) for o in pictures(8.0, motion=0.0)]
+    room = [empty(o) for o in pictures(8.0, motion=0.0)]
     assert {r.llr for r in readings(room)} == {None}
     assert "no face" in readings(room)[-1].why
 
 
+def test_of_a_picture_on_the_wall_it_is_said_that_it_is_all_there_is() -> None:
+    still = pictures(8.0, motion=0.0)
+    wall = [replace(o, faces=tuple(replace(face, picture=True) for face in o.faces)) for o in still]
+    assert {r.llr for r in readings(wall)} == {None}
+    assert readings(wall)[-1].why == "only a still picture of a face is in view"
+
+
 def test_a_room_that_somebody_has_left_may_be_still() -> None:
     there = pictures(10.0)
-    gone = [at(replace(there[-1], faces=()), 10_000_000 + k * 40_000) for k in range(500)]
+    gone = [at(empty(there[-1]), 10_000_000 + k * 40_000) for k in range(500)]
     events = run([*there, *gone])
     assert not [event for event in events if isinstance(event, Alert)]
     late = [event for event in events if isinstance(event, Reading) and event.end_us > 13_000_000]

@@ -22,7 +22,7 @@ from liveguard.journal import Header
 from liveguard.policy import Policy
 from liveguard.replaying import Replayed
 from liveguard.report import ReportBuilder
-from liveguard.types import Alert, Event, Fault, FeedInfo, Hypothesis, Reading, Status
+from liveguard.types import Alert, Event, Fault, FeedInfo, Hypothesis, Reading, State, Status
 
 CHECKS: dict[str, Hypothesis] = {
     "camera": "feed_injected",
@@ -113,6 +113,59 @@ def test_who_else_was_there_and_could_not_be_judged_is_named() -> None:
         "face 3 could not be judged",
         "other faces could not be judged: 2 more faces are in the picture",
     )
+
+
+def stood(builder: ReportBuilder, seconds: float, **states: State) -> None:
+    """Participants stood so for so long; faces are named `face_1`."""
+    for _ in range(round(seconds / 0.5)):
+        statuses = [
+            Status(
+                1,
+                who.replace("_", " "),
+                state,
+                0.01 if state == "genuine" else None,
+                () if state == "genuine" else ("too dark",),
+            )
+            for who, state in states.items()
+        ]
+        builder.standings(statuses, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("judged_s", "unjudged_s", "verdict"),
+    [(4, 0, "genuine"), (4, 9, "genuine"), (4, 40, "cannot_judge"), (40, 44, "cannot_judge"), (44, 40, "genuine")],
+)
+def test_who_was_judged_for_less_than_half_of_the_time_is_not_called_genuine(
+    judged_s: float, unjudged_s: float, verdict: str
+) -> None:
+    builder = ReportBuilder("a.mp4", CHECKS, Policy())
+    builder.add(Reading("mesh", 1, 0, 1_000_000, -0.1, 1.0, "fine"))
+    stood(builder, judged_s, face_1="genuine", feed="genuine")
+    stood(builder, unjudged_s, face_1="cannot_judge", feed="genuine")
+    stood(builder, 100, feed="genuine")  # nobody is there, so that nobody is missed
+    built = builder.build(judged_s + unjudged_s + 100, 1.0, 1)
+    assert built.verdict == verdict
+    if verdict == "cannot_judge":
+        assert built.risk is None
+        share = f"{100 * judged_s / (judged_s + unjudged_s):.0f} % of the {judged_s + unjudged_s} s"
+        assert built.why[0] == f"whoever was there could be judged for only {share} in the picture: too dark"
+
+
+def test_what_was_found_counts_however_little_was_judged() -> None:
+    builder = ReportBuilder("a.mp4", CHECKS, Policy())
+    stood(builder, 2, face_1="suspicious")
+    stood(builder, 60, face_1="cannot_judge")
+    assert builder.build(62.0, 1.0, 1).verdict == "suspicious"
+
+
+def test_a_face_that_was_seldom_judged_beside_one_that_was_is_named() -> None:
+    builder = ReportBuilder("a.mp4", CHECKS, Policy())
+    builder.add(Reading("mesh", 1, 0, 1_000_000, -0.1, 1.0, "fine"))
+    stood(builder, 5, face_1="genuine", face_2="genuine")
+    stood(builder, 45, face_1="genuine", face_2="cannot_judge")
+    built = builder.build(50.0, 1.0, 2)
+    assert built.verdict == "genuine"
+    assert built.why[-1] == "face 2 could be judged for only 10 % of the 50 s in the picture: too dark"
 
 
 def test_a_check_that_is_switched_off_is_not_said_to_have_looked() -> None:

@@ -10,20 +10,24 @@ import pytest
 
 from liveguard.detectors.planar_motion import (
     LEAST_NATS,
+    LIFELESS,
+    LIFELESS_NATS,
     MOST_NATS,
     MOVED_IOD,
     SIGNS,
+    SWAYS_IOD,
     Motion,
+    lifeless_nats,
     motion,
     photo_nats,
     strongest,
 )
-from liveguard.detectors.replay import LISTENERS_BLINK_HZ, Replay
-from liveguard.detectors.series import FaceSeries, face_series
+from liveguard.detectors.replay import LIFELESS_FACE_PX, LIFELESS_FROM_S, LISTENERS_BLINK_HZ, Replay
+from liveguard.detectors.series import FaceSeries, face_series, face_widths_per_eye_distance
 from liveguard.engine import Engine
 from liveguard.face.geometry import box_of
 from liveguard.face.texture import canonical_face
-from liveguard.types import FaceSample, FloatArray, Observation, Reading
+from liveguard.types import Alert, FaceSample, FloatArray, Observation, Reading
 from tests.made_heads import Held, landmarks
 from tests.moving_faces import Person, faces, window
 from tests.synthetic import VIDEO, frame
@@ -144,6 +148,54 @@ def test_what_has_not_moved_is_not_said_to_be_a_photo() -> None:
     assert read(alive("mouth_permille", meshes(flat=True, reach=0.1))).llr == LEAST_NATS
 
 
+def hardly_moving(seconds: float = 12.0) -> FloatArray:
+    """A photo that sways by a few hundredths of the distance between its eyes."""
+    points = meshes(flat=True, seconds=seconds, reach=0.1)
+    assert measured(points[-300:]).moved_iod < MOVED_IOD[0]
+    return points
+
+
+def test_a_face_that_keeps_from_every_sign_of_life_for_long_is_slowly_taken_for_a_photo() -> None:
+    found = read(hardly_moving())
+    assert found.llr == LIFELESS_NATS
+    assert "no blink, no glance, no word" in found.why
+    assert read(hardly_moving(LIFELESS_FROM_S - 0.5)).llr is None
+
+
+@pytest.mark.parametrize("name", ["mouth_permille", "blink_permille", "brows_permille", "gaze_permille"])
+def test_a_single_sign_of_life_clears_a_face_that_hardly_moves(name: str) -> None:
+    assert read(alive(name, hardly_moving())).llr == LEAST_NATS
+
+
+def test_a_face_too_small_to_show_a_blink_or_beside_others_may_keep_still() -> None:
+    points = hardly_moving()
+    width_px = series(points).unit_px * face_widths_per_eye_distance()
+    assert read(np.asarray(0.95 * LIFELESS_FACE_PX / width_px * points, np.float32)).llr is None
+    cut = window(samples(points), CHECK.need)
+    assert CHECK.evaluate(replace(cut, peers=(2,))).llr is None
+    assert CHECK.evaluate(replace(cut, unfollowed=True)).llr is None
+
+
+def first_alert_s(points: FloatArray) -> float | None:
+    engine = Engine(VIDEO, [CHECK])
+    events = (event for one in samples(points) for event in engine.push(Observation(frame(one.t_us), (one,))))
+    return next((event.t_us / 1e6 for event in events if isinstance(event, Alert)), None)
+
+
+def test_a_photo_that_sways_is_an_alert_within_a_minute() -> None:
+    raised = first_alert_s(hardly_moving(seconds=60.0))
+    assert raised is not None
+    assert raised > 40
+
+
+def test_a_listener_who_does_nothing_but_blink_every_ten_seconds_is_none() -> None:
+    minute, t_s = hardly_moving(seconds=90.0), np.arange(round(90 * FPS)) / FPS
+    shut = np.clip(1.6 - np.abs(t_s % 10 - 4) / 0.1, 0, 1)[:, None] * 3.5
+    minute[:, UPPER_LIDS, 1] += shut.astype(np.float32)
+    minute[:, LOWER_LIDS, 1] -= shut.astype(np.float32)
+    assert first_alert_s(minute) is None
+
+
 def in_three_quarters(points: FloatArray) -> FloatArray:
     """As a sender's smaller pictures show it."""
     return np.asarray(0.75 * points, np.float32)
@@ -156,7 +208,7 @@ def in_another_tile(points: FloatArray) -> FloatArray:
 @pytest.mark.parametrize("changed", [in_three_quarters, in_another_tile])
 def test_pictures_of_another_size_or_place_are_no_motion_of_a_face(changed: Callable[[FloatArray], FloatArray]) -> None:
     """Who sits still looks like a photo, and only having moved speaks for one."""
-    still = meshes(flat=True, seconds=12.0, reach=0.1)
+    still = meshes(flat=True, seconds=9.8, reach=0.1)
     half = len(still) // 2
     for points in (still, np.concatenate([still[:half], changed(still[half:])])):
         reading = read(points)
@@ -255,3 +307,12 @@ def test_signs_are_weighed_by_how_much_of_them_photos_show() -> None:
     for name, sign in SIGNS.items():
         life, which = strongest(replace(usual, **{name: sign.photo * float(np.exp(2 * sign.spread))}))
         assert (which, life) == (name, pytest.approx(2.0))
+
+
+def test_without_motion_less_life_is_a_sign_of_life() -> None:
+    usual = Motion(0.02, **{name: sign.photo for name, sign in SIGNS.items()})
+    brows = SIGNS["brows_permille"]
+    for spreads, nats in ((LIFELESS[0], 0.0), (sum(LIFELESS) / 2, LIFELESS_NATS / 2)):
+        figure = brows.photo * float(np.exp(spreads * brows.spread))
+        assert lifeless_nats(replace(usual, brows_permille=figure)) == pytest.approx(nats)
+    assert lifeless_nats(replace(usual, moved_iod=0.9 * SWAYS_IOD)) == 0
