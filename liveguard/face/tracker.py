@@ -285,10 +285,8 @@ class FaceTracker:
             if trail.wants_looks(frame.t_us):
                 trail.see_looks(frame.t_us, looks_of(frame.image, sight.mesh))
         moving = {trail.track for trail in self._live if trail.is_moving}
-        known = {trail.track for trail in self._live if frame.t_us >= trail.reported_from_us}
         for trail in self._live:
-            own = {trail.track}
-            trail.judge_picture(frame.t_us, others=bool(known - own), others_move=bool(moving - own))
+            trail.judge_picture(bool(moving - {trail.track}))
 
 
 def _mesh(mesher: Mesher, image: ByteArray, region: Region, *, certain: bool = False) -> _Sight | None:

@@ -18,9 +18,6 @@ POSES_US = 3_000_000
 LOOKS_EVERY_US = 1_000_000
 STILL_MOTION = 0.012  # in eye distances; the mesh of a noisy still photo trembles by 0.004
 MOVING_MOTION = 0.03
-LONELY_US = (
-    10_000_000  # whoever steps aside for a moment comes back; a picture has not been told from anybody for so long
-)
 # Head, lids and lips: whatever lives moves one of them. Columns 6 and 7 are the outer eye corners.
 _POSE_POINTS = np.array([*RIGID[:6], EYE_LEFT_OUTER, EYE_RIGHT_OUTER, 13, 14, 61, 291, 159, 145, 386, 374])
 
@@ -43,7 +40,6 @@ class Trail:
     motion: float = 0.0
     inner_motion: float = 0.0
     picture: bool = False
-    company_us: int = 0  # when another face was last seen beside this one
 
     def see(self, t_us: int, mesh: FloatArray, box: Box) -> None:
         """Take in where the face is at `t_us`."""
@@ -71,16 +67,14 @@ class Trail:
     def is_moving(self) -> bool:
         return self.motion > MOVING_MOTION
 
-    def judge_picture(self, t_us: int, *, others: bool, others_move: bool) -> None:
-        """A face that kept still while another moved is a picture, until it moves in itself, or has long been all there is.
+    def judge_picture(self, others_move: bool) -> None:
+        """A face that kept still while another moved is a picture, until it moves in itself.
 
-        A shaken camera does not take the mark away. Nor does whoever goes out for a moment; but who is gone for longer leaves
-        nobody whom the mark keeps the checks for, and may only have come to bring it about.
+        Only its own play of features takes the mark away, so that neither a shaken camera nor an empty room does. Whoever
+        brings the mark about to hide a still picture gains nothing: "only a still picture of a face is in view" stands there.
         """
-        if others:
-            self.company_us = t_us
         if self.picture:
-            self.picture = self.inner_motion <= STILL_MOTION and t_us - self.company_us < LONELY_US
+            self.picture = self.inner_motion <= STILL_MOTION
         else:
             self.picture = others_move and self.is_still
 
