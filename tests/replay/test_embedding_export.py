@@ -28,7 +28,8 @@ def test_what_is_written_out_is_the_network_and_what_ships(tmp_path: Path) -> No
     halved = written(batch, tmp_path / "half")
     off = np.sqrt(np.mean((halved - calculated) ** 2))
     assert 0 < off < 0.01 * np.std(calculated), "more than half precision of the weights explains"
-    assert embedded(crops) == pytest.approx(halved, abs=1e-4)
+    # Folding the layers rounds otherwise on another processor, so that a weight may be halved to its neighbour.
+    assert np.sqrt(np.mean((embedded(crops) - halved) ** 2)) < 0.1 * off
 
 
 def written(batch: FloatArray, folder: Path, *options: str) -> FloatArray:
