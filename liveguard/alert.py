@@ -45,6 +45,7 @@ class _Standing:
     latest: dict[str, Reading] = field(default_factory=dict)
     read_us: int = 0
     state: State | None = None
+    was_judged: bool = False
     said: str = ""
 
 
@@ -71,11 +72,12 @@ class AlertMachine:
             said.append(self._say(standing, status))
         return said
 
-    def tick(self, t_us: int) -> tuple[list[Alert | Status], list[int]]:
+    def tick(self, t_us: int) -> tuple[list[Alert | Status], list[int | None]]:
         """Called once a second of stream time: what has faded or changed, and who has gone for good."""
         said: list[Alert | Status] = []
-        # Faces go; the feed stays, and what was found of it, when nothing has come of it for a while.
-        gone = [s.track for s in self._standings.values() if s.track is not None and t_us - s.read_us > GONE_AFTER_US]
+        # Faces go; what was found of the feed stays when nothing has come of it for a while.
+        stays = {s.track for s in self._standings.values() if s.track is None and s.was_judged}
+        gone = [s.track for s in self._standings.values() if s.track not in stays and t_us - s.read_us > GONE_AFTER_US]
         for track in gone:
             said += self._dismiss(self._standings.pop(track), t_us)
         if t_us - self._unfollowed_us > GONE_AFTER_US:
@@ -119,6 +121,7 @@ class AlertMachine:
 
     def _say(self, standing: _Standing, status: Status) -> Status:
         standing.state, standing.said = status.state, _words(status)
+        standing.was_judged |= status.state != "cannot_judge"
         return status
 
     def _judge(self, standing: _Standing, hypothesis: Hypothesis, t_us: int) -> list[Alert | Status]:
