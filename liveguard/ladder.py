@@ -11,9 +11,8 @@ BUSY_US = 300_000  # of work, before it is called too much
 UP_AFTER_US, UP_LATEST_US = 1_000_000, 8_000_000  # of calm, before a higher rate is tried
 TOO_EARLY_US = 5_000_000  # what becomes too much so soon after a step up was tried too early: twice the calm is wanted
 EARLY = 0.3  # of the interval: pictures of a jittery camera come this much too early and still count
-APART = (
-    0.45  # of the interval: nearer to each other two pictures are one, on whatever side of a point of the grid they lie
-)
+# Of the interval: nearer to each other two pictures are one, on whatever side of a point of the grid they lie.
+APART = 0.45
 
 
 class Ladder:

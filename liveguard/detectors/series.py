@@ -27,9 +27,8 @@ RIGID_POINTS: IndexArray = np.array(RIGID)
 MOST_GRID_HZ = 30.0
 LEAST_FRESH = 12
 GAP_STEPS = 1.7  # an interval of so many usual ones means that pictures are missing
-MOST_STEP_S = (
-    0.3  # a picture tells of the time until the next, and of no more than this; no check takes fewer than 4 a second
-)
+# A picture tells of the time until the next, and of no more than this; no check takes fewer than 4 a second.
+MOST_STEP_S = 0.3
 
 
 @dataclass(frozen=True, slots=True)

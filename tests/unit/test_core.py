@@ -291,6 +291,25 @@ def test_a_long_window_does_not_go_on_telling_of_a_face_that_is_gone() -> None:
     assert readings[6].why == "not seen for 1.0 s: stay in view"
 
 
+class OfFaces(Says):
+    """Cannot judge where there is no face, as checks of faces are."""
+
+    def evaluate(self, window: Window) -> Reading:
+        said = super().evaluate(window)
+        return said if window.track is not None else replace(said, llr=None, why="no face in view")
+
+
+def test_of_a_feed_that_nothing_ever_judged_no_hole_is_told() -> None:
+    """A check of faces says of the feed only that there was none, before the first one came."""
+    engine = Engine(VIDEO, [OfFaces("mesh", Need(500_000, 2_000_000), -0.5)])
+    empty = [Observation(frame(t_us), ()) for t_us in range(0, 3_000_000, 40_000)]
+    filled = [Observation(frame(t_us), (face(t_us),)) for t_us in range(3_000_000, 20_000_000, 40_000)]
+    events = run_on([*empty, *filled], engine)
+    assert any(isinstance(e, Status) and e.participant == "feed" for e in events)
+    assert "nothing came" not in str(events)
+    assert [status.participant for status in engine.statuses()] == ["face 1"]
+
+
 @pytest.mark.parametrize("llr", [6.0, -0.5])
 def test_a_hole_beyond_all_memory_takes_nothing_back_that_was_found_of_the_feed(llr: float) -> None:
     engine = Engine(VIDEO, [Says("camera", Need(500_000, 2_000_000, scope="feed"), llr)])
